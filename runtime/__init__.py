@@ -1,0 +1,1 @@
+"""The engine: queues, jobs, workers, schedules, leases, metrics, reading and controlling."""

@@ -1,0 +1,90 @@
+"""The seam between the engine and a domain: one object, found by a dotted name.
+
+The engine never imports the domain. It is told where it is (setting ``ATLAS_APPLICATION``,
+default ``processors``), as ``celery -A`` does, and takes the module's ``application``.
+"""
+
+import importlib
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from runtime.catalogue import Catalogue
+from runtime.errors import CatalogueError
+
+if TYPE_CHECKING:
+    import click
+
+    from runtime.client import AtlasClient
+    from runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One line of ``atlas check``: `subject` works or does not, and what that means."""
+
+    subject: str
+    ok: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A domain: its catalogue and what it needs around it.
+
+    Attributes:
+        catalogue: queues and kinds.
+        open: called once per worker process with the settings; the context manager's value is
+            what handlers find in `JobContext.resources` (a database, senders), and its exit
+            releases them.
+        checks: called by ``atlas check``; must not raise.
+        commands: called by ``atlas`` for the domain's own sub-commands.
+    """
+
+    catalogue: Catalogue
+    open: Callable[["Settings"], AbstractContextManager[Any]] = lambda _settings: nullcontext()
+    checks: Callable[["Settings"], Iterable[CheckResult]] = lambda _settings: ()
+    commands: Callable[[], Iterable["click.Command"]] = field(default=lambda: ())
+
+
+@dataclass(frozen=True, slots=True)
+class JobContext:
+    """What a handler is told about the attempt it runs.
+
+    Attributes:
+        attempt: 1 for the first try.
+        deadline: when this attempt times out.
+        client: enqueues further jobs; blocking and safe to share between threads. From an
+            ``async def`` handler call it through `asyncio.to_thread`.
+        resources: what `Application.open` made in this process.
+    """
+
+    job_id: str
+    queue: str
+    kind: str
+    org: str
+    priority: int
+    attempt: int
+    max_attempts: int
+    enqueued_at: datetime
+    deadline: datetime
+    client: "AtlasClient"
+    resources: Any
+
+
+def load_application(dotted: str) -> Application:
+    """The `Application` that module `dotted` offers under the name ``application``.
+
+    Raises:
+        CatalogueError: the module cannot be imported or offers none.
+    """
+    try:
+        module = importlib.import_module(dotted)
+    except ImportError as error:
+        raise CatalogueError(f"ATLAS_APPLICATION: cannot import {dotted!r}: {error}") from error
+    application = getattr(module, "application", None)
+    if not isinstance(application, Application):
+        raise CatalogueError(f"ATLAS_APPLICATION: module {dotted!r} has no 'application'")
+    return application

@@ -1,0 +1,52 @@
+"""Every error the engine raises: one root, families below it, the docstring is the message."""
+
+
+class AtlasError(Exception):
+    """Something went wrong in Atlas queue."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
+
+
+class SettingsError(AtlasError):
+    """The configuration is not usable.
+
+    Attributes:
+        problems: one line a problem, ``VARIABLE: what is wrong, what is allowed``.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class CatalogueError(AtlasError):
+    """The catalogue of queues and kinds contradicts itself."""
+
+
+class InvalidJobError(AtlasError):
+    """A job was refused at the producer; nothing was queued."""
+
+
+class UnknownKindError(InvalidJobError):
+    """No such kind of job."""
+
+
+class InvalidPayloadError(InvalidJobError):
+    """The payload does not fit the kind's model."""
+
+
+class UnknownQueueError(AtlasError):
+    """No such queue."""
+
+
+class UnknownJobError(AtlasError):
+    """No such job."""
+
+
+class BrokerError(AtlasError):
+    """Redis refused a command or answered nonsense."""
+
+
+class BrokerUnavailableError(BrokerError):
+    """Redis cannot be reached or is not ready to serve."""

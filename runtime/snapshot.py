@@ -1,0 +1,275 @@
+"""What readers return: frozen values, made once, shared by screens, commands and endpoints.
+
+All times are aware UTC datetimes on Redis' clock; durations say their unit in their name.
+All text that came out of Redis has passed `runtime.text.safe`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class JobState(StrEnum):
+    """Where a job is. The words operators see everywhere."""
+
+    WAITING = "waiting"
+    ACTIVE = "active"
+    SCHEDULED = "scheduled"
+    STALLED = "stalled"
+    FAILED = "failed"
+    FINISHED = "finished"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Who paused a queue, when and why."""
+
+    by: str
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSnapshot:
+    """One logical queue, its lanes merged.
+
+    Rates are sliding over the last minute; percentiles over the last five minutes, None when
+    nothing ran. `stalled` counts jobs whose worker was lost and that are not in a final state
+    again. The `_total` counters only grow (until Redis is emptied): their differences between two
+    snapshots are exact.
+    """
+
+    name: str
+    pause: Pause | None = None
+    waiting: int = 0
+    active: int = 0
+    scheduled: int = 0
+    failed: int = 0
+    finished: int = 0
+    stalled: int = 0
+    oldest_waiting_s: float | None = None
+    enqueued_per_min: float = 0.0
+    throughput_per_min: float = 0.0
+    failed_per_min: float = 0.0
+    retried_per_min: float = 0.0
+    wait_p50_ms: float | None = None
+    wait_p95_ms: float | None = None
+    run_p50_ms: float | None = None
+    run_p95_ms: float | None = None
+    workers: int = 0
+    slots: int = 0
+    limit_per_s: float | None = None
+    fair: bool = False
+    enqueued_total: int = 0
+    finished_total: int = 0
+    failed_total: int = 0
+
+    @property
+    def paused(self) -> bool:
+        """True while no job of this queue may start."""
+        return self.pause is not None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSnapshot:
+    """One worker process. `state`: starting, busy, idle, quiet, stopping or lost."""
+
+    name: str
+    hostname: str
+    pid: int
+    state: str
+    queues: tuple[str, ...]
+    slots: int
+    running: int
+    started_at: datetime
+    heartbeat_age_s: float
+    finished: int = 0
+    failed: int = 0
+    cpu_percent: float | None = None
+    rss_bytes: int | None = None
+    current_jobs: tuple[str, ...] = ()
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RedisSnapshot:
+    """The Redis server as it says of itself (INFO)."""
+
+    ok: bool
+    error: str = ""
+    version: str = ""
+    used_memory: int = 0
+    max_memory: int = 0
+    maxmemory_policy: str = ""
+    ops_per_s: int = 0
+    clients: int = 0
+    blocked_clients: int = 0
+    evicted_keys: int = 0
+    uptime_s: int = 0
+    aof_enabled: bool = False
+    ping_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HostSnapshot:
+    """The machine the reader runs on. `disk_*` is the file system of the working directory."""
+
+    cpu_percent: float = 0.0
+    cpu_count: int = 1
+    memory_used: int = 0
+    memory_total: int = 0
+    disk_used: int = 0
+    disk_total: int = 0
+    load: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class MinutePoint:
+    """One queue in one minute (closed minutes never change again)."""
+
+    minute: datetime
+    enqueued: int = 0
+    finished: int = 0
+    failed: int = 0
+    retried: int = 0
+    depth: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something an operator should look at. `level`: warning or critical."""
+
+    level: str
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything an overview needs, read in one round trip.
+
+    `history` maps each queue to its last 60 minutes, oldest first, the running minute last.
+    """
+
+    taken_at: datetime
+    environment: str
+    prefix: str
+    queues: tuple[QueueSnapshot, ...]
+    workers: tuple[WorkerSnapshot, ...]
+    redis: RedisSnapshot
+    host: HostSnapshot = field(default_factory=HostSnapshot)
+    alerts: tuple[Alert, ...] = ()
+    history: dict[str, tuple[MinutePoint, ...]] = field(default_factory=dict)
+    quarantined: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobSummary:
+    """One row of a job list. `hint` is the redacted part of the payload worth showing."""
+
+    id: str
+    queue: str
+    kind: str
+    org: str
+    state: JobState
+    priority: int
+    hint: str = ""
+    attempt: int = 0
+    max_attempts: int = 0
+    stalls: int = 0
+    created_at: datetime | None = None
+    enqueued_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    due_at: datetime | None = None
+    worker: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """A page of a job list; `total` counts the whole list, `queue` is None across queues."""
+
+    queue: str | None
+    state: JobState
+    offset: int
+    limit: int
+    total: int
+    jobs: tuple[JobSummary, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt. `outcome`: finished, retried, failed, lost, snoozed, released or canceled."""
+
+    number: int
+    outcome: str
+    worker: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    error_class: str = ""
+    error: str = ""
+    traceback: str = ""
+    fingerprint: str = ""
+    return_value: str = ""
+
+    @property
+    def run_ms(self) -> float | None:
+        """How long it ran, in milliseconds."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds() * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """Something that happened to a job."""
+
+    at: datetime
+    what: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetail:
+    """One job in full. `payload` is JSON-compatible and redacted; attempts are oldest first."""
+
+    summary: JobSummary
+    payload: dict[str, Any]
+    payload_bytes: int
+    attempts: tuple[Attempt, ...] = ()
+    timeline: tuple[TimelineEntry, ...] = ()
+    timeout_s: float | None = None
+    retry: str = ""
+    lease_expires_at: datetime | None = None
+    rq_queue: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an action would do, fixed at one moment; jobs that arrive later are not in it.
+
+    `ids` is empty when the plan covers a whole queue up to `cutoff`.
+    """
+
+    action: str
+    queue: str | None
+    count: int
+    ids: tuple[str, ...] = ()
+    cutoff: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    """What an action did. `skipped` jobs were gone or in another state by then."""
+
+    action: str
+    target: str
+    done: int
+    skipped: int = 0
+    message: str = ""
+    errors: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""The worker: a supervisor, its processes, their slots, leases and handlers."""
