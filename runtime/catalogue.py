@@ -68,6 +68,7 @@ class Queue:
         slots: how many of its jobs one worker process runs at a time.
         rate: start rate across all workers, or None for no limit.
         fair: waiting jobs are taken in turn between organisations.
+        org_cap: in a fair queue, how many jobs of one organisation may run at a time.
         retention: filled in by `Catalogue.for_environment`.
     """
 
@@ -75,6 +76,7 @@ class Queue:
     slots: int
     rate: RateLimit | None = None
     fair: bool = False
+    org_cap: int = 100
     scale_in_production: bool = True
     retention: Retention = field(default_factory=lambda: RETENTION["development"])
 
@@ -119,8 +121,9 @@ class Catalogue:
     """
 
     def __init__(self, queues: Iterable[Queue], kinds: Iterable[Kind]) -> None:
-        self.queues = {queue.name: queue for queue in (queues := tuple(queues))}
-        self.kinds = {kind.name: kind for kind in (kinds := tuple(kinds))}
+        queues, kinds = tuple(queues), tuple(kinds)
+        self.queues = {queue.name: queue for queue in queues}
+        self.kinds = {kind.name: kind for kind in kinds}
         self._by_name = {name: kind for kind in kinds for name in (kind.name, *kind.aliases)}
         if problems := list(self._problems(queues, kinds)):
             raise CatalogueError("\n".join(problems))
@@ -135,6 +138,8 @@ class Catalogue:
                 yield f"queue {queue.name}: named twice"
             if queue.slots < 1:
                 yield f"queue {queue.name}: slots must be at least 1"
+            if queue.org_cap < 1:
+                yield f"queue {queue.name}: org_cap must be at least 1"
             if queue.rate and (queue.rate.jobs < 1 or queue.rate.per_s <= 0):
                 yield f"queue {queue.name}: a rate needs jobs >= 1 and per_s > 0"
         seen: set[str] = set()

@@ -1,26 +1,318 @@
 """Reading: frozen snapshots of the live system, without any write."""
 
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Self
 
+from runtime.alerts import find_alerts
+from runtime.application import load_application
+from runtime.broker import open_broker, reads
+from runtime.broker.broker import Broker
+from runtime.catalogue import Catalogue
+from runtime.errors import UnknownJobError
+from runtime.host import read_host
+from runtime.jobview import JobView, attempt, epoch, rq_time, text
+from runtime.keys import QueueNames
+from runtime.metrics import QueueMinute, parse_minute
+from runtime.overview import HISTORY_MINUTES, compose_queue, compose_redis, compose_worker, history_of
+from runtime.redact import redact_text
 from runtime.settings import Settings
-from runtime.snapshot import JobDetail, JobPage, JobState, Snapshot
+from runtime.snapshot import (
+    Attempt,
+    JobDetail,
+    JobPage,
+    JobState,
+    JobSummary,
+    Snapshot,
+    TimelineEntry,
+)
+from runtime.text import safe
+
+# A filter looks through so many jobs of a list at most; the page says so.
+SCAN_LIMIT = 2_000
+_AUDIT_SCAN = 500
 
 
 class Reader:
-    """Blocking; one per thread or guarded by its caller. Every method raises BrokerUnavailableError."""
+    """Snapshots, job pages and single jobs. Blocking; not to be shared between threads.
+
+    Every method raises BrokerUnavailableError while Redis is away, and works again afterwards.
+    """
+
+    def __init__(self, broker: Broker, catalogue: Catalogue, settings: Settings) -> None:
+        self._broker = broker
+        self._catalogue = catalogue
+        self._settings = settings
+        self._names = QueueNames(settings.queue_prefix)
+        self._view = JobView(
+            catalogue, self._names, max_bytes=settings.worker.max_payload_bytes
+        )
+        self._clock_offset_s = 0.0
+        self._rq_queues: set[str] | None = None
+        self._worker_keys: set[str] = set()
+        self._heads: dict[str, tuple[str, datetime | None]] = {}
+        self._minutes: dict[int, dict[str, QueueMinute]] = {}
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        raise NotImplementedError
+        """A reader for those settings; connects on first use.
 
-    def snapshot(self) -> Snapshot:
-        raise NotImplementedError
-
-    def page(self, queue: str | None, state: JobState, *, offset: int = 0, limit: int = 50, search: str = "") -> JobPage:
-        raise NotImplementedError
-
-    def job(self, job_id: str) -> JobDetail:
-        raise NotImplementedError
+        Raises:
+            CatalogueError: the application cannot be loaded.
+        """
+        catalogue = load_application(settings.application).catalogue
+        return cls(
+            open_broker(settings), catalogue.for_environment(settings.environment), settings
+        )
 
     def close(self) -> None:
-        raise NotImplementedError
+        """Release the connections."""
+        self._broker.close()
+
+    def snapshot(self) -> Snapshot:
+        """The whole system now: one round trip, and two more the first time.
+
+        What one refresh learns (new lanes, new workers, a new head of a queue) the next one uses.
+
+        Raises:
+            BrokerUnavailableError: Redis is away.
+        """
+        connection, keys = self._broker.connection, self._broker.keys
+        first = self._rq_queues is None
+        if first:
+            now_s, self._rq_queues, self._worker_keys = reads.read_names(connection, keys)
+            self._clock_offset_s = now_s - time.time()
+        now_s = time.time() + self._clock_offset_s
+        lanes = self._known_lanes()
+        started = time.perf_counter()
+        raw = reads.read_overview(
+            connection,
+            keys,
+            lanes=[lane for queue in lanes.values() for lane in queue],
+            queues=[self._names.full(name) for name in self._catalogue.queues],
+            heads=[job_id for job_id, known in self._heads.values() if job_id and known is None],
+            worker_keys=sorted(self._worker_keys),
+            minutes=self._wanted_minutes(int(now_s // 60)),
+            now_ms=int(now_s * 1000),
+        )
+        ping_ms = (time.perf_counter() - started) * 1000
+        self._clock_offset_s = raw.now_s - time.time()
+        self._rq_queues, self._worker_keys = raw.rq_queues, raw.worker_keys
+        self._learn_minutes(raw)
+        self._learn_heads(raw, look_up=first)
+        return self._compose(raw, lanes, ping_ms)
+
+    def page(
+        self,
+        queue: str | None,
+        state: JobState,
+        *,
+        offset: int = 0,
+        limit: int = 50,
+        search: str = "",
+    ) -> JobPage:
+        """A page of the jobs in one state, of one queue or (None) of all.
+
+        Waiting and active jobs come in the order they run or ran, scheduled ones by due time,
+        the others newest first. With `search`, the first 2,000 jobs of the list are looked
+        through for a text in id, kind, organisation, hint, error or worker.
+
+        Raises:
+            UnknownQueueError: no such queue.
+            BrokerUnavailableError: Redis is away.
+        """
+        names = [self._catalogue.queue(queue).name] if queue else list(self._catalogue.queues)
+        if not search:
+            ids = self._ids(names, state, offset, limit)
+            return JobPage(queue, state, offset, limit, ids.total, self._summaries(ids))
+        ids = self._ids(names, state, 0, SCAN_LIMIT)
+        found = [job for job in self._summaries(ids) if _matches(job, search)]
+        page = tuple(found[offset : offset + limit])
+        return JobPage(queue, state, offset, limit, len(found), page, len(ids.ids), ids.total)
+
+    def job(self, job_id: str) -> JobDetail:
+        """One job in full.
+
+        Raises:
+            UnknownJobError: nothing is known of that id.
+            BrokerUnavailableError: Redis is away.
+        """
+        connection, keys = self._broker.connection, self._broker.keys
+        raw = reads.read_job(connection, keys, job_id)
+        if raw is None:
+            raise UnknownJobError(f"no job {safe(job_id, 80)!r}: it never was, or is not kept")
+        last = raw.results[-1] if raw.results else {}
+        summary = self._view.summary(
+            job_id, raw.fields, last, due_s=raw.due_s, quarantine=raw.quarantine
+        )
+        attempts = tuple(attempt(number, entry) for number, entry in enumerate(raw.results, 1))
+        policy = self._view.policy(summary.kind, raw.fields)
+        timeout = text(raw.fields, "timeout")
+        lease = raw.lease_ends_ms
+        return JobDetail(
+            summary=summary,
+            payload=self._view.payload(raw.fields),
+            payload_bytes=len(raw.fields.get(b"data", b"")),
+            attempts=attempts,
+            timeline=self._timeline(job_id, summary, attempts),
+            timeout_s=float(timeout) if timeout.replace(".", "", 1).isdigit() else None,
+            retry=policy.describe(),
+            lease_expires_at=epoch(lease / 1000) if lease is not None else None,
+            rq_queue=safe(text(raw.fields, "origin"), 120),
+            description=safe(redact_text(text(raw.fields, "description")), 300),
+        )
+
+    # Snapshots
+
+    def _known_lanes(self) -> dict[str, list[str]]:
+        """Per queue the lanes worth asking for: the plain one, and those that were ever used."""
+        queues_key = self._broker.keys.queue("")
+        known = {key.removeprefix(queues_key) for key in self._rq_queues or ()}
+        return {
+            name: [
+                lane
+                for lane in self._names.lanes(name)
+                if lane in known or lane == self._names.full(name)
+            ]
+            for name in self._catalogue.queues
+        }
+
+    def _wanted_minutes(self, current: int) -> list[int]:
+        """The running minute, the one before (it may still have changed), and unknown ones."""
+        wanted = range(current - HISTORY_MINUTES + 1, current + 1)
+        for old in [minute for minute in self._minutes if minute not in wanted]:
+            del self._minutes[old]
+        return [m for m in wanted if m >= current - 1 or m not in self._minutes]
+
+    def _learn_minutes(self, raw: reads.Overview) -> None:
+        for minute, fields in raw.minutes.items():
+            self._minutes[minute] = parse_minute(fields)
+
+    def _learn_heads(self, raw: reads.Overview, *, look_up: bool) -> None:
+        """Note each list's head and since when it waits; a head that moved is looked up next time."""
+        heads: dict[str, tuple[str, datetime | None]] = {}
+        for lane, reply in raw.lanes.items():
+            if not reply.head:
+                continue
+            job_id, since = self._heads.get(lane, ("", None))
+            since = since or rq_time(raw.heads.get(job_id, ""))
+            heads[lane] = (reply.head, since if job_id == reply.head else None)
+        if look_up and heads:
+            ids = [job_id for job_id, _ in heads.values()]
+            found = reads.read_enqueued_at(self._broker.connection, self._broker.keys, ids)
+            heads = {lane: (i, rq_time(found[i])) for lane, (i, _) in heads.items()}
+        self._heads = heads
+
+    def _compose(
+        self, raw: reads.Overview, lanes: dict[str, list[str]], ping_ms: float
+    ) -> Snapshot:
+        current = int(raw.now_s // 60)
+        workers = tuple(
+            worker
+            for key, fields in sorted(raw.workers.items())
+            if (worker := compose_worker(key, fields, raw.now_s)) is not None
+        )
+        queues = tuple(
+            compose_queue(
+                self._catalogue.queues[name],
+                self._names.full(name),
+                queue_lanes,
+                raw,
+                self._minutes,
+                heads={lane: since for lane, (_, since) in self._heads.items()},
+                workers=workers,
+            )
+            for name, queue_lanes in lanes.items()
+        )
+        redis = compose_redis(raw.info, ping_ms)
+        return Snapshot(
+            taken_at=datetime.fromtimestamp(raw.now_s, UTC),
+            environment=self._settings.environment,
+            prefix=self._settings.queue_prefix,
+            queues=queues,
+            workers=workers,
+            redis=redis,
+            host=read_host(),
+            alerts=find_alerts(queues, workers, redis),
+            history={
+                name: history_of(self._names.full(name), self._minutes, current)
+                for name in self._catalogue.queues
+            },
+            quarantined=raw.quarantined,
+        )
+
+    # Jobs
+
+    def _ids(
+        self, names: Sequence[str], state: JobState, offset: int, limit: int
+    ) -> reads.IdPage:
+        connection, keys = self._broker.connection, self._broker.keys
+        lanes = [lane for name in names for lane in self._names.lanes(name)]
+        queues = [self._names.full(name) for name in names]
+        match state:
+            case JobState.WAITING:
+                return reads.page_waiting(connection, keys, lanes, offset, limit)
+            case JobState.ACTIVE:
+                page = reads.page_scored(
+                    connection, [keys.leases(q) for q in queues], offset, limit, newest_first=False
+                )
+                ids = [member.rpartition(":")[0] for member in page.ids]
+                return reads.IdPage(ids, page.scores, page.total)
+            case JobState.STALLED:
+                sets = [keys.stalled(q) for q in queues]
+            case JobState.SCHEDULED:
+                sets = [keys.scheduled(lane) for lane in lanes]
+            case JobState.FAILED:
+                sets = [keys.failed(lane) for lane in lanes]
+            case JobState.FINISHED:
+                sets = [keys.finished(lane) for lane in lanes]
+            case JobState.CANCELED:
+                sets = [keys.canceled(lane) for lane in lanes]
+        newest_first = state is not JobState.SCHEDULED
+        return reads.page_scored(connection, sets, offset, limit, newest_first=newest_first)
+
+    def _summaries(self, page: reads.IdPage) -> tuple[JobSummary, ...]:
+        connection, keys = self._broker.connection, self._broker.keys
+        if not page.ids:
+            return ()
+        jobs = reads.read_jobs(connection, keys, page.ids)
+        results = reads.read_last_results(connection, keys, page.ids)
+        return tuple(
+            self._view.summary(job_id, fields or {}, result, due_s=score)
+            for job_id, score, fields, result in zip(
+                page.ids, page.scores, jobs, results, strict=True
+            )
+        )
+
+    def _timeline(
+        self, job_id: str, summary: JobSummary, attempts: Sequence[Attempt]
+    ) -> tuple[TimelineEntry, ...]:
+        entries = []
+        if summary.created_at:
+            entries.append(TimelineEntry(summary.created_at, "created"))
+        for done in attempts:
+            if done.started_at:
+                entries.append(TimelineEntry(done.started_at, "started", f"attempt {done.number}"))
+            if done.ended_at:
+                entries.append(TimelineEntry(done.ended_at, done.outcome, done.error))
+        if summary.state is JobState.ACTIVE and summary.started_at:
+            detail = f"attempt {summary.attempt} on {summary.worker}"
+            entries.append(TimelineEntry(summary.started_at, "started", detail))
+        if summary.due_at:
+            entries.append(TimelineEntry(summary.due_at, "due"))
+        for at_ms, fields in reads.read_audit(
+            self._broker.connection, self._broker.keys, _AUDIT_SCAN
+        ):
+            if text(fields, "target") == job_id:
+                by = f"by {safe(text(fields, 'actor'), 60)} {safe(text(fields, 'reason'), 200)}"
+                action = safe(text(fields, "action"), 20)
+                at = datetime.fromtimestamp(at_ms / 1000, UTC)
+                entries.append(TimelineEntry(at, f"{action} (operator)", by.strip()))
+        return tuple(sorted(entries, key=lambda entry: entry.at))
+
+
+def _matches(job: JobSummary, search: str) -> bool:
+    needle = search.casefold()
+    fields = (job.id, job.kind, job.org, job.hint, job.error, job.worker, job.queue)
+    return any(needle in field.casefold() for field in fields)

@@ -190,7 +190,11 @@ class JobSummary:
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """A page of a job list; `total` counts the whole list, `queue` is None across queues."""
+    """A page of a job list; `queue` is None across queues.
+
+    `total` counts what matches. With a search, only the first `scanned` of `listed` jobs were
+    looked through; without one both are 0.
+    """
 
     queue: str | None
     state: JobState
@@ -198,6 +202,8 @@ class JobPage:
     limit: int
     total: int
     jobs: tuple[JobSummary, ...] = ()
+    scanned: int = 0
+    listed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,109 @@
+"""Runs calls against Redis, blocking or in an asyncio loop."""
+
+import asyncio
+import time
+from typing import Any, TypeVar, cast
+
+import redis
+import redis.asyncio
+from redis.exceptions import NoScriptError
+
+from runtime.broker.calls import Call
+from runtime.broker.scripts import script
+from runtime.connection import broker_errors
+from runtime.errors import BrokerUnavailableError
+from runtime.keys import Keys
+
+T = TypeVar("T")
+
+# A pooled connection that Redis' restart has broken fails once; then Redis is either back or away.
+_REPEATS_S = (0.0, 0.1, 0.4)
+
+
+class Broker:
+    """Blocking; safe to share between threads (each call takes a connection of the pool)."""
+
+    def __init__(self, connection: redis.Redis, keys: Keys) -> None:
+        self.connection = connection
+        self.keys = keys
+
+    def run(self, call: Call[T]) -> T:
+        """Run a call; a repeatable one is sent again when the connection broke.
+
+        Raises:
+            BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+            BrokerError: Redis refused the call.
+        """
+        for pause_s in _REPEATS_S if call.repeatable else ():
+            try:
+                return self._send(call)
+            except BrokerUnavailableError:
+                time.sleep(pause_s)
+        return self._send(call)
+
+    def _send(self, call: Call[T]) -> T:
+        lua = script(call.script)
+        with broker_errors():
+            try:
+                reply = self.connection.evalsha(lua.sha, 1, self.keys.prefix, *call.args)  # type: ignore[arg-type]
+            except NoScriptError:
+                reply = self.connection.eval(lua.text, 1, self.keys.prefix, *call.args)  # type: ignore[arg-type]
+            return call.read(reply)
+
+    def close(self) -> None:
+        """Release the connections."""
+        self.connection.close()
+
+
+class AsyncBroker:
+    """The same in an asyncio loop; `timeout_s` bounds each call."""
+
+    def __init__(self, connection: redis.asyncio.Redis, keys: Keys) -> None:
+        self.connection = connection
+        self.keys = keys
+
+    async def run(self, call: Call[T]) -> T:
+        """Run a call once.
+
+        Raises:
+            BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+            BrokerError: Redis refused the call.
+        """
+        lua = script(call.script)
+        connection = cast("Any", self.connection)
+        with broker_errors():
+            try:
+                reply = await connection.evalsha(lua.sha, 1, self.keys.prefix, *call.args)
+            except NoScriptError:
+                reply = await connection.eval(lua.text, 1, self.keys.prefix, *call.args)
+            return call.read(reply)
+
+    async def run_until_done(self, call: Call[T]) -> T:
+        """Run a repeatable call, however long Redis is away.
+
+        Raises:
+            BrokerError: Redis refused the call.
+        """
+        assert call.repeatable
+        delay_s = 0.05
+        while True:
+            try:
+                return await self.run(call)
+            except BrokerUnavailableError:
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, 2.0)
+
+    async def wait_for_marker(self, queues: list[str], timeout_s: float) -> bool:
+        """Block until one of the full queues has a marker, at most `timeout_s`.
+
+        Raises:
+            BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+        """
+        connection = cast("Any", self.connection)
+        with broker_errors():
+            keys = [self.keys.marker(queue) for queue in queues]
+            return await connection.bzpopmin(keys, timeout_s) is not None
+
+    async def close(self) -> None:
+        """Release the connections."""
+        await self.connection.aclose()

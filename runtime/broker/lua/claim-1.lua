@@ -1,0 +1,257 @@
+--[[
+  Takes waiting jobs for one worker: promotes what is due, then visits its queues in the order
+  given and takes from each, lane by lane by weight, up to the free slots, the rate and the pause
+  flag allow. Each job taken gets a lease and a fence (RQ's execution id).
+
+  A repeat after a lost reply would take further jobs; the caller instead asks `disown-1.lua` to
+  give back what it does not know of.
+
+  KEYS[1] RQ key prefix
+  ARGV[1] worker name  [2] token, unique for this call  [3] lease in ms  [4] largest data in bytes
+  ARGV[5] jobs wanted in all  [6] number of queues
+  then for each queue: full name, free slots, rate: jobs ('0' = unlimited), rate: per ms,
+    fair: each organisation's cap ('0' = plain queue)
+  Returns { now ms, next due ms or 0, queue states, jobs, quarantined }
+    queue states: for each queue its name, then 0 empty, -1 paused, -2 more waits, or ms until the
+      rate lets the next job start
+    jobs: for each, 10 values: id, lane, execution id, data, attempt, stalls, timeout, enqueued_at,
+      rate limit key, retries left + '|' + retry intervals (stock RQ jobs)
+    quarantined: for each: id, lane, reason
+]]
+-- @include clock lanes waiting schedule attempts metrics
+local p = KEYS[1]
+local worker, token = ARGV[1], ARGV[2]
+local lease_ms, max_bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
+local wanted, queue_count = tonumber(ARGV[5]), tonumber(ARGV[6])
+local now = clock_ms()
+local now_iso = iso(now)
+-- RQ's own clean-up acts on entries of the started registry whose time is past: ours never are.
+local FAR_S = math.floor(now / 1000) + 315360000
+-- Lane weights 16:8:4:2:1, spread so that no lane waits long for its turn.
+local TURNS = {1, 2, 1, 3, 1, 2, 1, 4, 1, 2, 1, 3, 1, 2, 1, 5, 1, 2, 1, 3, 1, 2, 1, 4, 1, 2, 1, 3, 1, 2, 1}
+local jobs, quarantined, states, executions = {}, {}, {}, {}
+local serial = 0
+
+promote(p, now, 1000)
+
+-- Sets a job aside that can never run. One whose key holds a hash is failed in RQ's sense too.
+local QUARANTINE_TTL_S = 259200
+local function quarantine(id, lane, reason, is_hash)
+  redis.call('HSET', p .. ':atlas:quarantine', id, lane .. '|' .. now .. '|' .. reason)
+  if is_hash then
+    redis.call('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', 2,
+      'worker_name', worker, 'outcome', 'failed', 'error_class', 'Quarantined', 'error', reason)
+    fail_job(p, lane, queue_of(lane), id, now, QUARANTINE_TTL_S)
+    count(queue_of(lane), 'quarantined', 'fail')
+    count_total(queue_of(lane), 'fail')
+  end
+  quarantined[#quarantined + 1] = id
+  quarantined[#quarantined + 1] = lane
+  quarantined[#quarantined + 1] = reason
+end
+
+-- Marks one job started; false if it is not to run.
+local function start(id, lane, started)
+  local key = p .. ':job:' .. id
+  local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'data', 'attempt', 'stalls', 'timeout',
+    'enqueued_at', 'rate_limit_key', 'retries_left', 'retry_intervals')
+  if not ok then
+    quarantine(id, lane, 'its key holds no hash', false)
+    return false
+  end
+  local status, data = job[1], job[2]
+  if not status and not data then
+    -- Gone (deleted, expired or evicted), or fields of no job at all.
+    if redis.call('EXISTS', key) == 1 then
+      quarantine(id, lane, 'its hash has neither status nor data', true)
+    end
+    return false
+  end
+  if status ~= 'queued' and status ~= 'rate_limited' then return false end
+  if not data or #data > max_bytes then
+    quarantine(id, lane, data and 'its data is larger than allowed' or 'its hash has no data', true)
+    return false
+  end
+  serial = serial + 1
+  local execution = token .. '-' .. serial
+  local attempt = (tonumber(job[3]) or 0) + 1
+  redis.call('HSET', key, 'status', 'started', 'started_at', now_iso, 'worker_name', worker,
+    'fence', execution, 'attempt', attempt)
+  local member = id .. ':' .. execution
+  started[#started + 1] = FAR_S
+  started[#started + 1] = member
+  executions[#executions + 1] = member
+  local n = #jobs
+  jobs[n + 1], jobs[n + 2], jobs[n + 3], jobs[n + 4], jobs[n + 5] = id, lane, execution, data, attempt
+  jobs[n + 6], jobs[n + 7], jobs[n + 8] = tonumber(job[4]) or 0, job[5] or '', job[6] or ''
+  jobs[n + 9], jobs[n + 10] = job[7] or '', (job[8] or '') .. '|' .. (job[9] or '')
+  return true
+end
+
+-- Takes up to `want` ids from a plain list. Ids that lead nowhere (deleted jobs) are passed over,
+-- a bounded number a call: a list full of them must not hold up Redis.
+local MAX_PASSED_OVER = 1000
+local function from_list(lane, want, started)
+  local taken, popped = 0, 0
+  while taken < want and popped < want + MAX_PASSED_OVER do
+    local ids = redis.call('LPOP', p .. ':queue:' .. lane, want - taken)
+    if not ids then break end
+    popped = popped + #ids
+    for _, id in ipairs(ids) do
+      if start(id, lane, started) then taken = taken + 1 end
+    end
+  end
+  return taken
+end
+
+-- Takes up to `want` jobs in turn between the organisations that wait in a fair lane.
+local function from_ring(lane, want, cap, started)
+  local ring = p .. ':atlas:ring:' .. lane
+  local taken, skip = 0, 0
+  while taken < want do
+    local turn = redis.call('ZRANGE', ring, skip, skip, 'WITHSCORES')
+    if #turn == 0 then break end
+    local org = turn[1]
+    local rl_key = lane .. '|' .. org
+    local rl = p .. ':rl:' .. rl_key
+    if redis.call('ZCARD', rl .. ':allowed') >= cap then
+      skip = skip + 1
+    else
+      local popped = redis.call('ZPOPMIN', rl .. ':rate_limited')
+      if #popped > 0 then
+        redis.call('HINCRBY', p .. ':atlas:depth', lane, -1)
+        if start(popped[1], lane, started) then
+          redis.call('ZADD', rl .. ':allowed', now / 1000, popped[1])
+          redis.call('HSET', p .. ':atlas:vclock', lane, turn[2])
+          taken = taken + 1
+        end
+      end
+      settle_ring(p, lane, org, #popped > 0)
+    end
+  end
+  return taken
+end
+
+-- How many jobs the token bucket lets start now, and ms until the next token.
+local function allowance(queue, jobs_per, per_ms)
+  if jobs_per == 0 then return 1e9, 0 end
+  local key = p .. ':atlas:bucket:' .. queue
+  local b = redis.call('HMGET', key, 'tokens', 'at')
+  local tokens = jobs_per
+  if b[1] then
+    tokens = math.min(jobs_per, tonumber(b[1]) + math.max(0, now - tonumber(b[2])) * jobs_per / per_ms)
+  end
+  return tokens, math.ceil((1 - tokens) * per_ms / jobs_per)
+end
+
+local function spend(queue, tokens, taken, jobs_per, per_ms)
+  if jobs_per == 0 or taken == 0 then return end
+  local key = p .. ':atlas:bucket:' .. queue
+  redis.call('HSET', key, 'tokens', string.format('%.6f', tokens - taken), 'at', now)
+  redis.call('PEXPIRE', key, math.ceil(per_ms * 2) + 1000)
+end
+
+local names = {}
+for i = 1, queue_count do names[i] = ARGV[7 + (i - 1) * 5] end
+local paused = redis.call('HMGET', p .. ':atlas:paused', unpack(names))
+
+local function lane_depth(lane, fair)
+  local depth = redis.call('LLEN', p .. ':queue:' .. lane)
+  if fair then depth = depth + redis.call('ZCARD', p .. ':atlas:ring:' .. lane) end
+  return depth
+end
+
+local function take(lane, want, cap, started)
+  local taken = from_list(lane, want, started)
+  if cap > 0 and taken < want then taken = taken + from_ring(lane, want - taken, cap, started) end
+  return taken
+end
+
+-- Takes up to `want` jobs of one queue; returns how many, and whether more may wait.
+local function visit(queue, want, cap)
+  local lanes, leases, total = {}, {}, 0
+  for i, suffix in ipairs(LANE_SUFFIXES) do
+    if lane_depth(queue .. suffix, cap > 0) > 0 then lanes[#lanes + 1] = i end
+  end
+  if #lanes == 0 then return 0, false end
+  local open = {}
+  for _, i in ipairs(lanes) do open[i] = {} end
+  local turn
+  if #lanes > 1 then turn = redis.call('HINCRBY', p .. ':atlas:turns', queue, want) - want end
+  local left = #lanes
+  while total < want and left > 0 do
+    local i, n = lanes[1], want - total
+    if left > 1 then
+      -- The lane whose turn it is, or the most urgent one that still has jobs.
+      i, n = TURNS[turn % #TURNS + 1], 1
+      turn = turn + 1
+      if not open[i] or open[i].empty then
+        for _, candidate in ipairs(lanes) do
+          if not open[candidate].empty then i = candidate break end
+        end
+      end
+    else
+      for _, candidate in ipairs(lanes) do
+        if not open[candidate].empty then i = candidate end
+      end
+    end
+    local taken = take(queue .. LANE_SUFFIXES[i], n, cap, open[i])
+    total = total + taken
+    if taken < n then
+      open[i].empty = true
+      left = left - 1
+    end
+  end
+  for _, i in ipairs(lanes) do
+    local started = open[i]
+    if #started > 0 then
+      redis.call('ZADD', p .. ':wip:' .. queue .. LANE_SUFFIXES[i], unpack(started))
+      for m = 2, #started, 2 do
+        leases[#leases + 1] = now + lease_ms
+        leases[#leases + 1] = started[m]
+      end
+    end
+  end
+  if #leases > 0 then redis.call('ZADD', p .. ':atlas:leases:' .. queue, unpack(leases)) end
+  return total, left > 0
+end
+
+for i = 1, queue_count do
+  local at = 6 + (i - 1) * 5
+  local queue, free = ARGV[at + 1], tonumber(ARGV[at + 2])
+  local jobs_per, per_ms, cap = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
+  local state = 0
+  if paused[i] then
+    state = -1
+  else
+    local tokens, wait_ms = allowance(queue, jobs_per, per_ms)
+    local want = math.min(free, wanted, math.floor(tokens))
+    if want > 0 then
+      local taken, more = visit(queue, want, cap)
+      spend(queue, tokens, taken, jobs_per, per_ms)
+      wanted = wanted - taken
+      if more then
+        state = -2
+        -- Ours are full, another worker's may not be.
+        wake(p, queue)
+        if jobs_per > 0 and tokens - taken < 1 then
+          state = math.max(1, math.ceil((1 - (tokens - taken)) * per_ms / jobs_per))
+        end
+      end
+    elseif math.floor(tokens) == 0 then
+      state = math.max(1, wait_ms)
+    else
+      state = -2
+    end
+  end
+  states[#states + 1] = queue
+  states[#states + 1] = state
+end
+
+if #executions > 0 then
+  local key = p .. ':worker:' .. worker .. ':executions'
+  redis.call('SADD', key, unpack(executions))
+end
+write_metrics(p, now)
+local due = redis.call('ZRANGE', p .. ':atlas:due', 0, 0, 'WITHSCORES')
+return {now, tonumber(due[2] or '0'), states, jobs, quarantined}

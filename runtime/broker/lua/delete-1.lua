@@ -1,0 +1,37 @@
+--[[
+  Deletes jobs that do not run, with everything that belongs to them.
+
+  KEYS[1] RQ key prefix
+  ARGV[1] actor  [2] reason  [3] number of ids, then the ids
+  Returns for each 1 (deleted), 0 (no such job) or -1 (it runs: refused)
+]]
+-- @include clock lanes waiting schedule audit
+local p = KEYS[1]
+local results, done = {}, 0
+for i = 1, tonumber(ARGV[3]) do
+  local id = ARGV[3 + i]
+  local key = p .. ':job:' .. id
+  local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'origin', 'rate_limit_key')
+  local quarantined = redis.call('HGET', p .. ':atlas:quarantine', id)
+  if ok and job[1] == 'started' then
+    results[i] = -1
+  elseif redis.call('EXISTS', key) == 0 and not quarantined then
+    results[i] = 0
+  else
+    local lane = ok and job[2] or quarantined and string.match(quarantined, '^([^|]*)')
+    if lane then
+      unplace(p, lane, id, ok and job[3])
+      for _, registry in ipairs({'scheduled', 'failed', 'finished', 'canceled', 'deferred'}) do
+        redis.call('ZREM', p .. ':' .. registry .. ':' .. lane, id)
+      end
+      index_due(p, lane)
+      redis.call('ZREM', p .. ':atlas:stalled:' .. queue_of(lane), id)
+    end
+    redis.call('HDEL', p .. ':atlas:quarantine', id)
+    redis.call('UNLINK', key, p .. ':results:' .. id, p .. ':executions:' .. id, key .. ':dependents')
+    results[i] = 1
+    done = done + 1
+  end
+end
+audit(p, ARGV[1], 'delete', #results == 1 and ARGV[4] or (#results .. ' jobs'), done, ARGV[2])
+return results

@@ -1,0 +1,36 @@
+-- Counts and histograms per minute, queue and kind, summed up over one call and written once.
+-- Field names: 'queue|kind|name'; names are enq, fin, fail, retry, w<bucket>, r<bucket>.
+local METRICS_TTL_S = 90000
+local BUCKETS_MS = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 30000, 60000, 300000}
+
+-- Index of the first bucket whose upper bound is not below the value; the last one is open.
+local function bucket(ms)
+  for i, bound in ipairs(BUCKETS_MS) do
+    if ms <= bound then return i end
+  end
+  return #BUCKETS_MS + 1
+end
+
+local metrics = {}
+local totals = {}
+
+local function count(queue, kind, name)
+  local field = queue .. '|' .. kind .. '|' .. name
+  metrics[field] = (metrics[field] or 0) + 1
+end
+
+local function count_total(queue, name)
+  local field = queue .. '|' .. name
+  totals[field] = (totals[field] or 0) + 1
+end
+
+local function write_metrics(p, now)
+  local key = p .. ':atlas:metrics:' .. math.floor(now / 60000)
+  local wrote = false
+  for field, n in pairs(metrics) do
+    redis.call('HINCRBY', key, field, n)
+    wrote = true
+  end
+  if wrote then redis.call('EXPIRE', key, METRICS_TTL_S) end
+  for field, n in pairs(totals) do redis.call('HINCRBY', p .. ':atlas:totals', field, n) end
+end

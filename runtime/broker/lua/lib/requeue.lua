@@ -1,0 +1,21 @@
+-- Giving a job that ended another life: waiting again, with a fresh budget of attempts.
+-- Returns true, or false when the job is gone or not in a final state.
+local function requeue(p, id, now)
+  local key = p .. ':job:' .. id
+  local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'origin', 'rate_limit_key',
+    'rate_limit_concurrency', 'data')
+  if not ok or not job[2] or not job[5] then return false end
+  if job[1] ~= 'failed' and job[1] ~= 'canceled' and job[1] ~= 'stopped' then return false end
+  local lane = job[2]
+  redis.call('ZREM', p .. ':failed:' .. lane, id)
+  redis.call('ZREM', p .. ':canceled:' .. lane, id)
+  redis.call('HDEL', p .. ':atlas:quarantine', id)
+  redis.call('PERSIST', key)
+  redis.call('PERSIST', p .. ':results:' .. id)
+  redis.call('HDEL', key, 'ended_at', 'started_at', 'stalls', 'fence', 'worker_name')
+  local status = place(p, lane, id, job[3], job[4], false, now)
+  redis.call('HSET', key, 'status', status, 'attempt', 0, 'enqueued_at', iso(now))
+  redis.call('SADD', p .. ':queues', p .. ':queue:' .. lane)
+  wake(p, queue_of(lane))
+  return true
+end

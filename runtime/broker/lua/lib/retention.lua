@@ -1,0 +1,45 @@
+-- Removing what is kept long enough: a final registry is scored by the moment its jobs expire
+-- (rq/registry.py), so the lowest scores are the oldest.
+local function forget(p, ids)
+  local keys = {}
+  for _, id in ipairs(ids) do
+    keys[#keys + 1] = p .. ':job:' .. id
+    keys[#keys + 1] = p .. ':results:' .. id
+    if #keys >= 1000 then
+      redis.call('UNLINK', unpack(keys))
+      keys = {}
+    end
+  end
+  if #keys > 0 then redis.call('UNLINK', unpack(keys)) end
+end
+
+local function drop_oldest(p, registry, count)
+  local ids = redis.call('ZRANGE', registry, 0, count - 1)
+  if #ids == 0 then return end
+  redis.call('ZREMRANGEBYRANK', registry, 0, count - 1)
+  forget(p, ids)
+end
+
+-- Keeps at most `cap` jobs of a logical queue in one kind of final registry, oldest out first.
+local function trim(p, registry, queue, cap)
+  local total, filled = 0, {}
+  for _, suffix in ipairs(LANE_SUFFIXES) do
+    local key = p .. ':' .. registry .. ':' .. queue .. suffix
+    local count = redis.call('ZCARD', key)
+    total = total + count
+    if count > 0 then filled[#filled + 1] = key end
+  end
+  local excess = total - cap
+  if excess <= 0 then return end
+  if #filled == 1 then return drop_oldest(p, filled[1], excess) end
+  for _ = 1, excess do
+    local oldest_key, oldest
+    for _, key in ipairs(filled) do
+      local head = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+      if head[2] and (not oldest or tonumber(head[2]) < oldest) then
+        oldest_key, oldest = key, tonumber(head[2])
+      end
+    end
+    drop_oldest(p, oldest_key, 1)
+  end
+end

@@ -1,0 +1,84 @@
+-- Where a job waits. In plain queues: RQ's list. In fair queues: RQ's own rate-limit registry for
+-- the key 'lane|org' (rq/rate_limit.py), with a ring of the organisations that wait, ordered by
+-- virtual time, and the arrival time of each one's oldest job beside it.
+
+-- The organisation of a fair job, or nil when the key is not one of ours (a stock RQ RateLimit).
+local function org_of(lane, rl_key)
+  local head = lane .. '|'
+  if rl_key and string.sub(rl_key, 1, #head) == head then
+    return string.sub(rl_key, #head + 1)
+  end
+  return nil
+end
+
+local function wake(p, queue)
+  redis.call('ZADD', p .. ':atlas:marker:' .. queue, 0, '0')
+end
+
+-- Jobs placed by one call keep their order: each is a microsecond younger than the one before.
+local placed = 0
+
+-- Puts a fair job among its organisation's waiting ones; returns the status it has there.
+local function place_fair(p, lane, id, org, cap, front, now)
+  local rl = p .. ':rl:' .. lane .. '|' .. org
+  local waiting = rl .. ':rate_limited'
+  local heads = p .. ':atlas:heads:' .. lane
+  placed = placed + 1
+  local score = now / 1000 + placed / 1e6
+  if front then
+    local head = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')
+    if head[2] then score = math.min(score, tonumber(head[2])) - 1e-6 end
+  end
+  if redis.call('ZADD', waiting, string.format('%.6f', score), id) == 1 then
+    redis.call('HINCRBY', p .. ':atlas:depth', lane, 1)
+  end
+  if not redis.call('ZSCORE', p .. ':atlas:ring:' .. lane, org) then
+    -- A newcomer starts at the virtual time of the one served last: no credit for having been away.
+    local vclock = redis.call('HGET', p .. ':atlas:vclock', lane) or '0'
+    redis.call('ZADD', p .. ':atlas:ring:' .. lane, vclock, org)
+    redis.call('SADD', p .. ':rl-keys', lane .. '|' .. org)
+    redis.call('HSET', rl, 'concurrency', cap)
+  end
+  redis.call('ZADD', heads, 'LT', string.format('%.6f', score), org)
+  return 'rate_limited'
+end
+
+-- Puts a job where it waits; returns the status to write into its hash ('queued' or
+-- 'rate_limited', RQ's words). `rl_key` is the job's rate_limit_key or false.
+local function place(p, lane, id, rl_key, cap, front, now)
+  local org = org_of(lane, rl_key)
+  if org then return place_fair(p, lane, id, org, cap, front, now) end
+  redis.call(front and 'LPUSH' or 'RPUSH', p .. ':queue:' .. lane, id)
+  return 'queued'
+end
+
+-- After a job left an organisation's waiting set: its place in the ring follows.
+local function settle_ring(p, lane, org, served)
+  local ring, heads = p .. ':atlas:ring:' .. lane, p .. ':atlas:heads:' .. lane
+  local head = redis.call('ZRANGE', p .. ':rl:' .. lane .. '|' .. org .. ':rate_limited', 0, 0, 'WITHSCORES')
+  if #head == 0 then
+    redis.call('ZREM', ring, org)
+    redis.call('ZREM', heads, org)
+  else
+    if served then redis.call('ZINCRBY', ring, 1, org) end
+    redis.call('ZADD', heads, head[2], org)
+  end
+end
+
+-- Frees the slot that a fair job held in its organisation's cap.
+local function free_slot(p, lane, id, rl_key)
+  if org_of(lane, rl_key) then
+    redis.call('ZREM', p .. ':rl:' .. rl_key .. ':allowed', id)
+  end
+end
+
+-- Removes a waiting job from wherever it waits.
+local function unplace(p, lane, id, rl_key)
+  local org = org_of(lane, rl_key)
+  if org and redis.call('ZREM', p .. ':rl:' .. rl_key .. ':rate_limited', id) == 1 then
+    redis.call('HINCRBY', p .. ':atlas:depth', lane, -1)
+    settle_ring(p, lane, org, false)
+  end
+  redis.call('LREM', p .. ':queue:' .. lane, 0, id)
+  free_slot(p, lane, id, rl_key)
+end

@@ -1,0 +1,23 @@
+--[[
+  Gives a chunk of one lane's failed jobs another life, oldest first, up to a cutoff: jobs that
+  fail later have a higher score and are not touched. The caller repeats until nothing is left.
+
+  KEYS[1] RQ key prefix
+  ARGV[1] lane  [2] cutoff score  [3] most jobs
+  Returns { requeued, skipped }
+]]
+-- @include clock lanes waiting requeue
+local p = KEYS[1]
+local now = clock_ms()
+local lane, done, skipped = ARGV[1], 0, 0
+local key = p .. ':failed:' .. lane
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])) do
+  if requeue(p, id, now) then
+    done = done + 1
+  else
+    -- Its hash is gone or in another state: the entry leads nowhere.
+    redis.call('ZREM', key, id)
+    skipped = skipped + 1
+  end
+end
+return {done, skipped}

@@ -1,0 +1,311 @@
+"""Reading Redis in pipelines: one round trip each, no write, no clean-up, no script.
+
+Works with a Redis user that may only read (``+@read +ping +info``).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from runtime.connection import broker_errors
+from runtime.keys import Keys, queue_of
+
+Hash = dict[bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneReply:
+    """One lane: list length, registries, id at the head, (organisation, arrival s) of the oldest."""
+
+    listed: int
+    scheduled: int
+    failed: int
+    finished: int
+    head: str
+    oldest_fair_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueReply:
+    """One full queue: leases, expired leases, stalled jobs."""
+
+    active: int
+    expired: int
+    stalled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything one snapshot is made of, as Redis gave it."""
+
+    now_s: float
+    info: dict[str, Any]
+    rq_queues: set[str]
+    worker_keys: set[str]
+    paused: Hash
+    totals: Hash
+    fair_depth: Hash
+    quarantined: int
+    lanes: dict[str, LaneReply]
+    queues: dict[str, QueueReply]
+    heads: dict[str, str]
+    workers: dict[str, Hash]
+    minutes: dict[int, Hash]
+
+
+def read_names(connection: redis.Redis, keys: Keys) -> tuple[float, set[str], set[str]]:
+    """Redis' time in s, the keys of all RQ queues, the keys of all workers."""
+    pipe: Any = connection.pipeline(transaction=False)
+    pipe.time()
+    pipe.smembers(keys.queues())
+    pipe.smembers(keys.workers())
+    with broker_errors():
+        now, queues, workers = pipe.execute()
+    return now[0] + now[1] / 1e6, _texts(queues), _texts(workers)
+
+
+def read_overview(
+    connection: redis.Redis,
+    keys: Keys,
+    *,
+    lanes: Sequence[str],
+    queues: Sequence[str],
+    heads: Iterable[str],
+    worker_keys: Iterable[str],
+    minutes: Sequence[int],
+    now_ms: int,
+) -> Overview:
+    """One pipeline over everything named.
+
+    Raises:
+        BrokerUnavailableError: Redis is away.
+    """
+    heads, worker_keys = list(heads), list(worker_keys)
+    pipe: Any = connection.pipeline(transaction=False)
+    pipe.time()
+    pipe.info()
+    pipe.smembers(keys.queues())
+    pipe.smembers(keys.workers())
+    pipe.hgetall(keys.paused())
+    pipe.hgetall(keys.totals())
+    pipe.hgetall(keys.depth())
+    pipe.hlen(keys.quarantine())
+    for lane in lanes:
+        pipe.llen(keys.queue(lane))
+        pipe.zcard(keys.scheduled(lane))
+        pipe.zcard(keys.failed(lane))
+        pipe.zcard(keys.finished(lane))
+        pipe.lindex(keys.queue(lane), 0)
+        pipe.zrange(keys.heads(lane), 0, 0, withscores=True)
+    for queue in queues:
+        pipe.zcard(keys.leases(queue))
+        pipe.zcount(keys.leases(queue), "-inf", now_ms)
+        pipe.zcard(keys.stalled(queue))
+    for job_id in heads:
+        pipe.hget(keys.job(job_id), "enqueued_at")
+    for key in worker_keys:
+        pipe.hgetall(key)
+    for minute in minutes:
+        pipe.hgetall(keys.metrics(minute))
+    with broker_errors():
+        replies = iter(pipe.execute())
+    now = next(replies)
+    return Overview(
+        now_s=now[0] + now[1] / 1e6,
+        info=next(replies),
+        rq_queues=_texts(next(replies)),
+        worker_keys=_texts(next(replies)),
+        paused=next(replies),
+        totals=next(replies),
+        fair_depth=next(replies),
+        quarantined=next(replies),
+        lanes={lane: _lane(replies) for lane in lanes},
+        queues={
+            queue: QueueReply(next(replies), next(replies), next(replies)) for queue in queues
+        },
+        heads={job_id: _text(next(replies)) for job_id in heads},
+        workers={key: next(replies) for key in worker_keys},
+        minutes={minute: next(replies) for minute in minutes},
+    )
+
+
+def read_enqueued_at(connection: redis.Redis, keys: Keys, ids: Sequence[str]) -> dict[str, str]:
+    """When jobs were enqueued, in RQ's text form."""
+    pipe: Any = connection.pipeline(transaction=False)
+    for job_id in ids:
+        pipe.hget(keys.job(job_id), "enqueued_at")
+    with broker_errors():
+        return dict(zip(ids, map(_text, pipe.execute()), strict=True))
+
+
+def read_jobs(connection: redis.Redis, keys: Keys, ids: Sequence[str]) -> list[Hash | None]:
+    """Hashes of jobs; None for one that is gone or is no hash."""
+    pipe: Any = connection.pipeline(transaction=False)
+    for job_id in ids:
+        pipe.hgetall(keys.job(job_id))
+    with broker_errors():
+        replies = pipe.execute(raise_on_error=False)
+    return [reply if isinstance(reply, dict) and reply else None for reply in replies]
+
+
+def read_last_results(connection: redis.Redis, keys: Keys, ids: Sequence[str]) -> list[Hash]:
+    """The newest result of each job, {} without one."""
+    pipe: Any = connection.pipeline(transaction=False)
+    for job_id in ids:
+        pipe.xrevrange(keys.results(job_id), count=1)
+    with broker_errors():
+        replies = pipe.execute(raise_on_error=False)
+    return [reply[0][1] if isinstance(reply, list) and reply else {} for reply in replies]
+
+
+@dataclass(frozen=True, slots=True)
+class JobReply:
+    """One job in full: its hash, its results oldest first, and where it is scheduled or leased."""
+
+    fields: Hash
+    results: list[Hash]
+    due_s: float | None
+    lease_ends_ms: float | None
+    quarantine: str
+
+
+def read_job(connection: redis.Redis, keys: Keys, job_id: str) -> JobReply | None:
+    """Everything about one job; None when nothing is known of it. Two round trips."""
+    pipe: Any = connection.pipeline(transaction=False)
+    pipe.hgetall(keys.job(job_id))
+    pipe.xrange(keys.results(job_id))
+    pipe.hget(keys.quarantine(), job_id)
+    with broker_errors():
+        fields, results, quarantine = pipe.execute(raise_on_error=False)
+    fields = fields if isinstance(fields, dict) else {}
+    if not fields and not quarantine:
+        return None
+    lane, execution = _text(fields.get(b"origin")), _text(fields.get(b"fence"))
+    pipe.zscore(keys.scheduled(lane), job_id)
+    pipe.zscore(keys.leases(queue_of(lane)), f"{job_id}:{execution}")
+    with broker_errors():
+        due_s, lease_ms = pipe.execute()
+    entries = [entry for _, entry in results] if isinstance(results, list) else []
+    return JobReply(fields, entries, due_s, lease_ms, _text(quarantine))
+
+
+@dataclass(frozen=True, slots=True)
+class IdPage:
+    """Ids of one state in order, with the score of each (0 in lists), and how many there are."""
+
+    ids: list[str]
+    scores: list[float]
+    total: int
+
+
+def page_waiting(
+    connection: redis.Redis, keys: Keys, lanes: Sequence[str], offset: int, limit: int
+) -> IdPage:
+    """Waiting jobs lane by lane; in a fair lane organisation by organisation, oldest first."""
+    sources = _waiting_sources(connection, keys, lanes)
+    ids: list[str] = []
+    pipe: Any = connection.pipeline(transaction=False)
+    skip, want = offset, limit
+    for kind, key, size in sources:
+        if skip >= size:
+            skip -= size
+            continue
+        take = min(want, size - skip)
+        if take > 0:
+            getattr(pipe, "lrange" if kind == "list" else "zrange")(key, skip, skip + take - 1)
+        want, skip = want - take, 0
+    with broker_errors():
+        for part in pipe.execute():
+            ids += map(_text, part)
+    return IdPage(ids, [0.0] * len(ids), sum(size for _, _, size in sources))
+
+
+def _waiting_sources(
+    connection: redis.Redis, keys: Keys, lanes: Sequence[str]
+) -> list[tuple[str, str, int]]:
+    pipe: Any = connection.pipeline(transaction=False)
+    for lane in lanes:
+        pipe.llen(keys.queue(lane))
+        pipe.zrange(keys.heads(lane), 0, -1)
+    with broker_errors():
+        replies = pipe.execute()
+    sources: list[tuple[str, str, int]] = []
+    for i, lane in enumerate(lanes):
+        sources.append(("list", keys.queue(lane), replies[2 * i]))
+        sources += [
+            ("set", keys.org_waiting(lane, _text(org)), -1) for org in replies[2 * i + 1]
+        ]
+    for _, key, size in sources:
+        if size < 0:
+            pipe.zcard(key)
+    with broker_errors():
+        sizes = iter(pipe.execute())
+    return [(kind, key, next(sizes) if size < 0 else size) for kind, key, size in sources]
+
+
+def page_scored(
+    connection: redis.Redis,
+    sets: Sequence[str],
+    offset: int,
+    limit: int,
+    *,
+    newest_first: bool,
+) -> IdPage:
+    """Members of several sorted sets merged by score; reads offset + limit of each at most."""
+    pipe: Any = connection.pipeline(transaction=False)
+    for key in sets:
+        pipe.zcard(key)
+        pipe.zrange(key, 0, offset + limit - 1, desc=newest_first, withscores=True)
+    with broker_errors():
+        replies = pipe.execute()
+    merged = [pair for part in replies[1::2] for pair in part]
+    merged.sort(key=lambda pair: pair[1], reverse=newest_first)
+    page = merged[offset : offset + limit]
+    return IdPage(
+        [_text(member) for member, _ in page], [score for _, score in page], sum(replies[0::2])
+    )
+
+
+def read_quarantine(connection: redis.Redis, keys: Keys) -> Mapping[str, str]:
+    """Job id to ``lane|ms|reason`` of all jobs set aside."""
+    with broker_errors():
+        raw: Any = connection.hgetall(keys.quarantine())
+    return {_text(key): _text(value) for key, value in raw.items()}
+
+
+def read_audit(connection: redis.Redis, keys: Keys, limit: int) -> list[tuple[int, Hash]]:
+    """The newest audit entries: (ms since the epoch, fields), newest first."""
+    with broker_errors():
+        raw: Any = connection.xrevrange(keys.audit(), count=limit)
+    return [(int(entry_id.split(b"-")[0]), fields) for entry_id, fields in raw]
+
+
+def ping(connection: redis.Redis) -> None:
+    """One PING.
+
+    Raises:
+        BrokerUnavailableError: Redis is away.
+    """
+    with broker_errors():
+        connection.ping()
+
+
+def _lane(replies: Any) -> LaneReply:
+    listed, scheduled, failed, finished = (next(replies) for _ in range(4))
+    head, heads = next(replies), next(replies)
+    return LaneReply(
+        listed, scheduled, failed, finished, _text(head), heads[0][1] if heads else None
+    )
+
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _texts(values: Iterable[Any]) -> set[str]:
+    return {_text(value) for value in values}

@@ -1,0 +1,86 @@
+"""What a job's ``data`` field holds, and back.
+
+RQ stores ``[function, instance, args, kwargs]`` through its serializer (rq/job.py, ``data``),
+deflated or plain. Ours always names one function, the entry point, and carries kind, organisation
+and payload as its keyword arguments. JSON only: a pickle is never loaded.
+"""
+
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from runtime.errors import AtlasError
+
+ENTRY_POINT = "runtime.entry.perform"
+# Below this a plain text costs Redis less than the deflated one saves.
+_DEFLATE_FROM_BYTES = 1024
+
+
+class EnvelopeError(AtlasError):
+    """The data of a job cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A decoded job. For a stock RQ job `kind` is empty and `function` its dotted name."""
+
+    function: str
+    kind: str
+    org: str
+    payload: dict[str, Any]
+    args: tuple[Any, ...] = ()
+
+    @property
+    def is_stock(self) -> bool:
+        """True for a job that a plain `rq.Queue` enqueued."""
+        return self.function != ENTRY_POINT
+
+
+def encode(kind: str, org: str, payload_json: bytes) -> bytes:
+    """The data field of a job of ours; `payload_json` is a JSON object."""
+    head = to_json({"kind": kind, "org": org})[:-1]
+    data = b'["%s",null,[],%s,"payload":%s}]' % (ENTRY_POINT.encode(), head, payload_json)
+    return zlib.compress(data, 1) if len(data) >= _DEFLATE_FROM_BYTES else data
+
+
+def decode(data: bytes, *, max_bytes: int) -> Envelope:
+    """Reads the data field of any job.
+
+    Raises:
+        EnvelopeError: it is no JSON, not of RQ's shape, or larger than `max_bytes` when inflated.
+    """
+    parts = _parse(_inflate(data, max_bytes))
+    function, _instance, args, kwargs = parts
+    if not isinstance(function, str) or not isinstance(args, list) or not isinstance(kwargs, dict):
+        raise EnvelopeError("its data does not have RQ's shape")
+    if function != ENTRY_POINT:
+        return Envelope(function, "", "", kwargs, tuple(args))
+    kind, org, payload = kwargs.get("kind"), kwargs.get("org"), kwargs.get("payload")
+    if not isinstance(kind, str) or not isinstance(org, str) or not isinstance(payload, dict):
+        raise EnvelopeError("its data lacks kind, org or payload")
+    return Envelope(function, kind, org, payload)
+
+
+def _inflate(data: bytes, max_bytes: int) -> bytes:
+    if data[:1] == b"[":
+        return data
+    inflater = zlib.decompressobj()
+    try:
+        plain = inflater.decompress(data, max_bytes)
+    except zlib.error:
+        return data
+    if inflater.unconsumed_tail:
+        raise EnvelopeError(f"its data is larger than {max_bytes} bytes when inflated")
+    return plain
+
+
+def _parse(plain: bytes) -> list[Any]:
+    try:
+        parts = from_json(plain)
+    except ValueError:
+        raise EnvelopeError("its data is not JSON (pickle is never loaded)") from None
+    if not isinstance(parts, list) or len(parts) != 4:
+        raise EnvelopeError("its data does not have RQ's shape")
+    return parts

@@ -1,0 +1,195 @@
+"""From what Redis holds of a job to what an operator sees: made safe, redacted, in our words."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from runtime import envelope
+from runtime.broker.encoding import decode_value, inflate_text
+from runtime.catalogue import Catalogue, Kind
+from runtime.errors import UnknownKindError
+from runtime.keys import QueueNames
+from runtime.redact import redact_payload, redact_text
+from runtime.retry import RetryPolicy
+from runtime.snapshot import Attempt, JobState, JobSummary
+from runtime.text import safe
+
+Hash = Mapping[bytes, bytes]
+
+# RQ's status words (rq/job.py, JobStatus) in ours.
+_STATES = {
+    "queued": JobState.WAITING,
+    "rate_limited": JobState.WAITING,
+    "created": JobState.WAITING,
+    "ready_to_enqueue": JobState.WAITING,
+    "deferred": JobState.SCHEDULED,
+    "scheduled": JobState.SCHEDULED,
+    "started": JobState.ACTIVE,
+    "finished": JobState.FINISHED,
+    "failed": JobState.FAILED,
+    "stopped": JobState.FAILED,
+    "canceled": JobState.CANCELED,
+}
+# RQ's result types (rq/results.py), for entries that name no outcome.
+_OUTCOMES = {"1": "finished", "2": "failed", "3": "canceled", "4": "retried", "5": "failed"}
+STOCK_KIND = "rq"
+
+
+def text(fields: Hash, name: str) -> str:
+    """A field as text, '' without it."""
+    return fields.get(name.encode(), b"").decode("utf-8", "replace")
+
+
+def rq_time(value: str) -> datetime | None:
+    """RQ's text form of a time; None when absent or unreadable."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def epoch(seconds: float | None) -> datetime | None:
+    """Seconds since the epoch as a time; None when absent or out of range."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
+
+
+def read_message(fields: Hash, max_bytes: int) -> envelope.Envelope | None:
+    """The decoded data of a job; None when it cannot be read."""
+    try:
+        return envelope.decode(fields.get(b"data", b""), max_bytes=max_bytes)
+    except envelope.EnvelopeError:
+        return None
+
+
+class JobView:
+    """Knows the catalogue, so that it can name kinds and their policies."""
+
+    def __init__(self, catalogue: Catalogue, names: QueueNames, *, max_bytes: int) -> None:
+        self._catalogue = catalogue
+        self._names = names
+        self._max_bytes = max_bytes
+
+    def summary(
+        self,
+        job_id: str,
+        fields: Hash,
+        last_result: Hash,
+        *,
+        due_s: float | None = None,
+        quarantine: str = "",
+    ) -> JobSummary:
+        """One row of a job list."""
+        message = read_message(fields, self._max_bytes)
+        kind, org, hint = self._identity(fields, message)
+        lane = text(fields, "origin") or quarantine.partition("|")[0]
+        queue, priority = self._names.split(lane)
+        error = text(last_result, "error") or quarantine.rpartition("|")[2]
+        state = _STATES.get(text(fields, "status"), JobState.FAILED)
+        return JobSummary(
+            id=safe(job_id, 200),
+            queue=safe(queue, 80),
+            kind=safe(kind, 80),
+            org=safe(org, 100),
+            state=state,
+            priority=int(priority),
+            hint=safe(hint, 200),
+            attempt=_int(fields, "attempt"),
+            max_attempts=self.policy(kind, fields).attempts,
+            stalls=_int(fields, "stalls"),
+            created_at=rq_time(text(fields, "created_at")),
+            enqueued_at=rq_time(text(fields, "enqueued_at")),
+            started_at=rq_time(text(fields, "started_at")),
+            ended_at=rq_time(text(fields, "ended_at")),
+            due_at=epoch(due_s) if state is JobState.SCHEDULED else None,
+            worker=safe(text(fields, "worker_name"), 80),
+            error=_error_line(text(last_result, "error_class"), error),
+        )
+
+    def policy(self, kind: str, fields: Hash) -> RetryPolicy:
+        """How a job is retried: its kind's policy, or what a stock RQ job brought along."""
+        known = self._kind(kind)
+        if known is not None:
+            return known.retry
+        left = text(fields, "retries_left")
+        return RetryPolicy(attempts=(int(left) if left.isdigit() else 0) + 1)
+
+    def payload(self, fields: Hash) -> dict[str, Any]:
+        """A job's payload, redacted, with every text in it made safe."""
+        message = read_message(fields, self._max_bytes)
+        if message is None:
+            return {}
+        payload = message.payload
+        if message.is_stock:
+            payload = {"args": list(message.args), "kwargs": message.payload}
+        shown = _safe_values(redact_payload(payload))
+        return shown if isinstance(shown, dict) else {}
+
+    def _kind(self, name: str) -> Kind | None:
+        try:
+            return self._catalogue.kind(name)
+        except UnknownKindError:
+            return None
+
+    def _identity(
+        self, fields: Hash, message: envelope.Envelope | None
+    ) -> tuple[str, str, str]:
+        description = text(fields, "description")
+        if message is None:
+            return "?", "", redact_text(description)
+        if message.is_stock:
+            return message.function, "", redact_text(description)
+        head = f"{message.kind} {message.org}"
+        return message.kind, message.org, description.removeprefix(head).strip()
+
+
+def attempt(number: int, entry: Hash) -> Attempt:
+    """One entry of a result stream; `number` counts from 1 for entries that name none."""
+    return Attempt(
+        number=_int(entry, "attempt") or number,
+        outcome=safe(text(entry, "outcome") or _OUTCOMES.get(text(entry, "type"), "failed"), 20),
+        worker=safe(text(entry, "worker_name"), 80),
+        started_at=epoch(_float(entry, "execution_started_at")),
+        ended_at=epoch(_float(entry, "execution_ended_at")),
+        error_class=safe(text(entry, "error_class"), 80),
+        error=safe(redact_text(text(entry, "error")), 500),
+        traceback=safe(
+            redact_text(inflate_text(entry.get(b"exc_string", b""))), 20_000, keep_newlines=True
+        ),
+        fingerprint=safe(text(entry, "fingerprint"), 40),
+        return_value=safe(redact_text(decode_value(entry.get(b"return_value", b""))), 2_000),
+    )
+
+
+def _error_line(error_class: str, error: str) -> str:
+    line = f"{error_class}: {error}" if error_class and error else error_class or error
+    return safe(redact_text(line), 300)
+
+
+def _safe_values(value: Any) -> Any:
+    match value:
+        case str():
+            return safe(value, 2_000, keep_newlines=True)
+        case dict():
+            return {safe(str(key), 100): _safe_values(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_safe_values(item) for item in value]
+        case _:
+            return value
+
+
+def _int(fields: Hash, name: str) -> int:
+    value = text(fields, name)
+    return int(value) if value.isdigit() else 0
+
+
+def _float(fields: Hash, name: str) -> float | None:
+    try:
+        return float(text(fields, name))
+    except ValueError:
+        return None

@@ -1,0 +1,207 @@
+"""Takes jobs as slots become free, and sleeps on a marker when there is nothing to take."""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from runtime.broker import calls
+from runtime.broker.broker import AsyncBroker
+from runtime.broker.calls import Claim, ClaimedJob, QueueDemand
+from runtime.catalogue import Queue, Retention
+from runtime.errors import AtlasError, BrokerUnavailableError
+from runtime.keys import queue_of
+from runtime.worker.slots import Slots
+
+log = structlog.get_logger("atlas.worker")
+
+# An idle worker looks by itself this often, whatever the markers say.
+_LOOK_S = 5.0
+_MAX_BACKOFF_S = 2.0
+
+
+class Claimer:
+    """One a process.
+
+    Args:
+        broker: for claims.
+        blocking: for the blocking wait; its time-out exceeds five seconds.
+        queues: full queue name to its catalogue entry.
+        start: called in the loop with each job taken: (job, full queue, Redis' now in s, when the
+            claim was sent on the monotonic clock).
+        known: execution ids that this process knows of.
+    """
+
+    def __init__(
+        self,
+        broker: AsyncBroker,
+        blocking: AsyncBroker,
+        *,
+        worker: str,
+        queues: Mapping[str, Queue],
+        slots: Slots,
+        lease_ms: int,
+        max_bytes: int,
+        max_stalled: int,
+        retention: Retention,
+        start: Callable[[ClaimedJob, str, float, float], None],
+        known: Callable[[], list[str]],
+    ) -> None:
+        self._broker = broker
+        self._blocking = blocking
+        self._worker = worker
+        self._queues = dict(queues)
+        self._slots = slots
+        self._lease_ms = lease_ms
+        self._max_bytes = max_bytes
+        self._max_stalled = max_stalled
+        self._retention = retention
+        self._start = start
+        self._known = known
+        self._marked = asyncio.Event()
+        self._asleep = asyncio.Event()
+        self._unsure = False
+        self._turn = 0
+        self.stopping = asyncio.Event()
+        self.drained = asyncio.Event()
+        self.redis_ok = True
+
+    async def run(self) -> None:
+        """Claim until `stopping` is set."""
+        watcher = asyncio.create_task(self._watch_markers())
+        try:
+            backoff_s = 0.05
+            while not self.stopping.is_set():
+                self._slots.freed.clear()
+                try:
+                    claim = await self._claim()
+                except BrokerUnavailableError as error:
+                    self._report(ok=False, error=str(error))
+                    await self._nap(backoff_s)
+                    backoff_s = min(backoff_s * 2, _MAX_BACKOFF_S)
+                    continue
+                except AtlasError as error:
+                    log.error("claim refused", error=str(error))
+                    await self._nap(_MAX_BACKOFF_S)
+                    continue
+                self._report(ok=True)
+                backoff_s = 0.05
+                if claim is None or not claim.jobs:
+                    await self._sleep(claim)
+        finally:
+            watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watcher
+
+    async def _claim(self) -> Claim | None:
+        """One claim for every queue with free slots; None when no slot is free."""
+        if self._unsure:
+            await self._disown_unknown()
+        demands = self._demands()
+        if not demands:
+            return None
+        call = calls.claim(
+            self._worker,
+            secrets.token_hex(8),
+            demands,
+            wanted=self._slots.free,
+            lease_ms=self._lease_ms,
+            max_bytes=self._max_bytes,
+        )
+        sent_at = time.monotonic()
+        # Until the answer is here, we may hold jobs that we do not know of.
+        self._unsure = True
+        claim = await self._broker.run(call)
+        self._unsure = False
+        for job_id, lane, reason in claim.quarantined:
+            log.warning("job quarantined", job=job_id, queue=lane, reason=reason)
+        for job in claim.jobs:
+            self._start(job, queue_of(job.lane), claim.now_ms / 1000, sent_at)
+        return claim
+
+    def _demands(self) -> list[QueueDemand]:
+        # Rotated, so that no queue is always asked last when slots are short.
+        names = list(self._queues)
+        self._turn = (self._turn + 1) % len(names)
+        demands = []
+        for name in names[self._turn :] + names[: self._turn]:
+            if (free := self._slots.free_of(name)) > 0:
+                queue = self._queues[name]
+                rate = queue.rate
+                demands.append(
+                    QueueDemand(
+                        name,
+                        free,
+                        rate.jobs if rate else 0,
+                        rate.per_s * 1000 if rate else 1000.0,
+                        queue.org_cap if queue.fair else 0,
+                    )
+                )
+        return demands
+
+    async def _disown_unknown(self) -> None:
+        call = calls.disown(
+            self._worker,
+            dead=False,
+            max_stalled=self._max_stalled,
+            retention=self._retention,
+            known=self._known(),
+        )
+        requeued, _ = await self._broker.run(call)
+        self._unsure = False
+        if requeued:
+            log.warning("gave back jobs claimed in a lost reply", jobs=requeued)
+
+    async def _sleep(self, claim: Claim | None) -> None:
+        """Until a marker, a freed slot, the next due job or the next token; at most a few seconds."""
+        timeout_s = _LOOK_S
+        if claim is not None:
+            states = claim.states
+            if not self._slots.busy and all(state in (0, -1) for state in states.values()):
+                self.drained.set()
+            timeout_s = min([timeout_s, *(s / 1000 for s in states.values() if s > 0)])
+            if claim.next_due_ms:
+                timeout_s = min(timeout_s, max(0.001, (claim.next_due_ms - claim.now_ms) / 1000))
+        self._asleep.set()
+        waits = [
+            asyncio.create_task(event.wait())
+            for event in (self._marked, self._slots.freed, self.stopping)
+        ]
+        try:
+            await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            self._marked.clear()
+            self._asleep.clear()
+
+    async def _watch_markers(self) -> None:
+        """Blocks on the markers while the claimer sleeps. Never cancelled in the middle of a pop."""
+        names = list(self._queues)
+        while True:
+            await self._asleep.wait()
+            try:
+                if await self._blocking.wait_for_marker(names, _LOOK_S):
+                    self._marked.set()
+                    # Leave the next marker to another worker until this one is used.
+                    await asyncio.sleep(0)
+            except BrokerUnavailableError:
+                await asyncio.sleep(0.2)
+            except AtlasError as error:
+                log.error("cannot wait for markers", error=str(error))
+                await asyncio.sleep(_MAX_BACKOFF_S)
+
+    async def _nap(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.stopping.wait(), seconds)
+
+    def _report(self, *, ok: bool, error: str = "") -> None:
+        if ok and not self.redis_ok:
+            log.info("Redis is back")
+        elif not ok and self.redis_ok:
+            log.error("Redis is away: waiting for it", error=error)
+        self.redis_ok = ok
+

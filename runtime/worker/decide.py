@@ -1,0 +1,131 @@
+"""What becomes of an attempt: pure functions from how it ended to what is written."""
+
+import random
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from pydantic_core import to_json
+
+from runtime.broker.calls import ClaimedJob, Ended
+from runtime.broker.encoding import deflate_text, encode_value
+from runtime.fingerprint import fingerprint, handler_traceback
+from runtime.outcomes import Cancel, DeadLetter, Retry, Snooze
+from runtime.retry import RetryPolicy
+
+_MAX_ERROR = 500
+# RQ's own words for a value that its serializer refuses (rq/defaults.py).
+_UNSERIALIZABLE = b'"Unserializable return value"'
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFacts:
+    """What is known of an attempt before it ended."""
+
+    job: ClaimedJob
+    kind: str
+    policy: RetryPolicy
+    started_s: float
+    wait_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteError:
+    """An error that happened in a child process."""
+
+    error_class: str
+    message: str
+    traceback: str
+    frame: str = ""
+
+
+def succeeded(facts: AttemptFacts, value: Any, run_ms: float) -> Ended:
+    """The handler returned `value`."""
+    encoded = ""
+    if value is not None:
+        try:
+            encoded = encode_value(to_json(value))
+        except (TypeError, ValueError):
+            encoded = encode_value(_UNSERIALIZABLE)
+    return replace(_ended(facts, run_ms), outcome="finished", return_value=encoded)
+
+
+def raised(
+    facts: AttemptFacts, error: BaseException | RemoteError, run_ms: float, rng: random.Random
+) -> Ended:
+    """The handler raised `error`: an outcome of its own choice, or a failure."""
+    ended = _ended(facts, run_ms)
+    match error:
+        case Snooze():
+            due_ms = int(error.until.timestamp() * 1000)
+            return replace(ended, outcome="snoozed", due_ms=due_ms, error=_line(error.reason))
+        case Cancel():
+            return replace(ended, outcome="canceled", error=_line(error.reason))
+        case RemoteError():
+            ended = replace(
+                ended,
+                error_class=error.error_class,
+                error=_line(error.message),
+                exc_string=deflate_text(error.traceback),
+                fingerprint=fingerprint(error.error_class, error.message, error.frame),
+            )
+        case _:
+            text, frame = handler_traceback(error)
+            ended = replace(
+                ended,
+                error_class=type(error).__name__,
+                error=_line(str(error)),
+                exc_string=deflate_text(text),
+                fingerprint=fingerprint(type(error).__name__, str(error), frame),
+            )
+    if isinstance(error, DeadLetter) or facts.job.attempt >= facts.policy.attempts:
+        return replace(ended, outcome="failed")
+    if isinstance(error, Retry) and error.after is not None:
+        delay_s = max(0.0, error.after.total_seconds())
+    else:
+        delay_s = facts.policy.delay_s(facts.job.attempt, rng)
+    return replace(ended, outcome="retried", delay_ms=int(delay_s * 1000))
+
+
+def quarantined(facts: AttemptFacts, reason: str) -> Ended:
+    """The job can never run here: not allowed, unreadable or of an unknown kind."""
+    return replace(
+        _ended(facts, 0.0),
+        outcome="quarantined",
+        error_class="Quarantined",
+        error=_line(reason),
+        exc_string=deflate_text(f"Quarantined: {reason}"),
+        fingerprint=fingerprint("Quarantined", reason),
+    )
+
+
+def released(facts: AttemptFacts, run_ms: float) -> Ended:
+    """The worker stops: the job goes back to the front, and no attempt was used."""
+    return replace(_ended(facts, run_ms), outcome="released", error="the worker was stopped")
+
+
+def stock_policy(stock_retry: str) -> RetryPolicy:
+    """The policy of a stock RQ job, from its fields ``retries_left|retry_intervals``."""
+    left, _, intervals = stock_retry.partition("|")
+    delays = tuple(float(n) for n in intervals.strip("[] ").split(",") if n.strip().isdigit())
+    attempts = (int(left) if left.isdigit() else 0) + 1
+    return RetryPolicy(attempts, "list", delays_s=delays or (0.0,), jitter=False)
+
+
+def wait_ms(enqueued_at: str, now_ms: int) -> float:
+    """How long a job waited, from RQ's text form of when it was enqueued; 0 when unreadable."""
+    try:
+        enqueued = datetime.fromisoformat(enqueued_at)
+    except ValueError:
+        return 0.0
+    if enqueued.tzinfo is None:
+        return 0.0
+    return max(0.0, now_ms - enqueued.timestamp() * 1000)
+
+
+def _ended(facts: AttemptFacts, run_ms: float) -> Ended:
+    return Ended("failed", facts.job, facts.kind, facts.started_s, facts.wait_ms, run_ms)
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:_MAX_ERROR]

@@ -1,0 +1,380 @@
+"""One worker process: an event loop with slots, and the services around them.
+
+Started by the supervisor as ``python -m runtime.worker.process``; see `main` for its arguments.
+"""
+
+import asyncio
+import contextlib
+import os
+import platform
+import random
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from typing import Any
+
+import click
+import psutil
+import structlog
+
+from runtime import __version__
+from runtime.application import Application, load_application
+from runtime.broker import calls, open_async_broker, open_broker
+from runtime.broker.broker import AsyncBroker
+from runtime.broker.calls import ClaimedJob, Ended
+from runtime.broker.registration import WorkerPulse, WorkerRecord, beat, register, unregister
+from runtime.catalogue import Catalogue, Retention
+from runtime.client import AtlasClient
+from runtime.errors import AtlasError, BrokerUnavailableError
+from runtime.keys import QueueNames
+from runtime.logging_setup import configure_logging
+from runtime.settings import Settings, load_settings
+from runtime.worker.claimer import Claimer
+from runtime.worker.flusher import Flusher
+from runtime.worker.handlers import load_handlers
+from runtime.worker.leases import LeaseKeeper
+from runtime.worker.parent_death import die_with_parent
+from runtime.worker.runner import Runner
+from runtime.worker.running import Running, RunningJobs
+from runtime.worker.slots import Slots
+from runtime.worker.threads import HandlerThreads
+
+log = structlog.get_logger("atlas.worker")
+
+EXIT_OK = 0
+# Asks the supervisor for a fresh process: limits reached, or a thread that cannot be stopped.
+EXIT_RECYCLE = 75
+_BEAT_S = 5.0
+_SWEEP_S = 1.0
+_REAP_S = 5.0
+# How long cancelled handlers get to end before their process does.
+_CANCEL_GRACE_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessOptions:
+    """What the supervisor chose for one process. `queues` are logical names."""
+
+    name: str
+    queues: tuple[str, ...]
+    concurrency: int
+    burst: bool = False
+
+
+class WorkerProcess:
+    """Runs until it is told to stop, its limits are reached, or, with `burst`, nothing waits."""
+
+    def __init__(
+        self, settings: Settings, application: Application, options: ProcessOptions
+    ) -> None:
+        self._settings = settings
+        self._application = application
+        self._options = options
+        self._catalogue: Catalogue = application.catalogue.for_environment(settings.environment)
+        names = QueueNames(settings.queue_prefix)
+        self._queues = {names.full(q): self._catalogue.queue(q) for q in options.queues}
+        self._all_queues = [names.full(q) for q in self._catalogue.queues]
+        self._retentions = {
+            lane: queue.retention
+            for queue in self._catalogue.queues.values()
+            for lane in names.lanes(queue.name)
+        }
+        self._lanes = tuple(lane for q in options.queues for lane in names.lanes(q))
+        self._slots = Slots(options.concurrency, {q: e.slots for q, e in self._queues.items()})
+        self._running = RunningJobs()
+        self._done = 0
+        self._stop_signals = 0
+        self._release_now = asyncio.Event()
+        self._recycling = False
+        self._state = "starting"
+        self._usage = psutil.Process()
+
+    async def run(self) -> int:
+        """Work; returns the exit code."""
+        settings = self._settings.worker
+        self._broker = open_async_broker(self._settings)
+        self._blocking = open_async_broker(self._settings, timeout_s=15.0)
+        self._record = self._make_record()
+        self._flusher = Flusher(
+            self._broker,
+            worker=self._options.name,
+            retention_of=self._retentions.__getitem__,
+            written=self._written,
+        )
+        self._claimer = Claimer(
+            self._broker,
+            self._blocking,
+            worker=self._options.name,
+            queues=self._queues,
+            slots=self._slots,
+            lease_ms=int(settings.lease_s * 1000),
+            max_bytes=settings.max_payload_bytes,
+            max_stalled=settings.max_stalled,
+            retention=self._any_retention(),
+            start=self._start,
+            known=lambda: [r.job.execution for r in self._running.all()],
+        )
+        self._install_signals()
+        keeper = LeaseKeeper(
+            open_broker(self._settings),
+            self._running,
+            worker=self._options.name,
+            lease_s=settings.lease_s,
+            renew_s=settings.renew_s,
+            loop=asyncio.get_running_loop(),
+            stop_job=_cancel,
+        )
+        threads = HandlerThreads(self._options.concurrency, self._on_stuck_thread)
+        client = AtlasClient.from_settings(self._settings)
+        with contextlib.closing(client), self._application.open(self._settings) as resources:
+            self._runner = Runner(
+                self._settings,
+                self._catalogue,
+                load_handlers(self._catalogue),
+                client=client,
+                resources=resources,
+                threads=threads,
+                rng=random.Random(),  # noqa: S311 - jitter needs no secrecy
+            )
+            keeper.start()
+            services = [
+                asyncio.create_task(service)
+                for service in (
+                    self._flusher.run(),
+                    self._claimer.run(),
+                    self._every(_BEAT_S, self._beat),
+                    self._every(_SWEEP_S, self._sweep),
+                    self._every(_REAP_S, self._reap),
+                )
+            ]
+            try:
+                await self._until_told()
+                await self._shut_down()
+            finally:
+                for service in services:
+                    service.cancel()
+                await asyncio.gather(*services, return_exceptions=True)
+                keeper.stop()
+                threads.close()
+        return await self._leave()
+
+    # Life and end
+
+    async def _until_told(self) -> None:
+        """Until a signal, a limit, or, in burst mode, until nothing is left to do."""
+        stop = asyncio.create_task(self._claimer.stopping.wait())
+        waits = [stop]
+        if self._options.burst:
+            waits.append(asyncio.create_task(self._claimer.drained.wait()))
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        self._claimer.stopping.set()
+
+    async def _shut_down(self) -> None:
+        """Let running jobs end until the deadline, then release the rest without an attempt."""
+        self._state = "stopping"
+        deadline_s = self._settings.worker.shutdown_s
+        log.info("stopping", running=len(self._running), deadline_s=deadline_s)
+        release = asyncio.create_task(self._release_now.wait())
+        finish = asyncio.create_task(self._until_idle())
+        await asyncio.wait((release, finish), timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)
+        release.cancel()
+        if not finish.done():
+            held = self._running.all()
+            log.warning("releasing jobs that still run", jobs=len(held))
+            for running in held:
+                running.releasing = True
+                _cancel(running)
+            await asyncio.wait((finish,), timeout=_CANCEL_GRACE_S)
+            finish.cancel()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._flusher.drained(), deadline_s)
+
+    async def _until_idle(self) -> None:
+        while len(self._running):
+            self._slots.freed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._slots.freed.wait(), 0.05)
+
+    async def _leave(self) -> int:
+        with contextlib.suppress(BrokerUnavailableError):
+            await unregister(self._broker.connection, self._broker.keys, self._record)
+        await self._broker.close()
+        await self._blocking.close()
+        log.info("stopped", finished=self._flusher.finished, failed=self._flusher.failed)
+        return EXIT_RECYCLE if self._recycling else EXIT_OK
+
+    def _install_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_stop_signal)
+
+    def _on_stop_signal(self) -> None:
+        self._stop_signals += 1
+        self._claimer.stopping.set()
+        if self._stop_signals > 1:
+            self._release_now.set()
+
+    def _on_stuck_thread(self) -> None:
+        log.critical("a handler's thread cannot be stopped: replacing this process")
+        self._recycle()
+
+    def _recycle(self) -> None:
+        self._recycling = True
+        self._claimer.stopping.set()
+
+    # Jobs
+
+    def _start(self, job: ClaimedJob, queue: str, now_s: float, sent_at: float) -> None:
+        lease_until = sent_at + self._settings.worker.lease_s
+        running = Running(job, queue, now_s, lease_until)
+        self._slots.take(queue)
+        self._running.add(running)
+        running.task = asyncio.create_task(self._run_job(running))
+
+    async def _run_job(self, running: Running) -> None:
+        try:
+            ended = await self._runner.attempt(running)
+        except asyncio.CancelledError:
+            # Its lease is lost: another worker has it, there is nothing to write.
+            self._running.remove(running.job.execution)
+        except Exception:
+            # A fault of ours. The lease runs out and the reaper takes the job back, visibly.
+            log.exception("the engine failed to run a job", job=running.job.id)
+            self._running.remove(running.job.execution)
+        else:
+            if running.renewed:
+                ended = _with_record(ended)
+            self._flusher.add(ended)
+        finally:
+            self._slots.give(running.queue)
+            self._done += 1
+            self._check_limits()
+
+    def _written(self, ended: Ended) -> None:
+        self._running.remove(ended.job.execution)
+        if ended.kind == "rq" and ended.outcome in ("finished", "failed"):
+            self._settle_stock(ended.job.id)
+
+    def _settle_stock(self, job_id: str) -> None:
+        from runtime.bridge import settle_stock_job  # noqa: PLC0415 - RQ is slow to import
+
+        def settle() -> None:
+            try:
+                settle_stock_job(self._settings, job_id)
+            except Exception as error:  # noqa: BLE001 - RQ's own trouble must not end a worker
+                log.warning("dependents of a stock job not settled", job=job_id, error=str(error))
+
+        threading.Thread(target=settle, name="settle", daemon=True).start()
+
+    def _check_limits(self) -> None:
+        limits = self._settings.worker
+        if limits.max_jobs and self._done >= limits.max_jobs and not self._recycling:
+            log.info("job limit reached: replacing this process", jobs=self._done)
+            self._recycle()
+
+    # Services
+
+    async def _every(self, seconds: float, service: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a service for ever; Redis' absence is the claimer's to report."""
+        while True:
+            try:
+                await service()
+            except BrokerUnavailableError:
+                pass
+            except AtlasError as error:
+                log.error("service failed", service=service.__name__, error=str(error))
+            await asyncio.sleep(seconds)
+
+    async def _beat(self) -> None:
+        with self._usage.oneshot():
+            rss, cpu = self._usage.memory_info().rss, self._usage.cpu_percent()
+        limit_mb = self._settings.worker.max_memory_mb
+        if limit_mb and rss > limit_mb * 1024 * 1024 and not self._recycling:
+            log.warning("memory limit reached: replacing this process", rss_mb=rss // 2**20)
+            self._recycle()
+        if self._state != "stopping":
+            self._state = "busy" if self._slots.busy else "idle"
+        current = next((r.job.id for r in self._running.all()), "")
+        pulse = WorkerPulse(
+            self._state,
+            len(self._running),
+            self._flusher.finished,
+            self._flusher.failed,
+            rss,
+            cpu,
+            current,
+        )
+        connection, keys = self._broker.connection, self._broker.keys
+        if not await beat(connection, keys, self._record, pulse):
+            await register(connection, keys, self._record)
+
+    async def _sweep(self) -> None:
+        await self._broker.run(calls.sweep(self._all_queues))
+
+    async def _reap(self) -> None:
+        limits = self._settings.worker
+        call = calls.reap(
+            self._all_queues, max_stalled=limits.max_stalled, retention=self._any_retention()
+        )
+        requeued, failed, _ = await self._broker.run(call)
+        if requeued or failed:
+            log.warning("took back jobs of lost workers", requeued=requeued, failed=failed)
+
+    def _any_retention(self) -> Retention:
+        # The environment's retention is the same for every queue of a catalogue.
+        return next(iter(self._retentions.values()))
+
+    def _make_record(self) -> WorkerRecord:
+        return WorkerRecord(
+            name=self._options.name,
+            pid=os.getpid(),
+            hostname=socket.gethostname(),
+            version=__version__,
+            python_version=platform.python_version(),
+            lanes=self._lanes,
+            queues=self._options.queues,
+            slots=self._options.concurrency,
+            started_at=datetime.now(UTC),
+        )
+
+
+def _cancel(running: Running) -> None:
+    if running.task is not None:
+        running.task.cancel()
+
+
+def _with_record(ended: Ended) -> Ended:
+    return replace(ended, renewed=True)
+
+
+@click.command()
+@click.option("--parent", type=int, required=True)
+@click.option("--name", required=True)
+@click.option("--queues", required=True)
+@click.option("--concurrency", type=int, required=True)
+@click.option("--burst", is_flag=True)
+def main(*, parent: int, name: str, queues: str, concurrency: int, burst: bool) -> None:
+    """Run one worker process; for the supervisor."""
+    die_with_parent(parent)
+    settings = load_settings()
+    os.environ["RQ_KEY_PREFIX"] = settings.redis.key_prefix
+    configure_logging(settings)
+    structlog.contextvars.bind_contextvars(worker=name)
+    application = load_application(settings.application)
+    options = ProcessOptions(name, tuple(queues.split(",")), concurrency, burst)
+    code = asyncio.run(WorkerProcess(settings, application, options).run())
+    # Threads that could not be stopped must not keep the process alive.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

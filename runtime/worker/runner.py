@@ -1,0 +1,180 @@
+"""Runs one claimed job: reads it, finds its handler, keeps its time-out, names its outcome."""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel
+
+from runtime import envelope
+from runtime.application import JobContext
+from runtime.broker.calls import Ended
+from runtime.catalogue import Catalogue, Priority
+from runtime.client import AtlasClient, validate_payload
+from runtime.errors import AtlasError
+from runtime.keys import QueueNames
+from runtime.retry import RetryPolicy
+from runtime.settings import Settings
+from runtime.worker import decide
+from runtime.worker.handlers import Handler
+from runtime.worker.isolated import ChildError, IsolatedRequest, run_isolated
+from runtime.worker.running import Running
+from runtime.worker.threads import HandlerThreads, HandlerTimeoutError
+
+# RQ's default for a job that names no time-out (rq/queue.py, Queue.DEFAULT_TIMEOUT).
+_STOCK_TIMEOUT_S = 180.0
+STOCK_KIND = "rq"
+
+
+class Runner:
+    """Runs attempts; one a process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        handlers: Mapping[str, Handler],
+        *,
+        client: AtlasClient,
+        resources: Any,
+        threads: HandlerThreads,
+        rng: random.Random,
+    ) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._handlers = handlers
+        self._client = client
+        self._resources = resources
+        self._threads = threads
+        self._rng = rng
+        self._names = QueueNames(settings.queue_prefix)
+
+    async def attempt(self, running: Running) -> Ended:
+        """Run the attempt to its end; never raises for what a job does.
+
+        Raises:
+            asyncio.CancelledError: the worker cancelled it, and it neither is being released nor
+                ended by itself.
+        """
+        job = running.job
+        wait_ms = decide.wait_ms(job.enqueued_at, int(running.started_s * 1000))
+        facts = decide.AttemptFacts(job, "unknown", RetryPolicy(1), running.started_s, wait_ms)
+        try:
+            max_bytes = self._settings.worker.max_payload_bytes
+            message = envelope.decode(job.data, max_bytes=max_bytes)
+            if message.is_stock:
+                return await self._attempt_stock(running, message.function, facts)
+            kind = self._catalogue.kind(message.kind)
+            payload = validate_payload(kind, message.payload)
+        except AtlasError as error:
+            return decide.quarantined(facts, str(error))
+        facts = decide.AttemptFacts(job, kind.name, kind.retry, running.started_s, wait_ms)
+        timeout_s = _timeout_s(job.timeout, kind.timeout_s)
+        handler = self._handlers[kind.name]
+        context = self._context(running, message.org, handler, timeout_s)
+        return await self._timed(running, facts, timeout_s, self._call(handler, context, payload))
+
+    async def _attempt_stock(
+        self, running: Running, function: str, facts: decide.AttemptFacts
+    ) -> Ended:
+        job = running.job
+        allowed = self._settings.allowed_functions
+        if not any(function == prefix or function.startswith(f"{prefix}.") for prefix in allowed):
+            names = ", ".join(allowed) or "none"
+            reason = f"function {function!r} is not allowed (ATLAS_ALLOWED_FUNCTIONS: {names})"
+            return decide.quarantined(facts, reason)
+        policy = decide.stock_policy(job.stock_retry)
+        facts = decide.AttemptFacts(job, STOCK_KIND, policy, running.started_s, facts.wait_ms)
+        call = run_isolated(IsolatedRequest(job.id, stock=True))
+        return await self._timed(running, facts, _timeout_s(job.timeout, _STOCK_TIMEOUT_S), call)
+
+    async def _timed(
+        self, running: Running, facts: decide.AttemptFacts, timeout_s: float | None, call: Any
+    ) -> Ended:
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(timeout_s) as limit:
+                value = await call
+        except asyncio.CancelledError:
+            if running.releasing and not running.lost:
+                return decide.released(facts, _ms_since(started))
+            if running.lost:
+                raise
+            # The handler cancelled itself: a failure like any other.
+            error: BaseException = RuntimeError("the handler was cancelled from inside")
+        except ChildError as child:
+            return decide.raised(facts, child.remote, _ms_since(started), self._rng)
+        except TimeoutError as timeout:
+            error = timeout
+            if limit.expired():
+                error = HandlerTimeoutError(f"ran longer than {timeout_s:g} s")
+        except Exception as raised:  # noqa: BLE001 - whatever a handler raises is its outcome
+            error = raised
+        else:
+            return decide.succeeded(facts, value, _ms_since(started))
+        return decide.raised(facts, error, _ms_since(started), self._rng)
+
+    async def _call(self, handler: Handler, context: JobContext, payload: BaseModel) -> Any:
+        if handler.kind.isolated:
+            request = IsolatedRequest(
+                context.job_id,
+                stock=False,
+                kind=handler.kind.name,
+                payload_json=payload.model_dump_json(exclude_unset=True),
+                context=_portable(context),
+            )
+            return await run_isolated(request)
+        if handler.is_async:
+            return await handler.function(context, payload)
+        return await self._threads.run(lambda: handler.function(context, payload))
+
+    def _context(
+        self, running: Running, org: str, handler: Handler, timeout_s: float | None
+    ) -> JobContext:
+        job = running.job
+        queue, priority = self._names.split(job.lane)
+        started = datetime.fromtimestamp(running.started_s, UTC)
+        waited = timedelta(milliseconds=decide.wait_ms(job.enqueued_at, int(running.started_s * 1000)))
+        return JobContext(
+            job_id=job.id,
+            queue=queue,
+            kind=handler.kind.name,
+            org=org,
+            priority=int(priority),
+            attempt=job.attempt,
+            max_attempts=handler.kind.retry.attempts,
+            enqueued_at=started - waited,
+            deadline=started + timedelta(seconds=timeout_s or 0),
+            client=self._client,
+            resources=self._resources,
+        )
+
+
+def _portable(context: JobContext) -> dict[str, Any]:
+    return {
+        "job_id": context.job_id,
+        "queue": context.queue,
+        "kind": context.kind,
+        "org": context.org,
+        "priority": int(Priority(context.priority)),
+        "attempt": context.attempt,
+        "max_attempts": context.max_attempts,
+        "enqueued_at": context.enqueued_at.isoformat(),
+        "deadline": context.deadline.isoformat(),
+    }
+
+
+def _timeout_s(stored: str, default_s: float) -> float | None:
+    """The job's own time-out in seconds; None for RQ's -1, no limit."""
+    try:
+        value = float(stored)
+    except ValueError:
+        return default_s
+    return None if value < 0 else value or default_s
+
+
+def _ms_since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000

@@ -1,0 +1,216 @@
+"""Keeps N worker processes alive, replaces the dead, and gives back what they held.
+
+``run`` is what ``atlas-worker`` calls. The supervisor itself runs no job: it starts processes,
+passes signals on, and, knowing that a child is dead, releases its leases at once.
+"""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+import structlog
+
+from runtime.application import load_application
+from runtime.broker import calls, open_broker
+from runtime.catalogue import Retention
+from runtime.errors import AtlasError
+from runtime.settings import Settings
+from runtime.worker.handlers import load_handlers
+from runtime.worker.process import EXIT_OK, EXIT_RECYCLE
+
+log = structlog.get_logger("atlas.supervisor")
+
+_POLL_S = 0.1
+# A process that lives shorter than this is started again with a growing delay.
+_HEALTHY_S = 10.0
+_MAX_DELAY_S = 30.0
+# Beyond the children's own deadline, before they are killed.
+_KILL_GRACE_S = 10.0
+
+
+@dataclass(slots=True)
+class _Child:
+    name: str
+    process: subprocess.Popen[bytes]
+    started: float
+
+
+class Supervisor:
+    """Runs `processes` worker processes until told to stop.
+
+    Args:
+        queues: logical names that they serve.
+        concurrency: slots of each process.
+        burst: end when nothing waits.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        queues: Sequence[str],
+        processes: int,
+        concurrency: int,
+        burst: bool,
+        retention: Retention,
+    ) -> None:
+        self._settings = settings
+        self._queues = tuple(queues)
+        self._processes = processes
+        self._concurrency = concurrency
+        self._burst = burst
+        self._retention = retention
+        self._broker = open_broker(settings)
+        self._children: list[_Child] = []
+        self._orphaned: dict[str, bool] = {}
+        self._starts: list[float] = [0.0] * processes
+        self._quick_deaths = 0
+        self._stop_signals = 0
+        self._passed_on = 0
+
+    def run(self) -> int:
+        """Supervise; returns the exit code: 0 after a clean stop, 1 otherwise."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop_signal)
+        log.info(
+            "starting",
+            processes=self._processes,
+            slots=self._concurrency,
+            queues=",".join(self._queues),
+        )
+        clean = True
+        kill_at = float("inf")
+        finished = 0
+        while True:
+            clean &= self._bury(finished_ok := [0])
+            finished += finished_ok[0]
+            if self._stop_signals and kill_at == float("inf"):
+                kill_at = time.monotonic() + self._settings.worker.shutdown_s + _KILL_GRACE_S
+            self._pass_signals_on()
+            ending = bool(self._stop_signals) or (self._burst and finished >= self._processes)
+            if not ending:
+                self._start_missing(self._processes - finished if self._burst else self._processes)
+            self._give_back()
+            if ending and not self._children and (not self._orphaned or time.monotonic() > kill_at):
+                return 0 if clean and not self._orphaned else 1
+            if time.monotonic() > kill_at:
+                clean = False
+                for child in self._children:
+                    child.process.kill()
+            time.sleep(_POLL_S)
+
+    def _on_stop_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._stop_signals += 1
+
+    def _pass_signals_on(self) -> None:
+        while self._passed_on < min(self._stop_signals, 2):
+            self._passed_on += 1
+            for child in self._children:
+                child.process.terminate()
+
+    def _start_missing(self, wanted: int) -> None:
+        if len(self._children) >= wanted or time.monotonic() < self._not_before():
+            return
+        name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        command = [
+            sys.executable, "-m", "runtime.worker.process",
+            "--parent", str(os.getpid()), "--name", name, "--queues", ",".join(self._queues),
+            "--concurrency", str(self._concurrency), *(["--burst"] if self._burst else []),
+        ]  # fmt: skip
+        # A process group of its own: Ctrl-C in a terminal reaches the supervisor, which passes it
+        # on once; the children would count it twice otherwise.
+        process = subprocess.Popen(command, process_group=0)  # noqa: S603 - our own module
+        self._children.append(_Child(name, process, time.monotonic()))
+        log.info("process started", name=name, pid=process.pid)
+
+    def _not_before(self) -> float:
+        if not self._quick_deaths:
+            return 0.0
+        return self._last_death + min(0.5 * 2 ** min(self._quick_deaths, 10), _MAX_DELAY_S)
+
+    def _bury(self, finished_ok: list[int]) -> bool:
+        """Notice dead children; False if one died other than cleanly."""
+        clean = True
+        for child in list(self._children):
+            code = child.process.poll()
+            if code is None:
+                continue
+            self._children.remove(child)
+            # What a process that stopped in order could not write is given back uncounted.
+            ordered = code in (EXIT_OK, EXIT_RECYCLE)
+            self._orphaned[child.name] = not ordered
+            if code == EXIT_OK:
+                finished_ok[0] += 1
+            self._last_death = time.monotonic()
+            if ordered or self._last_death - child.started > _HEALTHY_S:
+                self._quick_deaths = 0
+            else:
+                self._quick_deaths += 1
+            if not ordered:
+                clean = False
+                log.error("process died", name=child.name, code=code)
+        return clean
+
+    def _give_back(self) -> None:
+        """Release what the dead held; tried again for as long as Redis is away."""
+        for name, dead in list(self._orphaned.items()):
+            call = calls.disown(
+                name,
+                dead=dead,
+                max_stalled=self._settings.worker.max_stalled,
+                retention=self._retention,
+            )
+            try:
+                requeued, failed = self._broker.run(call)
+            except AtlasError as error:
+                log.warning("cannot release a dead process' jobs yet", error=str(error))
+                return
+            del self._orphaned[name]
+            if requeued or failed:
+                log.warning("released a dead process' jobs", requeued=requeued, failed=failed)
+
+
+def run(
+    settings: Settings,
+    *,
+    queues: Sequence[str] = (),
+    processes: int | None = None,
+    concurrency: int | None = None,
+    burst: bool = False,
+) -> int:
+    """Start worker processes and keep them alive.
+
+    Args:
+        settings: validated settings.
+        queues: logical queue names; empty means all.
+        processes: default from the settings.
+        concurrency: slots of each process, default from the settings.
+        burst: end when nothing waits.
+
+    Returns:
+        The exit code: 0 after a clean stop.
+
+    Raises:
+        CatalogueError: the application or one of its handlers cannot be loaded.
+        UnknownQueueError: no such queue.
+    """
+    catalogue = load_application(settings.application).catalogue.for_environment(
+        settings.environment
+    )
+    load_handlers(catalogue)
+    chosen = [catalogue.queue(name) for name in queues] or list(catalogue.queues.values())
+    return Supervisor(
+        settings,
+        queues=[queue.name for queue in chosen],
+        processes=processes or settings.worker.processes,
+        concurrency=concurrency or settings.worker.concurrency,
+        burst=burst,
+        retention=chosen[0].retention,
+    ).run()
