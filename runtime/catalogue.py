@@ -132,32 +132,14 @@ class Catalogue:
     def _problems(queues: tuple[Queue, ...], kinds: tuple[Kind, ...]) -> Iterable[str]:
         names = [queue.name for queue in queues]
         for queue in queues:
-            if not re.fullmatch(r"[a-z][a-z0-9-]*(:[a-z][a-z0-9-]*)*", queue.name):
-                yield f"queue {queue.name!r}: lower-case words joined by colons are allowed"
-            if names.count(queue.name) > 1:
-                yield f"queue {queue.name}: named twice"
-            if queue.slots < 1:
-                yield f"queue {queue.name}: slots must be at least 1"
-            if queue.org_cap < 1:
-                yield f"queue {queue.name}: org_cap must be at least 1"
-            if queue.rate and (queue.rate.jobs < 1 or queue.rate.per_s <= 0):
-                yield f"queue {queue.name}: a rate needs jobs >= 1 and per_s > 0"
+            yield from _queue_problems(queue, names)
         seen: set[str] = set()
         for kind in kinds:
             for name in (kind.name, *kind.aliases):
-                if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-                    yield f"kind {name!r}: lower-case words joined by underscores are allowed"
                 if name in seen:
                     yield f"kind {name}: the name or alias is used twice"
                 seen.add(name)
-            if kind.queue not in names:
-                yield f"kind {kind.name}: no queue {kind.queue!r}"
-            if kind.timeout_s <= 0:
-                yield f"kind {kind.name}: timeout_s must be above 0"
-            if kind.handler.count(":") != 1:
-                yield f"kind {kind.name}: handler must read package.module:function"
-            if unknown := set(kind.hint) - set(kind.payload.model_fields):
-                yield f"kind {kind.name}: hint names no payload field: {', '.join(sorted(unknown))}"
+            yield from _kind_problems(kind, names)
 
     def queue(self, name: str) -> Queue:
         """The queue of that logical name.
@@ -198,3 +180,30 @@ class Catalogue:
             ),
             self.kinds.values(),
         )
+
+
+def _queue_problems(queue: Queue, names: list[str]) -> Iterable[str]:
+    if not re.fullmatch(r"[a-z][a-z0-9-]*(:[a-z][a-z0-9-]*)*", queue.name):
+        yield f"queue {queue.name!r}: lower-case words joined by colons are allowed"
+    if names.count(queue.name) > 1:
+        yield f"queue {queue.name}: named twice"
+    if queue.slots < 1:
+        yield f"queue {queue.name}: slots must be at least 1"
+    if queue.org_cap < 1:
+        yield f"queue {queue.name}: org_cap must be at least 1"
+    if queue.rate and (queue.rate.jobs < 1 or queue.rate.per_s <= 0):
+        yield f"queue {queue.name}: a rate needs jobs >= 1 and per_s > 0"
+
+
+def _kind_problems(kind: Kind, queues: list[str]) -> Iterable[str]:
+    for name in (kind.name, *kind.aliases):
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            yield f"kind {name!r}: lower-case words joined by underscores are allowed"
+    if kind.queue not in queues:
+        yield f"kind {kind.name}: no queue {kind.queue!r}"
+    if kind.timeout_s <= 0:
+        yield f"kind {kind.name}: timeout_s must be above 0"
+    if kind.handler.count(":") != 1:
+        yield f"kind {kind.name}: handler must read package.module:function"
+    if unknown := set(kind.hint) - set(kind.payload.model_fields):
+        yield f"kind {kind.name}: hint names no payload field: {', '.join(sorted(unknown))}"

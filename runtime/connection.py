@@ -34,8 +34,18 @@ _PASSING = (
     OSError,
 )
 # The same, where Redis says so only in the text of an error (a script wraps the error it met).
-_PASSING_WORDS = ("LOADING", "MISCONF", "READONLY", "OOM ", "MASTERDOWN", "CLUSTERDOWN", "BUSY ",
-                  "TRYAGAIN", "NOREPLICAS", "max number of clients")
+_PASSING_WORDS = (
+    "LOADING",
+    "MISCONF",
+    "READONLY",
+    "OOM ",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "BUSY ",
+    "TRYAGAIN",
+    "NOREPLICAS",
+    "max number of clients",
+)
 
 
 @contextmanager

@@ -47,5 +47,5 @@ def handler_traceback(error: BaseException) -> tuple[str, str]:
 
 
 def _is_engine(tb: TracebackType) -> bool:
-    name = tb.tb_frame.f_globals.get("__name__", "")
+    name = str(tb.tb_frame.f_globals.get("__name__", ""))
     return name.startswith(("runtime.worker", "asyncio", "concurrent.futures"))

@@ -136,9 +136,7 @@ class JobView:
         except UnknownKindError:
             return None
 
-    def _identity(
-        self, fields: Hash, message: envelope.Envelope | None
-    ) -> tuple[str, str, str]:
+    def _identity(self, fields: Hash, message: envelope.Envelope | None) -> tuple[str, str, str]:
         description = text(fields, "description")
         if message is None:
             return "?", "", redact_text(description)

@@ -20,7 +20,7 @@ def queue_of(lane: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class QueueNames:
-    """Logical names (``communication:email``) to full ones (``dev:communication:email``) and back."""
+    """Logical names (``communication:email``) to full (``dev:communication:email``) and back."""
 
     prefix: str
 

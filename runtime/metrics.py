@@ -1,7 +1,8 @@
 """What the scripts count per minute: parsed, summed up, turned into rates and percentiles.
 
 A minute is one Redis hash with fields ``queue|kind|name`` (lua/lib/metrics.lua): ``enq``, ``fin``,
-``fail``, ``retry``, ``depth``, and ``w<n>`` / ``r<n>`` for the n-th bucket of waiting / running time.
+``fail``, ``retry``, ``depth``, and ``w<n>`` / ``r<n>`` for the n-th bucket of waiting and running
+time.
 """
 
 from collections.abc import Iterable, Mapping

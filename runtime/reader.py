@@ -15,7 +15,13 @@ from runtime.host import read_host
 from runtime.jobview import JobView, attempt, epoch, rq_time, text
 from runtime.keys import QueueNames
 from runtime.metrics import QueueMinute, parse_minute
-from runtime.overview import HISTORY_MINUTES, compose_queue, compose_redis, compose_worker, history_of
+from runtime.overview import (
+    HISTORY_MINUTES,
+    compose_queue,
+    compose_redis,
+    compose_worker,
+    history_of,
+)
 from runtime.redact import redact_text
 from runtime.settings import Settings
 from runtime.snapshot import (
@@ -45,9 +51,7 @@ class Reader:
         self._catalogue = catalogue
         self._settings = settings
         self._names = QueueNames(settings.queue_prefix)
-        self._view = JobView(
-            catalogue, self._names, max_bytes=settings.worker.max_payload_bytes
-        )
+        self._view = JobView(catalogue, self._names, max_bytes=settings.worker.max_payload_bytes)
         self._clock_offset_s = 0.0
         self._rq_queues: set[str] | None = None
         self._worker_keys: set[str] = set()
@@ -62,9 +66,7 @@ class Reader:
             CatalogueError: the application cannot be loaded.
         """
         catalogue = load_application(settings.application).catalogue
-        return cls(
-            open_broker(settings), catalogue.for_environment(settings.environment), settings
-        )
+        return cls(open_broker(settings), catalogue.for_environment(settings.environment), settings)
 
     def close(self) -> None:
         """Release the connections."""
@@ -190,7 +192,7 @@ class Reader:
             self._minutes[minute] = parse_minute(fields)
 
     def _learn_heads(self, raw: reads.Overview, *, look_up: bool) -> None:
-        """Note each list's head and since when it waits; a head that moved is looked up next time."""
+        """Note each list's head and since when it waits; one that moved is looked up next time."""
         heads: dict[str, tuple[str, datetime | None]] = {}
         for lane, reply in raw.lanes.items():
             if not reply.head:
@@ -244,9 +246,7 @@ class Reader:
 
     # Jobs
 
-    def _ids(
-        self, names: Sequence[str], state: JobState, offset: int, limit: int
-    ) -> reads.IdPage:
+    def _ids(self, names: Sequence[str], state: JobState, offset: int, limit: int) -> reads.IdPage:
         connection, keys = self._broker.connection, self._broker.keys
         lanes = [lane for name in names for lane in self._names.lanes(name)]
         queues = [self._names.full(name) for name in names]

@@ -45,9 +45,9 @@ class Broker:
         lua = script(call.script)
         with broker_errors():
             try:
-                reply = self.connection.evalsha(lua.sha, 1, self.keys.prefix, *call.args)  # type: ignore[arg-type]
+                reply = self.connection.evalsha(lua.sha, 1, self.keys.prefix, *call.args)
             except NoScriptError:
-                reply = self.connection.eval(lua.text, 1, self.keys.prefix, *call.args)  # type: ignore[arg-type]
+                reply = self.connection.eval(lua.text, 1, self.keys.prefix, *call.args)
             return call.read(reply)
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 from runtime.broker.encoding import deflate_text
 from runtime.catalogue import Retention
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 Arg = str | bytes | int | float
 
 OutcomeName = Literal[
@@ -24,12 +24,12 @@ STALLED_TEXT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
+class Call(Generic[T_co]):
     """One run of a script. `repeatable`: sending it twice changes nothing more than once."""
 
     script: str
     args: Sequence[Arg]
-    read: Callable[[Any], T]
+    read: Callable[[Any], T_co]
     repeatable: bool = True
 
 
@@ -62,7 +62,7 @@ class QueueDemand:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
-    """A job under our lease. `enqueued_at` is RQ's text form; `stock_retry` RQ's own retry fields."""
+    """A job under our lease; `enqueued_at` is RQ's text form, `stock_retry` RQ's retry fields."""
 
     id: str
     lane: str
@@ -78,7 +78,10 @@ class ClaimedJob:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim's answer. `states`: 0 empty, -1 paused, -2 more waits, else ms until the rate allows."""
+    """A claim's answer.
+
+    `states` of each queue: 0 empty, -1 paused, -2 more waits, else ms until the rate allows.
+    """
 
     now_ms: int
     next_due_ms: int
@@ -115,7 +118,7 @@ def enqueue(rows: Sequence[JobRow]) -> Call[list[bool]]:
             row.id, row.lane, row.delay_ms, row.due_ms, row.rl_key, row.org_cap,
             row.data, row.description, _number(row.timeout_s), row.kind,
         )  # fmt: skip
-    return Call("enqueue", args, lambda reply: [created == 1 for created in reply])
+    return Call("enqueue", args, _flags)
 
 
 def claim(
@@ -168,7 +171,7 @@ def finish(worker: str, ended: Sequence[Ended], retention: Retention) -> Call[li
             "1" if e.renewed else "0", e.return_value, e.exc_string, e.error_class, e.error,
             e.fingerprint,
         )  # fmt: skip
-    return Call("finish", args, list)
+    return Call("finish", args, _numbers)
 
 
 def renew(
@@ -179,7 +182,7 @@ def renew(
     args: list[Arg] = [worker, lease_ms, len(rows)]
     for job_id, execution, lane, started_s in rows:
         args += (job_id, execution, lane, f"{started_s:.6f}")
-    return Call("renew", args, lambda reply: [_text(lost) for lost in reply])
+    return Call("renew", args, _texts)
 
 
 def reap(
@@ -217,7 +220,7 @@ def sweep(queues: Sequence[str], *, limit: int = 1000) -> Call[tuple[bool, int, 
 
 def requeue(actor: str, reason: str, ids: Sequence[str]) -> Call[list[bool]]:
     """Give failed or canceled jobs another life; True for each that waits again."""
-    return Call("requeue", [actor, reason, len(ids), *ids], lambda reply: [r == 1 for r in reply])
+    return Call("requeue", [actor, reason, len(ids), *ids], _flags)
 
 
 def requeue_failed(lane: str, cutoff: float, limit: int) -> Call[tuple[int, int]]:
@@ -228,12 +231,10 @@ def requeue_failed(lane: str, cutoff: float, limit: int) -> Call[tuple[int, int]
 
 def delete(actor: str, reason: str, ids: Sequence[str]) -> Call[list[int]]:
     """Delete jobs that do not run; for each 1 deleted, 0 unknown, -1 it runs."""
-    return Call("delete", [actor, reason, len(ids), *ids], list)
+    return Call("delete", [actor, reason, len(ids), *ids], _numbers)
 
 
-def set_paused(
-    actor: str, reason: str, queue: str, *, logical: str, paused: bool
-) -> Call[bool]:
+def set_paused(actor: str, reason: str, queue: str, *, logical: str, paused: bool) -> Call[bool]:
     """Pause or resume a queue; False when it was so already."""
     args: list[Arg] = [actor, reason, queue, "pause" if paused else "resume", logical]
     return Call("pause", args, lambda reply: bool(reply == 1))
@@ -242,6 +243,18 @@ def set_paused(
 def record(actor: str, action: str, target: str, count: int, reason: str) -> Call[None]:
     """Note an operator's action that took several calls in the audit stream."""
     return Call("record", [actor, action, target, count, reason], lambda _reply: None)
+
+
+def _flags(reply: Any) -> list[bool]:
+    return [value == 1 for value in reply]
+
+
+def _numbers(reply: Any) -> list[int]:
+    return [int(value) for value in reply]
+
+
+def _texts(reply: Any) -> list[str]:
+    return [_text(value) for value in reply]
 
 
 def _text(value: Any) -> str:

@@ -17,7 +17,7 @@ Hash = dict[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class LaneReply:
-    """One lane: list length, registries, id at the head, (organisation, arrival s) of the oldest."""
+    """One lane: sizes, the id at its list's head, and since when its oldest fair job waits."""
 
     listed: int
     scheduled: int
@@ -122,9 +122,7 @@ def read_overview(
         fair_depth=next(replies),
         quarantined=next(replies),
         lanes={lane: _lane(replies) for lane in lanes},
-        queues={
-            queue: QueueReply(next(replies), next(replies), next(replies)) for queue in queues
-        },
+        queues={queue: QueueReply(next(replies), next(replies), next(replies)) for queue in queues},
         heads={job_id: _text(next(replies)) for job_id in heads},
         workers={key: next(replies) for key in worker_keys},
         minutes={minute: next(replies) for minute in minutes},
@@ -234,9 +232,7 @@ def _waiting_sources(
     sources: list[tuple[str, str, int]] = []
     for i, lane in enumerate(lanes):
         sources.append(("list", keys.queue(lane), replies[2 * i]))
-        sources += [
-            ("set", keys.org_waiting(lane, _text(org)), -1) for org in replies[2 * i + 1]
-        ]
+        sources += [("set", keys.org_waiting(lane, _text(org)), -1) for org in replies[2 * i + 1]]
     for _, key, size in sources:
         if size < 0:
             pipe.zcard(key)
@@ -298,7 +294,6 @@ def _lane(replies: Any) -> LaneReply:
     return LaneReply(
         listed, scheduled, failed, finished, _text(head), heads[0][1] if heads else None
     )
-
 
 
 def _text(value: Any) -> str:

@@ -156,7 +156,7 @@ class Claimer:
             log.warning("gave back jobs claimed in a lost reply", jobs=requeued)
 
     async def _sleep(self, claim: Claim | None) -> None:
-        """Until a marker, a freed slot, the next due job or the next token; at most a few seconds."""
+        """Until a marker, a freed slot, the next due job or token; at most a few seconds."""
         timeout_s = _LOOK_S
         if claim is not None:
             states = claim.states
@@ -179,7 +179,7 @@ class Claimer:
             self._asleep.clear()
 
     async def _watch_markers(self) -> None:
-        """Blocks on the markers while the claimer sleeps. Never cancelled in the middle of a pop."""
+        """Blocks on the markers while the claimer sleeps; not cancelled in the middle of a pop."""
         names = list(self._queues)
         while True:
             await self._asleep.wait()
@@ -204,4 +204,3 @@ class Claimer:
         elif not ok and self.redis_ok:
             log.error("Redis is away: waiting for it", error=error)
         self.redis_ok = ok
-

@@ -15,7 +15,6 @@ import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-
 from typing import Any
 
 import click
@@ -25,7 +24,6 @@ import structlog
 from runtime import __version__
 from runtime.application import Application, load_application
 from runtime.broker import calls, open_async_broker, open_broker
-from runtime.broker.broker import AsyncBroker
 from runtime.broker.calls import ClaimedJob, Ended
 from runtime.broker.registration import WorkerPulse, WorkerRecord, beat, register, unregister
 from runtime.catalogue import Catalogue, Retention
@@ -183,7 +181,9 @@ class WorkerProcess:
         log.info("stopping", running=len(self._running), deadline_s=deadline_s)
         release = asyncio.create_task(self._release_now.wait())
         finish = asyncio.create_task(self._until_idle())
-        await asyncio.wait((release, finish), timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            (release, finish), timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED
+        )
         release.cancel()
         if not finish.done():
             held = self._running.all()
@@ -281,7 +281,9 @@ class WorkerProcess:
 
     # Services
 
-    async def _every(self, seconds: float, service: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _every(
+        self, seconds: float, service: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
         """Run a service for ever; Redis' absence is the claimer's to report."""
         while True:
             try:

@@ -137,7 +137,9 @@ class Runner:
         job = running.job
         queue, priority = self._names.split(job.lane)
         started = datetime.fromtimestamp(running.started_s, UTC)
-        waited = timedelta(milliseconds=decide.wait_ms(job.enqueued_at, int(running.started_s * 1000)))
+        waited = timedelta(
+            milliseconds=decide.wait_ms(job.enqueued_at, int(running.started_s * 1000))
+        )
         return JobContext(
             job_id=job.id,
             queue=queue,

@@ -1,7 +1,7 @@
 """The jobs that a worker process holds leases for, shared with its lease thread."""
 
-import asyncio
 import threading
+from asyncio import Task
 from dataclasses import dataclass
 
 from runtime.broker.calls import ClaimedJob
@@ -25,7 +25,7 @@ class Running:
     queue: str
     started_s: float
     lease_until: float
-    task: "asyncio.Task[None] | None" = None
+    task: Task[None] | None = None
     renewed: bool = False
     lost: bool = False
     releasing: bool = False

@@ -72,6 +72,7 @@ class Supervisor:
         self._orphaned: dict[str, bool] = {}
         self._starts: list[float] = [0.0] * processes
         self._quick_deaths = 0
+        self._last_death = 0.0
         self._stop_signals = 0
         self._passed_on = 0
 
@@ -133,7 +134,7 @@ class Supervisor:
     def _not_before(self) -> float:
         if not self._quick_deaths:
             return 0.0
-        return self._last_death + min(0.5 * 2 ** min(self._quick_deaths, 10), _MAX_DELAY_S)
+        return self._last_death + min(0.5 * 2.0 ** min(self._quick_deaths, 10), _MAX_DELAY_S)
 
     def _bury(self, finished_ok: list[int]) -> bool:
         """Notice dead children; False if one died other than cleanly."""

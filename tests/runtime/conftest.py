@@ -1,0 +1,136 @@
+"""What the engine's tests share: brokers on a private Redis, and real workers as subprocesses."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from runtime.broker import open_broker
+from runtime.broker.broker import Broker
+from runtime.client import AtlasClient
+from runtime.connection import connect
+from runtime.control import Control
+from runtime.reader import Reader
+from runtime.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+APPLICATION = "tests.runtime.engine_app"
+
+
+def wait_until(condition: Callable[[], object], *, timeout_s: float = 20.0) -> None:
+    """Poll until the condition holds; fail with its last value otherwise."""
+    end = time.monotonic() + timeout_s
+    while not (value := condition()):
+        assert time.monotonic() < end, f"still {value!r} after {timeout_s} s"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def engine(make_settings: Callable[..., Settings], redis_url: str) -> Settings:
+    """Settings of the engine's test application on an empty Redis, with short leases."""
+    return make_settings(
+        REDIS_URL=redis_url,
+        ATLAS_APPLICATION=APPLICATION,
+        ATLAS_LEASE_S="3",
+        ATLAS_RENEW_S="1",
+        ATLAS_SHUTDOWN_S="5",
+        ATLAS_ALLOWED_FUNCTIONS="tests.runtime.stock_functions",
+    )
+
+
+@pytest.fixture
+def raw(engine: Settings) -> Iterator[redis.Redis]:
+    connection = connect(engine)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def broker(engine: Settings) -> Iterator[Broker]:
+    broker = open_broker(engine)
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def client(engine: Settings) -> Iterator[AtlasClient]:
+    with AtlasClient.from_settings(engine) as client:
+        yield client
+
+
+@pytest.fixture
+def reader(engine: Settings) -> Iterator[Reader]:
+    reader = Reader.from_settings(engine)
+    yield reader
+    reader.close()
+
+
+@pytest.fixture
+def control(engine: Settings) -> Iterator[Control]:
+    control = Control.from_settings(engine, actor="ana@test")
+    yield control
+    control.close()
+
+
+class WorkerCommand:
+    """Starts ``atlas-worker`` subprocesses and makes sure that none outlives its test."""
+
+    def __init__(self, url: str, effects: Path) -> None:
+        self.effects = effects
+        self.started: list[subprocess.Popen[bytes]] = []
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "REDIS_URL": url,
+            "ATLAS_ENV": "test",
+            "ATLAS_APPLICATION": APPLICATION,
+            "ATLAS_LEASE_S": "3",
+            "ATLAS_RENEW_S": "1",
+            "ATLAS_SHUTDOWN_S": "5",
+            "ATLAS_ALLOWED_FUNCTIONS": "tests.runtime.stock_functions",
+            "EFFECTS_DB": str(effects),
+            "HOME": str(effects.parent),
+        }
+
+    def start(self, *options: str, **environment: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "runtime.worker", *options],
+            cwd=ROOT,
+            env=self._environment | environment,
+        )
+        self.started.append(process)
+        return process
+
+    def effect_count(self) -> tuple[int, int]:
+        """(effects, jobs that had one)."""
+        with sqlite3.connect(self.effects) as db:
+            return db.execute("SELECT count(*), count(DISTINCT job_id) FROM effects").fetchone()
+
+    def stop_all(self) -> None:
+        for process in self.started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.started:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+def worker(redis_url: str, tmp_path: Path) -> Iterator[WorkerCommand]:
+    effects = tmp_path / "effects.db"
+    with sqlite3.connect(effects) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("CREATE TABLE effects (job_id TEXT, effect TEXT, attempt INTEGER)")
+    command = WorkerCommand(redis_url, effects)
+    yield command
+    command.stop_all()
