@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Literal, Self
 
 from runtime.errors import AtlasError
+from runtime.guard import Guard
 
 _PROGRAMS = ("redis-server", "valkey-server")
 _START_S = 15.0
 _STOP_S = 10.0
 # sun_path holds 104 bytes on BSD and macOS, 108 on Linux (unix(7)); the last one ends the text.
 _MAX_SOCKET_PATH = 100
-# Waits for the end of its input, which is the end of the process that holds the other end; then
-# asks the server to stop. Unlike PR_SET_PDEATHSIG it does not care which thread started it.
-_GUARD = 'read -r _; kill -TERM "$0"'
 
 
 class EmbeddedRedisError(AtlasError):
@@ -99,7 +97,7 @@ class EmbeddedRedis:
             **(options or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
-        self._guard: subprocess.Popen[bytes] | None = None
+        self._guard: Guard | None = None
 
     @property
     def url(self) -> str:
@@ -193,7 +191,7 @@ class EmbeddedRedis:
                 # Ctrl-C in the terminal is for the program that owns us, not for the server.
                 start_new_session=True,
             )
-        self._guard = _start_guard(self._process.pid)
+        self._guard = Guard(self._process.pid)
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError), self._process.stdin as configuration:
             configuration.write(self._configuration().encode())
@@ -244,27 +242,13 @@ class EmbeddedRedis:
     def _end_guard(self) -> None:
         guard, self._guard = self._guard, None
         if guard is not None:
-            # Killed before its input is closed, so that it never signals a pid that is not ours.
-            guard.kill()
-            guard.wait()
-            if guard.stdin is not None:
-                guard.stdin.close()
+            guard.dismiss()
 
     def _remove_directories(self) -> None:
         if self._own_dir:
             shutil.rmtree(self._dir, ignore_errors=True)
         if self._socket_dir is not None:
             shutil.rmtree(self._socket_dir, ignore_errors=True)
-
-
-def _start_guard(pid: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603 - a fixed script
-        ["/bin/sh", "-c", _GUARD, str(pid)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
 
 
 def _free_port() -> int:
