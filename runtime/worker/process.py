@@ -371,8 +371,9 @@ def main(*, parent: int, name: str, queues: str, concurrency: int, burst: bool) 
     structlog.contextvars.bind_contextvars(worker=name)
     application = load_application(settings.application)
     options = ProcessOptions(name, tuple(queues.split(",")), concurrency, burst)
-    code = asyncio.run(WorkerProcess(settings, application, options).run())
-    # Threads that could not be stopped must not keep the process alive.
+    # Neither the loop's clean-up nor the interpreter's: both would wait for a thread that cannot be
+    # stopped, and what it runs was given back already.
+    code = asyncio.Runner().run(WorkerProcess(settings, application, options).run())
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

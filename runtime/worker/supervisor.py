@@ -146,6 +146,8 @@ class Supervisor:
             self._children.remove(child)
             # What a process that stopped in order could not write is given back uncounted.
             ordered = code in (EXIT_OK, EXIT_RECYCLE)
+            # Our own signal can reach a process before it is ready to handle it.
+            ordered |= bool(self._stop_signals) and code == -signal.SIGTERM
             self._orphaned[child.name] = not ordered
             if code == EXIT_OK:
                 finished_ok[0] += 1

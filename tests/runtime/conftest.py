@@ -93,6 +93,7 @@ class WorkerCommand:
             "ATLAS_APPLICATION": APPLICATION,
             "ATLAS_LEASE_S": "3",
             "ATLAS_RENEW_S": "1",
+            "ATLAS_PROCESSES": "1",
             "ATLAS_SHUTDOWN_S": "5",
             "ATLAS_ALLOWED_FUNCTIONS": "tests.runtime.stock_functions",
             "EFFECTS_DB": str(effects),

@@ -63,11 +63,15 @@ def spin(_ctx: JobContext, note: Note) -> None:
             continue
 
 
+_SNOOZED: set[str] = set()
+
+
 async def outcome(ctx: JobContext, note: Note) -> str:
     match note.text:
         case "retry" if ctx.attempt == 1:
             raise Retry(timedelta(milliseconds=5), reason="again")
-        case "snooze" if datetime.now(UTC) - ctx.enqueued_at < timedelta(milliseconds=50):
+        case "snooze" if ctx.job_id not in _SNOOZED:
+            _SNOOZED.add(ctx.job_id)
             raise Snooze(datetime.now(UTC) + timedelta(milliseconds=60))
         case "cancel":
             raise Cancel("no longer wanted")
