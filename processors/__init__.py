@@ -1,0 +1,40 @@
+"""The CRM's domain: workflows, messages, leads, analytics, maintenance, and their database.
+
+Importing this package is cheap: a producer needs the catalogue, not SQLAlchemy. What is heavier is
+imported when a worker opens the application or a command runs.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from processors.catalogue import CATALOGUE
+from runtime.application import Application, CheckResult
+
+if TYPE_CHECKING:
+    import click
+
+    from runtime.settings import Settings
+
+
+@contextmanager
+def _open(settings: "Settings") -> Iterator[Any]:
+    from processors.resources import open_resources  # noqa: PLC0415 - imports SQLAlchemy
+
+    with open_resources(settings) as resources:
+        yield resources
+
+
+def _checks(settings: "Settings") -> Iterable[CheckResult]:
+    from processors.checks import check  # noqa: PLC0415 - imports SQLAlchemy
+
+    return check(settings)
+
+
+def _commands() -> Iterable["click.Command"]:
+    from processors.commands import outbox  # noqa: PLC0415 - imports click
+
+    return (outbox,)
+
+
+application = Application(catalogue=CATALOGUE, open=_open, checks=_checks, commands=_commands)

@@ -1,0 +1,169 @@
+"""The twelve queues and all kinds of jobs, as data."""
+
+from processors.payloads import (
+    AddTag,
+    CheckHealth,
+    CleanUp,
+    ContinueWait,
+    ExecuteNode,
+    ExecuteWorkflow,
+    ProcessTrigger,
+    SendEmail,
+    SendSms,
+    SendWhatsapp,
+    TrackEvent,
+    UpdateLead,
+)
+from runtime.catalogue import Catalogue, Kind, Priority, Queue, RateLimit
+from runtime.retry import RetryPolicy
+
+_WORKFLOW = "processors.workflow.handlers"
+_MESSAGING = "processors.messaging.handlers"
+_CRM = "processors.crm.handlers"
+
+QUEUES = (
+    Queue("workflow:triggers", slots=20, rate=RateLimit(100), fair=True),
+    Queue("workflow:actions", slots=15, rate=RateLimit(50), fair=True),
+    Queue("workflow:scheduled", slots=10, rate=RateLimit(30)),
+    Queue("workflow:wait", slots=5, rate=RateLimit(20)),
+    Queue("communication:email", slots=10, rate=RateLimit(30), fair=True),
+    Queue("communication:sms", slots=8, rate=RateLimit(20), fair=True),
+    Queue("communication:whatsapp", slots=5, rate=RateLimit(10), fair=True),
+    Queue("system:analytics", slots=5, rate=RateLimit(10)),
+    Queue("system:cleanup", slots=1, scale_in_production=False),
+    Queue("system:health", slots=1, rate=RateLimit(1, per_s=5), scale_in_production=False),
+    Queue("system:retry", slots=3, rate=RateLimit(10)),
+    Queue("system:dead-letter", slots=1, rate=RateLimit(5), scale_in_production=False),
+)
+
+_SEND_EMAIL = RetryPolicy(attempts=5, base_s=2)
+_SEND_TEXT = RetryPolicy(attempts=3, base_s=1)
+_EXECUTE_WORKFLOW = RetryPolicy(attempts=5, base_s=3)
+_UPDATE_LEAD = RetryPolicy(attempts=3, backoff="fixed", base_s=5)
+_OTHERS = RetryPolicy(attempts=3, base_s=2)
+
+KINDS = (
+    Kind(
+        "process_trigger",
+        "workflow:triggers",
+        ProcessTrigger,
+        f"{_WORKFLOW}:process_trigger",
+        retry=_OTHERS,
+        timeout_s=30,
+        priority=Priority.HIGH,
+        hint=("trigger_type",),
+    ),
+    Kind(
+        "execute_workflow",
+        "workflow:actions",
+        ExecuteWorkflow,
+        f"{_WORKFLOW}:execute_workflow",
+        retry=_EXECUTE_WORKFLOW,
+        timeout_s=60,
+        hint=("workflow_id", "trigger_type"),
+    ),
+    Kind(
+        "execute_node",
+        "workflow:actions",
+        ExecuteNode,
+        f"{_WORKFLOW}:execute_node",
+        retry=_OTHERS,
+        timeout_s=30,
+        hint=("node_id",),
+    ),
+    Kind(
+        "execute_scheduled_workflow",
+        "workflow:scheduled",
+        ExecuteWorkflow,
+        f"{_WORKFLOW}:execute_workflow",
+        retry=_EXECUTE_WORKFLOW,
+        timeout_s=60,
+        hint=("workflow_id",),
+    ),
+    Kind(
+        "continue_wait",
+        "workflow:wait",
+        ContinueWait,
+        f"{_WORKFLOW}:continue_wait",
+        retry=_OTHERS,
+        timeout_s=30,
+        hint=("node_id",),
+    ),
+    Kind(
+        "update_lead",
+        "workflow:actions",
+        UpdateLead,
+        f"{_CRM}:update_lead",
+        retry=_UPDATE_LEAD,
+        timeout_s=30,
+        hint=("lead_id",),
+    ),
+    Kind(
+        "add_tag",
+        "workflow:actions",
+        AddTag,
+        f"{_CRM}:add_tag",
+        retry=_OTHERS,
+        timeout_s=30,
+        hint=("lead_id", "tag"),
+    ),
+    Kind(
+        "send_email",
+        "communication:email",
+        SendEmail,
+        f"{_MESSAGING}:send_email",
+        retry=_SEND_EMAIL,
+        timeout_s=60,
+        hint=("to", "subject"),
+    ),
+    Kind(
+        "send_sms",
+        "communication:sms",
+        SendSms,
+        f"{_MESSAGING}:send_sms",
+        retry=_SEND_TEXT,
+        timeout_s=60,
+        hint=("to",),
+    ),
+    Kind(
+        "send_whatsapp",
+        "communication:whatsapp",
+        SendWhatsapp,
+        f"{_MESSAGING}:send_whatsapp",
+        retry=_SEND_TEXT,
+        timeout_s=60,
+        hint=("to", "template"),
+    ),
+    Kind(
+        "track_event",
+        "system:analytics",
+        TrackEvent,
+        "processors.analytics.handlers:track_event",
+        retry=_OTHERS,
+        timeout_s=30,
+        priority=Priority.BACKGROUND,
+        hint=("event",),
+    ),
+    Kind(
+        "clean_up",
+        "system:cleanup",
+        CleanUp,
+        "processors.maintenance.cleanup:clean_up",
+        retry=_OTHERS,
+        timeout_s=300,
+        priority=Priority.LOW,
+        hint=("retention_days",),
+    ),
+    Kind(
+        "check_health",
+        "system:health",
+        CheckHealth,
+        "processors.maintenance.health:check_health",
+        retry=_OTHERS,
+        timeout_s=30,
+        hint=("level",),
+    ),
+)
+
+# system:retry and system:dead-letter hold no kind of ours yet: a retried job stays in its queue.
+CATALOGUE = Catalogue(QUEUES, KINDS)

@@ -1,0 +1,49 @@
+"""What ``atlas check`` says of the database and of the senders."""
+
+from collections.abc import Iterator
+
+from processors.database.engine import connect
+from processors.database.migrate import HEAD, current_revision
+from processors.messaging.sender import SendError
+from processors.messaging.senders import CHANNELS, make_sender
+from runtime.application import CheckResult
+from runtime.errors import AtlasError, SettingsError
+from runtime.settings import Settings
+
+
+def check(settings: Settings) -> Iterator[CheckResult]:
+    """One result for the database and one for each sender; never raises."""
+    yield _database(settings)
+    for channel in CHANNELS:
+        try:
+            sender = make_sender(channel, settings)
+            message = f"{sender.name}: {sender.check()}"
+        except SettingsError as error:
+            yield CheckResult(f"{channel} sender", ok=False, message="; ".join(error.problems))
+        except SendError as error:
+            yield CheckResult(f"{channel} sender", ok=False, message=error.reason)
+        else:
+            yield CheckResult(f"{channel} sender", ok=True, message=message)
+
+
+def _database(settings: Settings) -> CheckResult:
+    try:
+        database = connect(settings.database.url.get_secret_value())
+    except SettingsError as error:
+        return CheckResult("database", ok=False, message="; ".join(error.problems))
+    try:
+        revision = current_revision(database)
+    except AtlasError as error:
+        return CheckResult("database", ok=False, message=str(error))
+    finally:
+        database.close()
+    name = database.engine.dialect.name
+    if revision == HEAD:
+        return CheckResult("database", ok=True, message=f"{name}, schema {HEAD}")
+    if revision is None:
+        return CheckResult(
+            "database", ok=True, message=f"{name}, empty; the worker creates schema {HEAD}"
+        )
+    return CheckResult(
+        "database", ok=True, message=f"{name}, schema {revision}; the worker upgrades it to {HEAD}"
+    )

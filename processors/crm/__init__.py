@@ -1,0 +1,1 @@
+"""Leads: reading, recording and changing them."""

@@ -1,0 +1,181 @@
+"""Leads in the database: found or recorded from an event, changed field by field."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from processors.database.insert import insert_new
+from processors.database.models import Lead, Organisation, utc_now
+from processors.workflow.interpolation import snake_case
+
+_TEXT_FIELDS = {
+    "first_name": 200,
+    "last_name": 200,
+    "email": 320,
+    "phone": 40,
+    "source": 200,
+    "status": 40,
+}
+FIELDS = (*_TEXT_FIELDS, "score", "tags")
+_SCORES = {"score", "lead_score"}
+# The CRM clamps a score (0 to 100) wherever it writes one.
+_MAX_SCORE = 100
+_MAX_TAGS = 200
+
+
+def lead_facts(lead: Lead) -> dict[str, Any]:
+    """A lead as conditions and variables see it, custom fields beside the others."""
+    return {
+        **lead.custom_fields,
+        "id": lead.id,
+        **{name: getattr(lead, name) for name in FIELDS},
+        "custom_fields": lead.custom_fields,
+        "created_at": lead.created_at.isoformat(),
+    }
+
+
+def get_lead(session: Session, org: str, lead_id: str, *, lock: bool = False) -> Lead | None:
+    """The lead of that organisation, locked until the transaction ends if asked for."""
+    query = select(Lead).where(Lead.org_id == org, Lead.id == lead_id)
+    return session.scalars(query.with_for_update() if lock else query).one_or_none()
+
+
+def lead_of_event(session: Session, org: str, data: Mapping[str, Any]) -> Lead | None:
+    """The lead an event is about: by id, else by e-mail, else by phone; recorded when it is new.
+
+    An event may arrive before the CRM's own row does, or from a form that has none. Fields of a
+    lead that is already stored are never overwritten by an event. None when the event names
+    nobody, or the organisation does not exist.
+    """
+    person = _person(data)
+    lead_id = person.get("id") or data.get("lead_id") or data.get("leadId")
+    if lead_id is not None:
+        lead_id = str(lead_id)[:100]
+        if (lead := get_lead(session, org, lead_id)) is not None:
+            return lead
+    fields = clean_fields(person)
+    for name, column in (("email", Lead.email), ("phone", Lead.phone)):
+        if lead_id is None and (value := fields.get(name)):
+            query = select(Lead).where(Lead.org_id == org, column == value).limit(1)
+            if (found := session.scalars(query.order_by(Lead.created_at)).first()) is not None:
+                return found
+    if lead_id is None:
+        contact = fields.get("email") or fields.get("phone")
+        if not contact:
+            return None
+        # Derived, so that two events of one person that arrive together record one lead.
+        lead_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"lead:{org}:{contact.lower()}"))
+    elif not fields:
+        return None
+    if session.get(Organisation, org) is None:
+        return None
+    now = utc_now()
+    row = {**dict.fromkeys(_TEXT_FIELDS), "score": 0, "tags": [], **fields}
+    row["status"] = row["status"] or "new"
+    custom = row.pop("custom_fields", {})
+    insert_new(
+        session,
+        Lead,
+        [
+            {
+                "org_id": org,
+                "id": lead_id,
+                **row,
+                "custom_fields": custom,
+                "created_at": now,
+                "updated_at": now,
+            }
+        ],
+    )
+    return get_lead(session, org, lead_id)
+
+
+def update_lead_fields(lead: Lead, updates: Mapping[str, Any], *, now: datetime) -> list[str]:
+    """Set fields; those the CRM has no column for become custom fields. Names of what changed."""
+    fields = clean_fields(updates)
+    custom = fields.pop("custom_fields", {})
+    changed = [name for name, value in fields.items() if getattr(lead, name) != value]
+    for name in changed:
+        setattr(lead, name, fields[name])
+    new_custom = {
+        name: value for name, value in custom.items() if lead.custom_fields.get(name) != value
+    }
+    if new_custom:
+        lead.custom_fields = {**lead.custom_fields, **new_custom}
+    if changed or new_custom:
+        lead.updated_at = now
+    return sorted([*changed, *new_custom])
+
+
+def add_tag_to(lead: Lead, tag: str, *, now: datetime) -> bool:
+    """Add a tag; False when the lead had it."""
+    if tag.casefold() in (str(owned).casefold() for owned in lead.tags):
+        return False
+    if len(lead.tags) >= _MAX_TAGS:
+        raise ValueError(f"a lead has at most {_MAX_TAGS} tags")
+    lead.tags = [*lead.tags, tag]
+    lead.updated_at = now
+    return True
+
+
+def clamp_score(value: float) -> int:
+    """A lead's score, kept within 0 and 100."""
+    return max(0, min(_MAX_SCORE, round(value)))
+
+
+def clean_fields(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What may be stored: known columns bounded, the rest as custom fields.
+
+    Raises:
+        ValueError: a score is no number or tags are no list of texts.
+    """
+    fields: dict[str, Any] = {}
+    custom: dict[str, Any] = {}
+    for key, value in raw.items():
+        name = snake_case(str(key))
+        if name in _TEXT_FIELDS:
+            fields[name] = None if value is None else str(value).strip()[: _TEXT_FIELDS[name]]
+        elif name in _SCORES:
+            fields["score"] = clamp_score(_number(value))
+        elif name == "tags":
+            fields["tags"] = _tags(value)
+        elif name == "custom_fields" and isinstance(value, Mapping):
+            custom.update(value)
+        elif name not in ("id", "lead_id", "org_id", "created_at", "updated_at", "name"):
+            custom[name[:100]] = value
+        elif name == "name" and value and "first_name" not in raw and "firstName" not in raw:
+            first, _, last = str(value).strip().partition(" ")
+            fields["first_name"], fields["last_name"] = first[:200], last[:200] or None
+    if fields.get("email"):
+        fields["email"] = fields["email"].lower()
+    if custom:
+        fields["custom_fields"] = custom
+    return fields
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(
+            f"a score of {str(value)[:40]!r}; allowed: a number from 0 to 100"
+        ) from None
+
+
+def _tags(value: Any) -> list[str]:
+    if not isinstance(value, list | tuple) or not all(isinstance(tag, str) for tag in value):
+        raise ValueError("tags must be a list of texts")
+    return list(dict.fromkeys(tag.strip()[:100] for tag in value if tag.strip()))[:_MAX_TAGS]
+
+
+def _person(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The lead within an event's data: under ``lead`` or ``contact``, else fields of its own."""
+    for key in ("lead", "contact"):
+        if isinstance(nested := data.get(key), Mapping):
+            return dict(nested)
+    names = {*_TEXT_FIELDS, "name", "tags", "custom_fields"} - {"status"}
+    return {key: value for key, value in data.items() if snake_case(str(key)) in names}

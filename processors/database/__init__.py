@@ -1,0 +1,1 @@
+"""The CRM's tables: SQLAlchemy models, connections and migrations."""

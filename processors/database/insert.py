@@ -1,0 +1,22 @@
+"""Insert a row unless its key is taken: the statement behind every "once" of the domain."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from processors.database.models import Base
+
+if TYPE_CHECKING:
+    from sqlalchemy import CursorResult
+
+
+def insert_new(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert those rows whose key is free, in one statement; how many were written."""
+    if not rows:
+        return 0
+    dialect = session.get_bind().dialect.name
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = insert(model).values([dict(row) for row in rows]).on_conflict_do_nothing()
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount

@@ -1,0 +1,15 @@
+"""Errors of the domain that are worth another attempt, or that tell a user what to change."""
+
+from runtime.errors import AtlasError
+
+
+class DatabaseUnavailableError(AtlasError):
+    """The database did not answer or refused; the attempt changed nothing and can be repeated."""
+
+
+class DefinitionError(AtlasError):
+    """A workflow asks for something that does not exist or is not supported."""
+
+
+class TemplateError(AtlasError):
+    """A message template does not exist or cannot be rendered."""

@@ -1,0 +1,1 @@
+"""Messages: rendering, the ledger that sends each once, and the senders."""

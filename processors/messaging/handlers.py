@@ -1,0 +1,195 @@
+"""Handlers of the communication queues: send_email, send_sms, send_whatsapp."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from processors.database.models import Message, utc_now
+from processors.errors import TemplateError
+from processors.messaging.delivery import Attempt, Tally, ToMessage, deliver
+from processors.messaging.ledger import Draft, Origin, reserve
+from processors.messaging.phone import e164
+from processors.messaging.sender import Channel, File, Guarantee, OutgoingMessage
+from processors.messaging.templates import render
+from processors.payloads import SendEmail, SendSms, SendWhatsapp
+from processors.resources import resources_of
+from processors.workflow.delivered import settle_step
+from runtime.application import JobContext
+from runtime.catalogue import Priority
+from runtime.client import NewJob
+from runtime.outcomes import DeadLetter, Retry
+
+_Send = SendEmail | SendSms | SendWhatsapp
+
+
+def send_email(ctx: JobContext, payload: SendEmail) -> dict[str, Any]:
+    """Send an e-mail to each recipient.
+
+    Raises:
+        Retry: a provider asked to come back, or could not be reached.
+        DeadLetter: at least one recipient will not get it, or is not known to have.
+        Snooze: another attempt is sending it right now.
+    """
+    resources = resources_of(ctx)
+    is_html = payload.text is None
+    subject = payload.subject
+    if payload.template is not None:
+        try:
+            body = render("email", payload.template, payload.template_data).body
+        except TemplateError as error:
+            raise _unsendable(ctx, payload, str(error)) from error
+    else:
+        body = payload.html or payload.text or ""
+    sender = payload.from_ or resources.from_email
+    recipients = list(dict.fromkeys(payload.to))
+    drafts = [Draft("email", to, body, subject, sender) for to in recipients]
+    files = [File(f.filename, f.content, f.content_type) for f in payload.attachments]
+
+    def to_message(row: Message) -> OutgoingMessage:
+        return OutgoingMessage(
+            id=row.id,
+            channel="email",
+            org=row.org_id,
+            recipient=row.recipient,
+            body=body,
+            subject=subject,
+            sender=sender,
+            reply_to=payload.reply_to,
+            is_html=is_html,
+            attachments=files,
+        )
+
+    return _send(ctx, payload, "email", drafts, to_message)
+
+
+def send_sms(ctx: JobContext, payload: SendSms) -> dict[str, Any]:
+    """Send a text message to each number.
+
+    Raises:
+        Retry, DeadLetter, Snooze: as `send_email`.
+    """
+    return _send_text(ctx, payload, "sms", payload.message)
+
+
+def send_whatsapp(ctx: JobContext, payload: SendWhatsapp) -> dict[str, Any]:
+    """Send a WhatsApp message to each number.
+
+    Raises:
+        Retry, DeadLetter, Snooze: as `send_email`.
+    """
+    body = payload.message or ""
+    if payload.template is not None:
+        try:
+            body = render("whatsapp", payload.template, payload.template_data).body.strip()
+        except TemplateError as error:
+            raise _unsendable(ctx, payload, str(error)) from error
+    return _send_text(ctx, payload, "whatsapp", body)
+
+
+def _send_text(
+    ctx: JobContext, payload: SendSms | SendWhatsapp, channel: Channel, body: str
+) -> dict[str, Any]:
+    drafts: dict[str, Draft] = {}
+    for number in payload.to:
+        normal = e164(number)
+        refused = None if normal else "the number is not valid"
+        drafts[normal or number] = Draft(channel, normal or number, body, refused=refused)
+
+    def to_message(row: Message) -> OutgoingMessage:
+        return OutgoingMessage(
+            id=row.id, channel=channel, org=row.org_id, recipient=row.recipient, body=body
+        )
+
+    return _send(ctx, payload, channel, list(drafts.values()), to_message)
+
+
+def _send(
+    ctx: JobContext,
+    payload: _Send,
+    channel: Channel,
+    drafts: Sequence[Draft],
+    to_message: ToMessage,
+) -> dict[str, Any]:
+    resources = resources_of(ctx)
+    sender = resources.senders[channel]
+    origin = Origin.of(ctx, payload.execution_id, payload.node_id, payload.tracking_id)
+    if sender.guarantee is Guarantee.STORED:
+        with resources.database.write() as session:
+            tally = _store(session, sender.name, origin, drafts)
+            jobs = _settle(session, ctx, payload, tally)
+    else:
+        attempt = Attempt(ctx.attempt, ctx.attempt >= ctx.max_attempts, ctx.deadline)
+        tally = deliver(
+            resources.database, sender, origin, drafts, to_message=to_message, attempt=attempt
+        )
+        if tally.again:
+            wait = None if tally.retry_after_s is None else timedelta(seconds=tally.retry_after_s)
+            raise Retry(wait, reason=_reason(tally, tally.again))
+        with resources.database.write() as session:
+            jobs = _settle(session, ctx, payload, tally)
+    ctx.client.enqueue_many([*jobs, _event(ctx, payload, channel, tally)])
+    if tally.failed:
+        raise DeadLetter(_reason(tally, tally.failed))
+    return tally.outputs()
+
+
+def _store(session: Session, provider: str, origin: Origin, drafts: Sequence[Draft]) -> Tally:
+    """The outbox: writing the rows is delivering them."""
+    now = utc_now()
+    tally = Tally()
+    rows = reserve(session, origin, drafts, provider=provider, status="sent", now=now)
+    refused = {draft.recipient for draft in drafts if draft.refused}
+    for row in rows.values():
+        # Left so by a sender that called a provider, before the settings changed.
+        if row.status in ("reserved", "rejected") and row.recipient not in refused:
+            row.status, row.sent_at, row.provider, row.error = "sent", now, provider, None
+        tally.count("unknown" if row.status == "calling" else row.status, row.error)
+    return tally
+
+
+def _settle(session: Session, ctx: JobContext, payload: _Send, tally: Tally) -> list[NewJob]:
+    if payload.execution_id is None or payload.node_id is None:
+        return []
+    return settle_step(
+        session,
+        org=ctx.org,
+        execution_id=payload.execution_id,
+        node_id=payload.node_id,
+        output=tally.outputs(),
+        error=_reason(tally, tally.failed) if tally.failed else None,
+        now=utc_now(),
+    )
+
+
+def _unsendable(ctx: JobContext, payload: _Send, reason: str) -> DeadLetter:
+    """Close the waiting step as failed; what to raise."""
+    resources = resources_of(ctx)
+    with resources.database.write() as session:
+        jobs = _settle(session, ctx, payload, Tally(rejected=len(payload.to), failed=[reason]))
+    ctx.client.enqueue_many(jobs)
+    return DeadLetter(reason)
+
+
+def _event(ctx: JobContext, payload: _Send, channel: Channel, tally: Tally) -> NewJob:
+    name = "message_failed" if tally.failed else "message_sent"
+    digest = hashlib.sha256(f"{name}:{ctx.org}:{ctx.job_id}".encode()).hexdigest()[:32]
+    data: dict[str, Any] = {"channel": channel, "job_id": ctx.job_id, **tally.outputs()}
+    if payload.tracking_id:
+        data["tracking_id"] = payload.tracking_id
+    if payload.execution_id:
+        data |= {"execution_id": str(payload.execution_id), "node_id": payload.node_id}
+    return NewJob(
+        "track_event",
+        ctx.org,
+        {"event": name, "data": data},
+        Priority.BACKGROUND,
+        job_id=f"track-{digest}",
+    )
+
+
+def _reason(tally: Tally, reasons: Sequence[str]) -> str:
+    several = f"{len(reasons)} of {tally.total} recipients: " if tally.total > 1 else ""
+    return several + "; ".join(dict.fromkeys(reasons))[:400]

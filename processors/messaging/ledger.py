@@ -1,0 +1,162 @@
+"""The ledger of effects: which message was reserved, is being called, was sent, is unknown.
+
+    reserved ──► calling ──► sent
+        ▲            ├─────► rejected   the provider refused it, or we gave up; nothing went out
+        └────────────┘└────► unknown    the answer was lost; never sent again by itself
+      (nothing taken)
+
+``calling`` is committed before the provider is called. A later attempt that finds it there knows
+that the call may have happened.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, select, update
+from sqlalchemy.orm import Session
+
+from processors.database.insert import insert_new
+from processors.database.models import Message
+from processors.messaging.sender import Channel
+from runtime.application import JobContext
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a message is sent for: a step of an execution, or a job of its own."""
+
+    org: str
+    job_id: str
+    execution_id: uuid.UUID | None = None
+    node_id: str | None = None
+    tracking_id: str | None = None
+
+    @classmethod
+    def of(
+        cls,
+        ctx: JobContext,
+        execution_id: uuid.UUID | None,
+        node_id: str | None,
+        tracking_id: str | None,
+    ) -> "Origin":
+        """The origin of a job's messages."""
+        return cls(ctx.org, ctx.job_id, execution_id, node_id, tracking_id)
+
+    def effect_key(self, channel: Channel, recipient: str) -> str:
+        """The same for every attempt to tell this recipient this thing over this channel."""
+        if self.execution_id is not None:
+            cause = f"step:{self.execution_id}:{self.node_id}"
+        else:
+            cause = f"job:{self.job_id}"
+        text = f"{self.org}\n{cause}\n{channel}\n{recipient.casefold()}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to write into the ledger; `refused` when it cannot be sent at all."""
+
+    channel: Channel
+    recipient: str
+    body: str
+    subject: str | None = None
+    sender: str | None = None
+    refused: str | None = None
+
+
+def reserve(
+    session: Session,
+    origin: Origin,
+    drafts: Sequence[Draft],
+    *,
+    provider: str,
+    status: str,
+    now: datetime,
+) -> dict[str, Message]:
+    """Write what is not written yet; the rows of all drafts by effect key.
+
+    Args:
+        session: a write transaction.
+        origin: what they are sent for.
+        drafts: one a recipient.
+        provider: the sender's name.
+        status: ``reserved``, or ``sent`` where storing is delivering.
+        now: for the times of new rows.
+    """
+    rows = {
+        origin.effect_key(draft.channel, draft.recipient): _row(
+            origin, draft, provider, "rejected" if draft.refused else status, now
+        )
+        for draft in drafts
+    }
+    insert_new(session, Message, [{"effect_key": key, **row} for key, row in rows.items()])
+    query = select(Message).where(Message.effect_key.in_(rows))
+    return {message.effect_key: message for message in session.scalars(query)}
+
+
+def _row(origin: Origin, draft: Draft, provider: str, status: str, now: datetime) -> dict[str, Any]:
+    sent = status == "sent"
+    return {
+        "id": uuid.uuid4(),
+        "org_id": origin.org,
+        "channel": draft.channel,
+        "recipient": draft.recipient,
+        "sender": draft.sender,
+        "subject": draft.subject,
+        "body": draft.body,
+        "status": status,
+        "attempts": 1 if sent else 0,
+        "provider": provider,
+        "error": draft.refused,
+        "job_id": origin.job_id,
+        "execution_id": origin.execution_id,
+        "node_id": origin.node_id,
+        "tracking_id": origin.tracking_id,
+        "created_at": now,
+        "sent_at": now if sent else None,
+    }
+
+
+def begin_call(
+    session: Session, message_id: uuid.UUID, *, seen: str, token: uuid.UUID, now: datetime
+) -> bool:
+    """Take the right to call the provider; False when another attempt took it first.
+
+    Args:
+        session: a write transaction.
+        message_id: the row.
+        seen: the status it was read in; ``calling`` repeats a call whose provider keeps keys.
+        token: names this call, so that only it writes the result.
+        now: when the call began; a repeated call keeps the time of the first.
+    """
+    values: dict[str, Any] = {
+        "status": "calling",
+        "call_token": token,
+        "attempts": Message.attempts + 1,
+        "error": None,
+        "error_code": None,
+    }
+    if seen != "calling":
+        values["calling_at"] = now
+    statement = update(Message).where(Message.id == message_id, Message.status == seen)
+    return _changed(session, statement.values(values))
+
+
+def end_call(session: Session, message_id: uuid.UUID, *, token: uuid.UUID, **values: Any) -> bool:
+    """Write the result of the call that `token` names; False when it is no longer its turn.
+
+    A late success still counts after the row was declared unknown: it is what really happened.
+    """
+    states = ("calling", "unknown") if values.get("status") == "sent" else ("calling",)
+    statement = update(Message).where(
+        Message.id == message_id, Message.call_token == token, Message.status.in_(states)
+    )
+    return _changed(session, statement.values(values))
+
+
+def _changed(session: Session, statement: Any) -> bool:
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount == 1

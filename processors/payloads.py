@@ -1,0 +1,259 @@
+"""What each kind of job takes: frozen models, unknown fields refused, everything bounded."""
+
+import re
+import uuid
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    Base64Bytes,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+_MAX_RECIPIENTS = 1_000
+_MAX_BODY = 200_000
+_MAX_SMS = 1_600  # Twilio's limit for Body (twilio.com/docs/messaging/api/message-resource)
+_MAX_ATTACHMENTS = 10
+_MAX_DEPTH = 20
+_EMAIL = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[^\s@<>,;:\"()\[\]\\]{1,255}")
+_NAMED = re.compile(r"(?P<name>[^<>\r\n]{0,200})<(?P<address>[^<>]+)>")
+
+
+def _one_line(value: str) -> str:
+    # A line break in a header would let a name or a subject add headers of its own (CWE-93).
+    if any(ord(char) < 32 or ord(char) == 127 for char in value):
+        raise ValueError("must be one line without control characters")
+    return value
+
+
+def _storable(value: str) -> str:
+    # PostgreSQL stores no NUL, and a lone surrogate has no UTF-8 form.
+    if "\x00" in value:
+        raise ValueError("must not contain NUL characters")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode text") from None
+    return value
+
+
+def _storable_json(value: Any, depth: int = 0) -> Any:
+    if depth > _MAX_DEPTH:
+        raise ValueError(f"must not be nested deeper than {_MAX_DEPTH}")
+    if isinstance(value, str):
+        _storable(value)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            _storable(key)
+            _storable_json(item, depth + 1)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _storable_json(item, depth + 1)
+    return value
+
+
+def _email(value: str) -> str:
+    value = value.strip()
+    if not _EMAIL.fullmatch(_one_line(value)):
+        raise ValueError("must be an e-mail address such as ana@example.com")
+    return value
+
+
+def _mailbox(value: str) -> str:
+    value = _one_line(value.strip())
+    match = _NAMED.fullmatch(value)
+    _email(match["address"] if match else value)
+    return value
+
+
+def _phone(value: str) -> str:
+    value = value.strip()
+    if not re.fullmatch(r"(?:whatsapp:)?\+?[0-9][0-9 ().-]{1,30}", value):
+        raise ValueError("must be a phone number such as +447700900123")
+    return value
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Text = Annotated[str, AfterValidator(_storable)]
+Line = Annotated[str, AfterValidator(_one_line), AfterValidator(_storable)]
+Name = Annotated[Line, Field(min_length=1, max_length=200)]
+Id = Annotated[Line, Field(min_length=1, max_length=100)]
+Data = Annotated[dict[str, Any], AfterValidator(_storable_json)]
+Email = Annotated[str, Field(max_length=320), AfterValidator(_email), AfterValidator(_storable)]
+Mailbox = Annotated[str, Field(max_length=520), AfterValidator(_mailbox), AfterValidator(_storable)]
+Phone = Annotated[str, Field(max_length=60), AfterValidator(_phone)]
+Emails = Annotated[
+    list[Email], BeforeValidator(_listed), Field(min_length=1, max_length=_MAX_RECIPIENTS)
+]
+Phones = Annotated[
+    list[Phone], BeforeValidator(_listed), Field(min_length=1, max_length=_MAX_RECIPIENTS)
+]
+
+
+class Payload(BaseModel):
+    """Root of all payloads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=_MAX_BODY)
+
+
+class ProcessTrigger(Payload):
+    """A CRM event: every workflow of the organisation that listens to it starts."""
+
+    trigger_type: Name
+    trigger_data: Data = {}
+
+
+class ExecuteWorkflow(Payload):
+    """Run one workflow.
+
+    Attributes:
+        execution_id: makes the run idempotent beyond the job's own life; default is derived from
+            the job's id.
+    """
+
+    workflow_id: Id
+    execution_id: uuid.UUID | None = None
+    trigger_type: Name = "manual"
+    trigger_data: Data = {}
+    variables: Data = {}
+
+
+class ExecuteNode(Payload):
+    """Run one step of an execution."""
+
+    execution_id: uuid.UUID
+    node_id: Name
+
+
+class ContinueWait(Payload):
+    """A wait is over: go on after that step."""
+
+    execution_id: uuid.UUID
+    node_id: Name
+
+
+class UpdateLead(Payload):
+    """Set fields of a lead; fields the CRM has no column for become custom fields."""
+
+    lead_id: Id
+    updates: Annotated[Data, Field(min_length=1, max_length=100)]
+    reason: Annotated[Text, Field(max_length=500)] | None = None
+
+
+class AddTag(Payload):
+    """Give a lead a tag."""
+
+    lead_id: Id
+    tag: Annotated[Line, Field(min_length=1, max_length=100)]
+
+
+class Attachment(Payload):
+    """A file of an e-mail; `content` is base64 in JSON."""
+
+    filename: Annotated[Line, Field(min_length=1, max_length=200)]
+    content: Base64Bytes
+    content_type: Annotated[str, Field(pattern=r"^[\w.+-]{1,60}/[\w.+-]{1,60}$")] = (
+        "application/octet-stream"
+    )
+
+
+class _Send(Payload):
+    tracking_id: Annotated[Line, Field(max_length=200)] | None = None
+    # Set by the workflow engine: the step that waits for this delivery.
+    execution_id: uuid.UUID | None = None
+    node_id: Name | None = None
+
+    @model_validator(mode="after")
+    def _origin(self) -> Self:
+        if (self.execution_id is None) != (self.node_id is None):
+            raise ValueError("execution_id and node_id go together")
+        return self
+
+
+class SendEmail(_Send):
+    """An e-mail to one or several recipients, each of whom gets a message of their own."""
+
+    to: Emails
+    subject: Annotated[Line, Field(min_length=1, max_length=998)]  # RFC 5322, 2.1.1
+    html: Annotated[Text, Field(min_length=1)] | None = None
+    text: Annotated[Text, Field(min_length=1)] | None = None
+    template: Name | None = None
+    template_data: Data = {}
+    from_: Annotated[Mailbox | None, Field(alias="from")] = None
+    reply_to: Mailbox | None = None
+    attachments: Annotated[list[Attachment], Field(max_length=_MAX_ATTACHMENTS)] = []
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    @model_validator(mode="after")
+    def _one_content(self) -> Self:
+        _exactly_one(self, "html", "text", "template")
+        return self
+
+
+class SendSms(_Send):
+    """A text message to one or several numbers."""
+
+    to: Phones
+    message: Annotated[Text, Field(min_length=1, max_length=_MAX_SMS)]
+
+
+class SendWhatsapp(_Send):
+    """A WhatsApp message: free text, or one of the text templates."""
+
+    to: Phones
+    message: Annotated[Text, Field(min_length=1, max_length=4_096)] | None = None
+    template: Name | None = None
+    template_data: Data = {}
+
+    @model_validator(mode="after")
+    def _one_content(self) -> Self:
+        _exactly_one(self, "message", "template")
+        return self
+
+
+class TrackEvent(Payload):
+    """Something worth counting."""
+
+    event: Annotated[Line, Field(min_length=1, max_length=100)]
+    data: Data = {}
+    lead_id: Id | None = None
+    user_id: Id | None = None
+    session_id: Id | None = None
+
+
+class CleanUp(Payload):
+    """Delete what is older than its retention.
+
+    Attributes:
+        retention_days: executions, their steps, events and health reports that ended before.
+        message_retention_days: messages in a final state; longer, because a message's row is what
+            keeps it from being sent again.
+        batch_size: rows a transaction.
+        reoffer_after_s: steps left pending longer than this are enqueued again.
+    """
+
+    retention_days: Annotated[float, Field(ge=0, le=3_650)] = 30
+    message_retention_days: Annotated[float, Field(ge=0, le=3_650)] = 90
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
+    reoffer_after_s: Annotated[float, Field(ge=0, le=604_800)] = 900
+
+
+class CheckHealth(Payload):
+    """Look at the database and at what lies undelivered; record what was found."""
+
+    level: Literal["basic", "full"] = "full"
+
+
+def _exactly_one(payload: BaseModel, *names: str) -> None:
+    given = [name for name in names if getattr(payload, name) is not None]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        raise ValueError(f"exactly one of {', '.join(names)} is needed, not {found}")

@@ -1,0 +1,1 @@
+"""The workflow engine: definitions, conditions, and executions one step a job."""

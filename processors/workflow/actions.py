@@ -1,0 +1,229 @@
+"""What an action node does: changes a lead at once, or hands a message to its queue."""
+
+import html
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from processors.crm.leads import add_tag_to, clamp_score, update_lead_fields
+from processors.database.models import Lead
+from processors.errors import DefinitionError, TemplateError
+from processors.messaging.templates import render
+from processors.payloads import SendEmail, SendSms, SendWhatsapp
+from processors.workflow.definition import Node
+from processors.workflow.interpolation import interpolate
+from processors.workflow.validator import ACTIONS
+from runtime.catalogue import Priority
+
+_PRIORITIES = {
+    "critical": Priority.CRITICAL,
+    "urgent": Priority.CRITICAL,
+    "high": Priority.HIGH,
+    "normal": Priority.NORMAL,
+    "medium": Priority.NORMAL,
+    "low": Priority.LOW,
+}
+_TEMPLATE_KEYS = ("template", "templateId", "template_id", "templateName")
+_TEXT_KEYS = ("message", "body", "content", "text")
+_TEMPLATE_SCOPE = ("lead", "organisation", "trigger", "variables")
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The action is carried out."""
+
+    output: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """A message to enqueue; the step stays open until it was delivered."""
+
+    kind: str
+    payload: dict[str, Any]
+    priority: Priority | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionContext:
+    """What actions work on. `lead` is locked."""
+
+    scope: Mapping[str, Any]
+    lead: Lead | None
+    origin: Mapping[str, Any]
+    now: datetime
+
+
+def run_action(node: Node, context: ActionContext) -> Done | HandOver:
+    """Carry out an action node.
+
+    Raises:
+        DefinitionError: the action is not supported or lacks something; with what is allowed.
+    """
+    action = _ACTIONS.get(node.action or "")
+    if action is None:
+        named = (
+            f"the action {node.action!r} is not supported"
+            if node.action
+            else ("the action names no actionType")
+        )
+        raise DefinitionError(f"{named}; allowed: {', '.join(ACTIONS)}")
+    try:
+        return action(node, context)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in e['loc']) or 'message'}: {e['msg']}"
+            for e in error.errors(include_url=False, include_input=False)
+        )
+        raise DefinitionError(f"{node.action}: {problems}") from error
+    except (ValueError, TemplateError) as error:
+        raise DefinitionError(f"{node.action}: {error}") from error
+
+
+def _send_email(node: Node, context: ActionContext) -> HandOver:
+    config, scope = node.config, context.scope
+    payload: dict[str, Any] = {**context.origin, "to": _recipient(config, context, "email")}
+    subject = _line(config.get("subject"), scope)
+    if template := _first(config, _TEMPLATE_KEYS):
+        data = _template_data(config, scope)
+        # Rendered here only for its subject, and to fail before anything is queued.
+        rendered = render("email", str(template), data)
+        payload |= {"template": str(template), "template_data": data}
+        subject = subject or rendered.subject
+    elif markup := _first(config, ("html", "htmlContent", "body", "content")):
+        payload["html"] = _text(markup, scope, html.escape)
+    elif text := _first(config, ("text", "textContent", "message")):
+        payload["text"] = _text(text, scope)
+    else:
+        raise ValueError("there is no content; allowed: html, text, body or a template")
+    payload["subject"] = subject
+    for key, name in (("from", "from"), ("replyTo", "reply_to"), ("reply_to", "reply_to")):
+        if value := _line(config.get(key), scope):
+            payload[name] = value
+    return _hand_over("send_email", SendEmail, payload, config)
+
+
+def _send_sms(node: Node, context: ActionContext) -> HandOver:
+    message = _first(node.config, _TEXT_KEYS)
+    if message is None:
+        raise ValueError("there is no message")
+    payload = {
+        **context.origin,
+        "to": _recipient(node.config, context, "phone"),
+        "message": _text(message, context.scope),
+    }
+    return _hand_over("send_sms", SendSms, payload, node.config)
+
+
+def _send_whatsapp(node: Node, context: ActionContext) -> HandOver:
+    payload: dict[str, Any] = {
+        **context.origin,
+        "to": _recipient(node.config, context, "phone"),
+    }
+    if template := _first(node.config, _TEMPLATE_KEYS):
+        data = _template_data(node.config, context.scope)
+        render("whatsapp", str(template), data)
+        payload |= {"template": str(template), "template_data": data}
+    elif message := _first(node.config, _TEXT_KEYS):
+        payload["message"] = _text(message, context.scope)
+    else:
+        raise ValueError("there is no message and no template")
+    return _hand_over("send_whatsapp", SendWhatsapp, payload, node.config)
+
+
+def _add_tag(node: Node, context: ActionContext) -> Done:
+    lead = _lead(context)
+    tags = _first(node.config, ("tag", "tagName", "tag_name", "tags", "value"))
+    listed = tags if isinstance(tags, list) else [tags]
+    names = [_line(tag, context.scope) for tag in listed if tag is not None]
+    if not names or not all(0 < len(name) <= 100 for name in names):
+        raise ValueError("there is no tag; allowed: 1 to 100 characters")
+    added = [name for name in names if add_tag_to(lead, name, now=context.now)]
+    return Done({"lead_id": lead.id, "added": added})
+
+
+def _update_lead(node: Node, context: ActionContext) -> Done:
+    lead = _lead(context)
+    config = node.config
+    updates = _first(config, ("updates", "fields"))
+    if isinstance(updates, list):
+        updates = {
+            str(entry["field"]): entry.get("value")
+            for entry in updates
+            if isinstance(entry, Mapping) and "field" in entry
+        }
+    if updates is None and isinstance(config.get("field"), str):
+        updates = {config["field"]: config.get("value")}
+    if updates is None and config.get("operation") in ("add", "subtract", "set"):
+        updates = {"score": _new_score(lead.score, config["operation"], config.get("value"))}
+    if not isinstance(updates, Mapping) or not updates:
+        raise ValueError("there is nothing to update; allowed: updates with fields and values")
+    changed = update_lead_fields(lead, interpolate(dict(updates), context.scope), now=context.now)
+    return Done({"lead_id": lead.id, "changed": changed})
+
+
+def _new_score(score: int, operation: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise DefinitionError("a change of score needs a number")
+    return clamp_score({"add": score + value, "subtract": score - value, "set": value}[operation])
+
+
+_ACTIONS: dict[str, Callable[[Node, ActionContext], Done | HandOver]] = {
+    "send_email": _send_email,
+    "send_sms": _send_sms,
+    "send_whatsapp": _send_whatsapp,
+    "add_tag": _add_tag,
+    "update_lead": _update_lead,
+}
+
+
+def _hand_over(
+    kind: str,
+    model: type[SendEmail | SendSms | SendWhatsapp],
+    payload: dict[str, Any],
+    config: Mapping[str, Any],
+) -> HandOver:
+    """Checked here: what the queue would refuse must fail the step, not the enqueue after it."""
+    checked = model.model_validate(payload).model_dump(mode="json", exclude_unset=True)
+    return HandOver(kind, checked, _PRIORITIES.get(str(config.get("priority", "")).lower()))
+
+
+def _lead(context: ActionContext) -> Lead:
+    if context.lead is None:
+        raise ValueError("the event that started the workflow names no lead")
+    return context.lead
+
+
+def _recipient(config: Mapping[str, Any], context: ActionContext, field: str) -> Any:
+    to = interpolate(_first(config, ("to", "recipient", "recipients")), context.scope)
+    if isinstance(to, list):
+        return [str(item) for item in to]
+    if to in (None, "", "lead", "contact"):
+        for scope in (context.scope.get("lead"), context.scope):
+            if isinstance(scope, Mapping) and scope.get(field):
+                return str(scope[field])
+        raise ValueError(f"there is no recipient: the lead has no {field}")
+    return str(to)
+
+
+def _template_data(config: Mapping[str, Any], scope: Mapping[str, Any]) -> dict[str, Any]:
+    given = _first(config, ("template_data", "templateData", "variables"))
+    given = interpolate(given, scope) if isinstance(given, Mapping) else {}
+    return {**{key: scope.get(key) or {} for key in _TEMPLATE_SCOPE}, **given}
+
+
+def _first(config: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
+    return next((config[key] for key in keys if config.get(key) not in (None, "")), None)
+
+
+def _text(value: Any, scope: Mapping[str, Any], escape: Callable[[str], str] = str) -> str:
+    filled = interpolate(value, scope, escape=escape)
+    return filled if isinstance(filled, str) else escape(str(filled))
+
+
+def _line(value: Any, scope: Mapping[str, Any]) -> str:
+    """One line: a line break in a variable must not become one in a header."""
+    return "" if value is None else " ".join(_text(value, scope).split())

@@ -1,0 +1,123 @@
+"""Whether a condition node's configuration holds: groups, kinds and fields over `operators`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from processors.errors import DefinitionError
+from processors.workflow.durations import duration
+from processors.workflow.interpolation import MISSING, lookup
+from processors.workflow.operators import compare
+
+KINDS = ("lead_score", "tags", "field_comparison", "multi_condition", "activity")
+_MAX_DEPTH = 20
+_OPERATOR_OF_TAGS = {"contains": "has_any", "equals": "has_all", "not_contains": "has_none"}
+
+# How often the lead did something within a time span: (activity, span or None for ever) -> count.
+CountActivity = Callable[[str, timedelta | None], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What conditions are decided on.
+
+    Attributes:
+        scope: variables by name, see `processors.workflow.scope`.
+        now: the time that relative dates refer to.
+        count_activity: looks up what the lead did.
+    """
+
+    scope: Mapping[str, Any]
+    now: datetime
+    count_activity: CountActivity
+
+
+def holds(config: Mapping[str, Any], facts: Facts) -> bool:
+    """Whether the condition holds.
+
+    Raises:
+        DefinitionError: it says nothing that can be decided, or uses a kind or an operator that is
+            not supported; with what is allowed.
+    """
+    return _holds(config, facts, 0)
+
+
+def _holds(config: Mapping[str, Any], facts: Facts, depth: int) -> bool:
+    if depth > _MAX_DEPTH:
+        raise DefinitionError(f"conditions are nested deeper than {_MAX_DEPTH}")
+    if isinstance(parts := config.get("conditions"), list):
+        return _group(str(config.get("logic") or "AND"), parts, facts, depth)
+    for word in ("and", "or", "not", "all", "any"):
+        parts = config.get(word, config.get(word.upper()))
+        if parts is not None:
+            listed = parts if isinstance(parts, list) else [parts]
+            return _group(word, listed, facts, depth)
+    return _single(config, facts)
+
+
+def _group(logic: str, parts: list[Any], facts: Facts, depth: int) -> bool:
+    if not parts or not all(isinstance(part, Mapping) for part in parts):
+        raise DefinitionError("a group of conditions must list at least one condition")
+    results = (_holds(part, facts, depth + 1) for part in parts)
+    match logic.strip().upper():
+        case "AND" | "ALL":
+            return all(results)
+        case "OR" | "ANY":
+            return any(results)
+        case "NOT" | "NONE":
+            return not any(results)
+        case other:
+            raise DefinitionError(f"the logic {other[:20]!r}; allowed: AND, OR, NOT")
+
+
+def _single(config: Mapping[str, Any], facts: Facts) -> bool:
+    kind = config.get("conditionType") or config.get("condition_type")
+    if kind is None:
+        kind = "field_comparison" if "field" in config else None
+    match kind:
+        case "activity":
+            return _activity(config, facts)
+        case "tags":
+            expected = config.get("tags", config.get("value"))
+            name = str(config.get("operator") or "has_any")
+            owned = field_value("tags", facts.scope)
+            return compare(_OPERATOR_OF_TAGS.get(name, name), owned, expected, now=facts.now)
+        case "lead_score" | "field_comparison":
+            field = "score" if kind == "lead_score" else config.get("field")
+            operator = config.get("operator")
+            if not isinstance(field, str) or not isinstance(operator, str):
+                raise DefinitionError("a condition needs a field and an operator")
+            actual = field_value(field, facts.scope)
+            return compare(operator, actual, config.get("value"), now=facts.now)
+        case None:
+            raise DefinitionError("the condition names no field and no operator")
+        case _:
+            raise DefinitionError(
+                f"conditions of type {str(kind)[:40]!r} are not supported; "
+                f"allowed: {', '.join(KINDS)}"
+            )
+
+
+def _activity(config: Mapping[str, Any], facts: Facts) -> bool:
+    activity = config.get("activityType") or config.get("activity_type")
+    if not isinstance(activity, str) or not activity:
+        raise DefinitionError("an activity condition needs an activityType")
+    frame = config.get("timeframe")
+    span = duration(frame) if isinstance(frame, Mapping) else None
+    operator = str(config.get("operator") or "within")
+    if operator not in ("within", "not_within"):
+        raise DefinitionError(
+            f"the activity operator {operator[:40]!r}; allowed: within, not_within"
+        )
+    return (facts.count_activity(activity, span) > 0) is (operator == "within")
+
+
+def field_value(field: str, scope: Mapping[str, Any]) -> Any:
+    """A field's value: as a path of its own, else of the lead, else of what triggered."""
+    path = field.strip().removeprefix("{{").removesuffix("}}").strip()
+    for prefix in ("", "lead.", "lead.custom_fields.", "trigger."):
+        value = lookup(scope, prefix + path)
+        if value is not MISSING:
+            return value
+    return MISSING

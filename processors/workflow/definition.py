@@ -1,0 +1,152 @@
+"""A workflow as a graph: the builder's nodes and edges JSON, read without judging it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Self
+
+# The builder's generations spell one idea in several ways.
+_NODE_TYPES = {"delay": "wait"}
+_ACTIONS_THAT_WAIT = frozenset({"wait", "delay", "wait_delay"})
+_DISPLAY_KEYS = frozenset({"label", "icon", "color", "description", "config"})
+_TRUE = frozenset({"true", "yes", "1"})
+_FALSE = frozenset({"false", "no", "0"})
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node.
+
+    Attributes:
+        type: ``trigger``, ``action``, ``condition``, ``wait`` or whatever else was stored.
+        action: what an action does, e.g. ``send_email``; None when none is named.
+        config: its settings: those beside the label and those under ``config``, which win.
+    """
+
+    id: str
+    type: str
+    label: str = ""
+    action: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def goes_on_after_error(self) -> bool:
+        """True when its successors run even if it failed."""
+        error = self.config.get("onError")
+        return error == "continue" or self.config.get("continueOnError") is True
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A connection. `branch` is ``true`` or ``false`` after a condition, None elsewhere."""
+
+    id: str
+    source: str
+    target: str
+    branch: str | None = None
+    handle: str | None = None
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes and edges; entries that are no nodes or edges at all are listed in `unreadable`."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    unreadable: tuple[str, ...] = ()
+
+    @cached_property
+    def by_id(self) -> dict[str, Node]:
+        """Nodes by id; of two with one id the first counts."""
+        return {node.id: node for node in reversed(self.nodes)}
+
+    @cached_property
+    def _outgoing(self) -> dict[str, list[Edge]]:
+        outgoing: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            outgoing.setdefault(edge.source, []).append(edge)
+        return outgoing
+
+    def outgoing(self, node_id: str) -> Sequence[Edge]:
+        """The edges that leave a node, in the order they were stored."""
+        return self._outgoing.get(node_id, [])
+
+    def successors(self, node_id: str, *, branch: str | None = None) -> list[str]:
+        """Ids of the existing nodes after `node_id`, each once; of that branch if one is named."""
+        found = (
+            edge.target
+            for edge in self.outgoing(node_id)
+            if edge.target in self.by_id and (branch is None or edge.branch == branch)
+        )
+        return list(dict.fromkeys(found))
+
+    @cached_property
+    def starts(self) -> list[Node]:
+        """The trigger nodes; without one, the nodes that nothing leads to."""
+        if triggers := [node for node in self.nodes if node.type == "trigger"]:
+            return triggers
+        targets = {edge.target for edge in self.edges}
+        return [node for node in self.nodes if node.id not in targets]
+
+    @classmethod
+    def read(cls, nodes: Iterable[Any], edges: Iterable[Any]) -> Self:
+        """Read the stored JSON; never raises."""
+        unreadable: list[str] = []
+        read_nodes = [
+            node
+            for number, raw in enumerate(nodes, 1)
+            if (node := _node(raw, number, unreadable)) is not None
+        ]
+        read_edges = [
+            edge
+            for number, raw in enumerate(edges, 1)
+            if (edge := _edge(raw, number, unreadable)) is not None
+        ]
+        return cls(tuple(read_nodes), tuple(read_edges), tuple(unreadable))
+
+
+def _node(raw: Any, number: int, unreadable: list[str]) -> Node | None:
+    if not isinstance(raw, Mapping) or not isinstance(raw.get("id"), str | int):
+        unreadable.append(f"node number {number}: has no id")
+        return None
+    node_id = str(raw["id"])
+    if not 1 <= len(node_id) <= 200:
+        unreadable.append(f"node number {number}: its id must have 1 to 200 characters")
+        return None
+    data = raw.get("data")
+    data = data if isinstance(data, Mapping) else {}
+    nested = data.get("config")
+    config = {key: value for key, value in data.items() if key not in _DISPLAY_KEYS}
+    config.update(nested if isinstance(nested, Mapping) else {})
+    action = config.pop("actionType", None) or config.pop("action_type", None)
+    action = str(action) if isinstance(action, str) else None
+    kind = _NODE_TYPES.get(str(raw.get("type", "")), str(raw.get("type", "")))
+    if kind == "action" and action in _ACTIONS_THAT_WAIT:
+        kind, action = "wait", None
+    return Node(node_id, kind[:100], str(data.get("label") or "")[:200], action, config)
+
+
+def _edge(raw: Any, number: int, unreadable: list[str]) -> Edge | None:
+    if not isinstance(raw, Mapping) or any(
+        not isinstance(raw.get(end), str | int) for end in ("source", "target")
+    ):
+        unreadable.append(f"edge number {number}: has no source or no target")
+        return None
+    data = raw.get("data")
+    handle = raw.get("sourceHandle")
+    if handle is None and isinstance(data, Mapping):
+        handle = data.get("branch")
+    return Edge(
+        str(raw.get("id", number)),
+        str(raw["source"]),
+        str(raw["target"]),
+        _branch(handle),
+        None if handle is None else str(handle),
+    )
+
+
+def _branch(handle: Any) -> str | None:
+    word = str(handle).strip().lower()
+    if word in _TRUE:
+        return "true"
+    return "false" if word in _FALSE else None

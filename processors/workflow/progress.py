@@ -1,0 +1,170 @@
+"""How an execution moves: steps open and close in one transaction, then jobs follow from rows.
+
+The rows are the truth and the jobs only carry it out: whatever is pending or waiting in the
+database is offered to the queue again under the same job ids, so a crash between the commit and
+the enqueue loses nothing, and a repeat adds nothing. Every change of an execution's steps holds
+the lock on its row, so that two branches that end at once cannot both think the other is open.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from processors.database.insert import insert_new
+from processors.database.models import WorkflowExecution, WorkflowStep, utc_now
+from processors.workflow.definition import Graph
+from runtime.catalogue import Priority
+from runtime.client import NewJob
+
+OPEN = ("pending", "running", "waiting")
+_MAX_ERROR = 1_000
+
+
+def step_job_id(prefix: str, execution_id: uuid.UUID, node_id: str) -> str:
+    """The id of a step's job: always the same, so that the queue knows it already."""
+    digest = hashlib.sha256(node_id.encode()).hexdigest()[:16]
+    return f"{prefix}-{execution_id.hex}-{digest}"
+
+
+def lock_execution(session: Session, org: str, execution_id: uuid.UUID) -> WorkflowExecution | None:
+    """The execution of that organisation, locked until the transaction ends."""
+    query = select(WorkflowExecution).where(
+        WorkflowExecution.id == execution_id, WorkflowExecution.org_id == org
+    )
+    return session.scalars(query.with_for_update()).one_or_none()
+
+
+def graph_of(execution: WorkflowExecution) -> Graph:
+    """The definition the execution began with."""
+    return Graph.read(execution.definition.get("nodes", []), execution.definition.get("edges", []))
+
+
+def open_steps(
+    session: Session, execution: WorkflowExecution, graph: Graph, node_ids: Iterable[str]
+) -> None:
+    """Make steps pending; nodes that this execution already reached are left as they are."""
+    now = utc_now()
+    rows = [
+        {
+            "execution_id": execution.id,
+            "node_id": node.id,
+            "node_type": node.type or "unknown",
+            "action_type": node.action[:100] if node.action else None,
+            "status": "pending",
+            "created_at": now,
+        }
+        for node in (graph.by_id[node_id] for node_id in node_ids)
+    ]
+    insert_new(session, WorkflowStep, rows)
+
+
+def complete(
+    session: Session,
+    execution: WorkflowExecution,
+    graph: Graph,
+    step: WorkflowStep,
+    output: dict[str, Any],
+    *,
+    branch: str | None = None,
+) -> None:
+    """Close a step well and open what follows it."""
+    step.status, step.output_data, step.error = "completed", output, None
+    step.completed_at = utc_now()
+    open_steps(session, execution, graph, graph.successors(step.node_id, branch=branch))
+    close_if_done(session, execution, graph)
+
+
+def fail(
+    session: Session, execution: WorkflowExecution, graph: Graph, step: WorkflowStep, error: str
+) -> None:
+    """Close a step as failed; what follows runs only if the node or the workflow says so."""
+    step.status, step.error = "failed", error[:_MAX_ERROR]
+    step.completed_at = utc_now()
+    node = graph.by_id.get(step.node_id)
+    if node is not None and node.type != "condition" and _goes_on(execution, graph, step.node_id):
+        open_steps(session, execution, graph, graph.successors(step.node_id))
+    close_if_done(session, execution, graph)
+
+
+def reopen(execution: WorkflowExecution, step: WorkflowStep) -> None:
+    """Run a failed step again: an operator asked for it by retrying its job."""
+    step.status, step.error, step.completed_at = "pending", None, None
+    execution.status, execution.error_message, execution.completed_at = "running", None, None
+
+
+def close_if_done(session: Session, execution: WorkflowExecution, graph: Graph) -> None:
+    """End the execution when no step is open."""
+    session.flush()
+    steps = session.execute(
+        select(WorkflowStep.node_id, WorkflowStep.status, WorkflowStep.error)
+        .where(WorkflowStep.execution_id == execution.id)
+        .order_by(WorkflowStep.completed_at, WorkflowStep.node_id)
+    ).all()
+    if execution.status == "cancelled":
+        return
+    if any(step.status in OPEN for step in steps):
+        execution.status, execution.completed_at = "running", None
+        return
+    failures = [
+        f"{step.node_id}: {step.error}"
+        for step in steps
+        if step.status == "failed" and not _goes_on(execution, graph, step.node_id)
+    ]
+    execution.status = "failed" if failures else "completed"
+    execution.error_message = failures[0][:_MAX_ERROR] if failures else None
+    execution.completed_at = utc_now()
+
+
+def jobs_of(session: Session, execution: WorkflowExecution, now: datetime) -> list[NewJob]:
+    """The jobs that carry out what the rows say is open; enqueue them after the commit."""
+    if execution.status != "running":
+        return []
+    steps = session.scalars(
+        select(WorkflowStep)
+        .where(WorkflowStep.execution_id == execution.id, WorkflowStep.status.in_(OPEN))
+        .order_by(WorkflowStep.created_at, WorkflowStep.node_id)
+    )
+    return [_job(execution, step, now) for step in steps]
+
+
+def _job(execution: WorkflowExecution, step: WorkflowStep, now: datetime) -> NewJob:
+    priority = Priority(execution.priority)
+    if step.status == "running" and step.input_data is not None:
+        return NewJob(
+            step.input_data["kind"],
+            execution.org_id,
+            step.input_data["payload"],
+            Priority(step.input_data.get("priority", priority)),
+            job_id=step_job_id("send", execution.id, step.node_id),
+        )
+    payload = {"execution_id": execution.id, "node_id": step.node_id}
+    if step.status == "waiting" and step.resume_at is not None:
+        return NewJob(
+            "continue_wait",
+            execution.org_id,
+            payload,
+            priority,
+            # From now, so that it is Redis' clock that decides when the wait is over.
+            delay=max(timedelta(0), step.resume_at - now),
+            job_id=step_job_id("wait", execution.id, step.node_id),
+        )
+    return NewJob(
+        "execute_node",
+        execution.org_id,
+        payload,
+        priority,
+        job_id=step_job_id("node", execution.id, step.node_id),
+    )
+
+
+def _goes_on(execution: WorkflowExecution, graph: Graph, node_id: str) -> bool:
+    settings = execution.definition.get("settings") or {}
+    node = graph.by_id.get(node_id)
+    return settings.get("errorHandling") == "continue" or (
+        node is not None and node.goes_on_after_error
+    )

@@ -1,0 +1,99 @@
+"""What a workflow's variables and conditions can see: one mapping, built fresh for each step."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from processors.crm.leads import lead_facts
+from processors.database.models import Lead, Organisation
+
+
+def build_scope(
+    *,
+    organisation: Organisation | None,
+    lead: Lead | None,
+    trigger_type: str,
+    trigger_data: Mapping[str, Any],
+    variables: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    workflow: Mapping[str, Any],
+    now: datetime,
+) -> dict[str, Any]:
+    """The scope of one step.
+
+    The lead is the stored one, as it is now; fields that only the event knows are added to it.
+    Names without a prefix (``{{first_name}}``) are looked up in this order: variables of the
+    workflow, fields of the lead, data of the event.
+
+    Args:
+        organisation: the gym.
+        lead: the stored lead, if the event concerns one.
+        trigger_type: canonical name of the event.
+        trigger_data: the event's data.
+        variables: the workflow's variables with their values.
+        outputs: of the steps that ended, by node id.
+        workflow: ``id`` and ``name``.
+        now: for the date variables, in the gym's time zone.
+    """
+    from_event = trigger_data.get("lead")
+    person = dict(from_event) if isinstance(from_event, Mapping) else {}
+    person.update(lead_facts(lead) if lead else {})
+    gym = _gym(organisation)
+    local = now.astimezone(_zone(gym.get("timezone")))
+    name = " ".join(str(person[k]) for k in ("first_name", "last_name") if person.get(k))
+    flat = {k: v for k, v in person.items() if v is not None and not isinstance(v, Mapping)}
+    steps = {node_id: {"output": output} for node_id, output in outputs.items()}
+    return {
+        **steps,
+        **trigger_data,
+        **flat,
+        **({"name": name} if name else {}),
+        "organisation_name": gym.get("name", ""),
+        "organization_name": gym.get("name", ""),
+        "gym_name": gym.get("name", ""),
+        "organization_email": gym.get("email"),
+        "organization_phone": gym.get("phone"),
+        "phone_number": gym.get("phone") or "",
+        "workflow_name": workflow.get("name", ""),
+        "current_date": local.strftime("%d %B %Y"),
+        "current_time": local.strftime("%H:%M"),
+        "current_year": local.year,
+        **variables,
+        "lead": {**person, "name": name or person.get("name")},
+        "contact": {**person, "name": name or person.get("name")},
+        "organisation": gym,
+        "organization": gym,
+        "workflow": dict(workflow),
+        "trigger": {**trigger_data, "type": trigger_type},
+        "variables": dict(variables),
+        "steps": steps,
+    }
+
+
+def default_variables(declared: list[Any]) -> dict[str, Any]:
+    """The values of a workflow's declared variables that have a default."""
+    return {
+        str(entry["name"]): entry["defaultValue"]
+        for entry in declared
+        if isinstance(entry, Mapping) and "name" in entry and "defaultValue" in entry
+    }
+
+
+def _gym(organisation: Organisation | None) -> dict[str, Any]:
+    if organisation is None:
+        return {}
+    return {
+        "id": organisation.id,
+        "name": organisation.name,
+        "email": organisation.email,
+        "phone": organisation.phone,
+        "timezone": organisation.timezone,
+    }
+
+
+def _zone(name: Any) -> ZoneInfo:
+    try:
+        return ZoneInfo(str(name or "UTC"))
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")

@@ -1,0 +1,146 @@
+"""Running one step of an execution, within the transaction that closes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from processors.crm.leads import get_lead
+from processors.database.models import (
+    AnalyticsEvent,
+    Organisation,
+    WorkflowExecution,
+    WorkflowStep,
+)
+from processors.errors import DefinitionError
+from processors.workflow.actions import ActionContext, HandOver, run_action
+from processors.workflow.conditions import Facts, holds
+from processors.workflow.definition import Graph, Node
+from processors.workflow.durations import duration
+from processors.workflow.interpolation import interpolate
+from processors.workflow.progress import complete, fail
+from processors.workflow.scope import build_scope
+from processors.workflow.validator import NODE_TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One step that runs, and all it touches."""
+
+    session: Session
+    execution: WorkflowExecution
+    graph: Graph
+    step: WorkflowStep
+    node: Node
+    facts: Facts
+
+    def complete(self, output: dict[str, Any], *, branch: str | None = None) -> None:
+        complete(self.session, self.execution, self.graph, self.step, output, branch=branch)
+
+
+def run_step(
+    session: Session, execution: WorkflowExecution, graph: Graph, step: WorkflowStep, now: datetime
+) -> str | None:
+    """Run a pending step: it completes, waits, hands over, or fails; why it failed.
+
+    A step that cannot be carried out ends as failed with one clear reason, in this same
+    transaction: the job then has nothing to retry.
+    """
+    step.started_at = now
+    node = graph.by_id[step.node_id]
+    run = _Run(session, execution, graph, step, node, facts_of(session, execution, now))
+    try:
+        _carry_out(run)
+    except DefinitionError as error:
+        fail(session, execution, graph, step, str(error))
+        return str(error)
+    return None
+
+
+def _carry_out(run: _Run) -> None:
+    match run.node.type:
+        case "trigger":
+            run.complete({"trigger_type": run.execution.trigger_type})
+        case "condition":
+            _condition(run)
+        case "wait":
+            config = interpolate(dict(run.node.config), run.facts.scope)
+            wait = duration(config, holds=lambda condition: holds(condition, run.facts))
+            run.step.status, run.step.resume_at = "waiting", run.facts.now + wait
+        case "action":
+            _action(run)
+        case other:
+            raise DefinitionError(
+                f"nodes of type {other!r} are not supported; allowed: {', '.join(NODE_TYPES)}"
+            )
+
+
+def _condition(run: _Run) -> None:
+    result = holds(run.node.config, run.facts)
+    if unnamed := [edge.id for edge in run.graph.outgoing(run.node.id) if edge.branch is None]:
+        raise DefinitionError(
+            f"the edges {', '.join(unnamed)[:200]} after the condition name no branch; "
+            "allowed: true or false"
+        )
+    run.complete({"result": result}, branch="true" if result else "false")
+
+
+def _action(run: _Run) -> None:
+    lead = None
+    execution, step = run.execution, run.step
+    if execution.lead_id is not None and run.node.action in ("add_tag", "update_lead"):
+        lead = get_lead(run.session, execution.org_id, execution.lead_id, lock=True)
+    origin = {"execution_id": str(execution.id), "node_id": step.node_id}
+    context = ActionContext(run.facts.scope, lead, origin, run.facts.now)
+    result = run_action(run.node, context)
+    if isinstance(result, HandOver):
+        step.status = "running"
+        step.input_data = {"kind": result.kind, "payload": result.payload}
+        if result.priority is not None:
+            step.input_data = {**step.input_data, "priority": int(result.priority)}
+        return
+    run.complete(result.output)
+
+
+def facts_of(session: Session, execution: WorkflowExecution, now: datetime) -> Facts:
+    """What conditions and variables of this execution see now."""
+    org, lead_id = execution.org_id, execution.lead_id
+    rows = session.execute(
+        select(WorkflowStep.node_id, WorkflowStep.output_data).where(
+            WorkflowStep.execution_id == execution.id, WorkflowStep.status == "completed"
+        )
+    )
+    scope = build_scope(
+        organisation=session.get(Organisation, org),
+        lead=get_lead(session, org, lead_id) if lead_id else None,
+        trigger_type=execution.trigger_type,
+        trigger_data=execution.trigger_data,
+        variables=execution.variables,
+        outputs={row.node_id: row.output_data or {} for row in rows},
+        workflow={"id": execution.workflow_id, "name": execution.definition.get("name", "")},
+        now=now,
+    )
+    return activity_facts(session, org, lead_id, scope, now)
+
+
+def activity_facts(
+    session: Session, org: str, lead_id: str | None, scope: Mapping[str, Any], now: datetime
+) -> Facts:
+    """Facts whose activities are counted in the analytics events of that lead."""
+
+    def count(activity: str, span: timedelta | None) -> int:
+        if lead_id is None:
+            return 0
+        query = select(func.count()).where(
+            AnalyticsEvent.org_id == org,
+            AnalyticsEvent.lead_id == lead_id,
+            AnalyticsEvent.event == activity,
+        )
+        if span is not None:
+            query = query.where(AnalyticsEvent.occurred_at >= now - span)
+        return session.scalar(query) or 0
+
+    return Facts(scope, now, count)

@@ -1,0 +1,126 @@
+"""What is wrong with a workflow definition: a list of problems, each with what is allowed."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from processors.workflow.definition import Graph, Node
+
+NODE_TYPES = ("trigger", "action", "condition", "wait")
+ACTIONS = ("send_email", "send_sms", "send_whatsapp", "add_tag", "update_lead")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem.
+
+    Attributes:
+        where: the id of a node or an edge, or '' for the whole definition.
+        message: what is wrong and what is allowed.
+    """
+
+    where: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+def validate(nodes: Iterable[Any], edges: Iterable[Any]) -> list[Problem]:
+    """All problems of a stored definition, in the order of its nodes and edges; never raises."""
+    graph = Graph.read(nodes, edges)
+    problems = [Problem("", text) for text in graph.unreadable]
+    problems += _shape(graph)
+    for node in graph.nodes:
+        problems += _node(node, graph)
+    problems += _edges(graph)
+    if cycle := find_cycle(graph):
+        path = " → ".join(cycle)
+        problems.append(
+            Problem(cycle[0], f"a cycle: {path}; each step runs once, so the cycle runs once")
+        )
+    return problems
+
+
+def find_cycle(graph: Graph) -> list[str]:
+    """The ids of one cycle, its first id repeated at the end; empty when there is none."""
+    done: set[str] = set()
+    for start in graph.by_id:
+        path: list[str] = []
+        stack: list[Iterator[str]] = [iter((start,))]
+        while stack:
+            node_id = next(stack[-1], None)
+            if node_id is None:
+                stack.pop()
+                if path:
+                    done.add(path.pop())
+            elif node_id in path:
+                return [*path[path.index(node_id) :], node_id]
+            elif node_id not in done:
+                path.append(node_id)
+                stack.append(iter(graph.successors(node_id)))
+    return []
+
+
+def _shape(graph: Graph) -> Iterator[Problem]:
+    if not graph.nodes:
+        yield Problem("", "there are no nodes")
+        return
+    ids = [node.id for node in graph.nodes]
+    for node_id in dict.fromkeys(ids):
+        if ids.count(node_id) > 1:
+            yield Problem(node_id, "several nodes have this id; only the first is used")
+    if not any(node.type == "trigger" for node in graph.nodes):
+        yield Problem("", "there is no trigger node")
+    reached = _reachable(graph)
+    for node in graph.by_id.values():
+        if node.id not in reached:
+            yield Problem(node.id, "no path from a trigger leads here; it will never run")
+
+
+def _reachable(graph: Graph) -> set[str]:
+    reached = {node.id for node in graph.starts}
+    waiting = list(reached)
+    while waiting:
+        for target in graph.successors(waiting.pop()):
+            if target not in reached:
+                reached.add(target)
+                waiting.append(target)
+    return reached
+
+
+def _node(node: Node, graph: Graph) -> Iterator[Problem]:
+    if node.type not in NODE_TYPES:
+        yield Problem(
+            node.id,
+            f"nodes of type {node.type!r} are not supported; allowed: {', '.join(NODE_TYPES)}",
+        )
+    elif node.type == "action":
+        if node.action is None:
+            yield Problem(node.id, f"the action names no actionType; allowed: {', '.join(ACTIONS)}")
+        elif node.action not in ACTIONS:
+            yield Problem(
+                node.id,
+                f"the action {node.action!r} is not supported; allowed: {', '.join(ACTIONS)}",
+            )
+    elif node.type in ("condition", "wait") and not node.config:
+        yield Problem(node.id, f"the {node.type} has a label and no settings")
+    if node.type == "condition":
+        yield from _branches(node, graph)
+
+
+def _branches(node: Node, graph: Graph) -> Iterator[Problem]:
+    branches = [edge.branch for edge in graph.outgoing(node.id)]
+    for branch in ("true", "false"):
+        if branches.count(branch) > 1:
+            yield Problem(node.id, f"several edges leave by {branch!r}; all of them will run")
+    for edge in graph.outgoing(node.id):
+        if edge.branch is None:
+            yield Problem(edge.id, "an edge after a condition must name its branch: true or false")
+
+
+def _edges(graph: Graph) -> Iterator[Problem]:
+    for edge in graph.edges:
+        for end, node_id in (("source", edge.source), ("target", edge.target)):
+            if node_id not in graph.by_id:
+                yield Problem(edge.id, f"its {end} {node_id!r} does not exist; it is left out")
