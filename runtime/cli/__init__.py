@@ -1,0 +1,1 @@
+"""The commands: ``atlas`` (one-shot) and ``atlas-worker``."""

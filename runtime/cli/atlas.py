@@ -1,0 +1,74 @@
+"""``atlas``: the group of one-shot commands, each imported only when it is called."""
+
+import importlib
+from collections.abc import Sequence
+
+import click
+
+from runtime.cli.failures import run_command
+
+# Name, where it is, and what the list of commands says of it.
+_COMMANDS = {
+    "status": ("runtime.cli.status:status", "Queues, workers, Redis and host at a glance."),
+    "queues": ("runtime.cli.status:queues", "The queues with their limits and times."),
+    "workers": ("runtime.cli.status:workers", "The worker processes."),
+    "jobs": ("runtime.cli.jobs:jobs", "The jobs of a queue in one state."),
+    "job": ("runtime.cli.jobs:job", "One job: payload, attempts, timeline."),
+    "enqueue": ("runtime.cli.produce:enqueue", "Enqueue one job or many."),
+    "trigger": ("runtime.cli.produce:trigger", "Report a CRM event; workflows start."),
+    "pause": ("runtime.cli.steer:pause", "Let no further job of a queue start."),
+    "resume": ("runtime.cli.steer:resume", "End a pause."),
+    "retry": ("runtime.cli.steer:retry", "Run failed jobs again."),
+    "delete": ("runtime.cli.steer:delete", "Delete jobs."),
+    "check": ("runtime.cli.check:check", "Show the configuration and what would not work."),
+}
+
+
+class AtlasGroup(click.Group):
+    """The engine's commands, then those that the application offers."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, the engine's first."""
+        return [*_COMMANDS, *self._application(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, or None."""
+        if cmd_name not in _COMMANDS:
+            return self._application(ctx).get(cmd_name)
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        own = [(name, text) for name, (_, text) in _COMMANDS.items()]
+        others = [(name, c.get_short_help_str(60)) for name, c in self._application(ctx).items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(own + others)
+
+    def _application(self, ctx: click.Context) -> dict[str, click.Command]:
+        """The application's commands, looked for once."""
+        root = ctx.find_root()
+        known: dict[str, click.Command] | None = root.meta.get("atlas.application")
+        if known is None:
+            from runtime.cli.offered import offered_commands  # noqa: PLC0415 - slow, rarely needed
+
+            known = offered_commands()
+            root.meta["atlas.application"] = known
+        return known
+
+
+@click.group(cls=AtlasGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="atlas-queue", prog_name="atlas")
+def cli() -> None:
+    """See and steer the background work of the Atlas CRM.
+
+    QUEUE is a logical name without prefix, e.g. communication:email. Every command takes --json.
+    Settings come from the environment and from .env; `atlas check` shows them.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point; exits with 0, 1 (it failed) or 2 (wrong usage or settings)."""
+    run_command(cli, "atlas", arguments)

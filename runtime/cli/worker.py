@@ -1,0 +1,53 @@
+"""``atlas-worker``: check the settings, then hand over to the supervisor."""
+
+from collections.abc import Sequence
+
+import click
+
+from runtime.cli.failures import run_command
+from runtime.logging_setup import configure_logging
+from runtime.settings import load_settings
+from runtime.worker import supervisor
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--queues", default="", metavar="A,B",
+              help="Logical names of the queues to serve; default: all.")  # fmt: skip
+@click.option("--processes", type=click.IntRange(1, 256), help="Default: ATLAS_PROCESSES.")
+@click.option("--concurrency", type=click.IntRange(1, 1_000),
+              help="Jobs a process runs at a time; default: ATLAS_CONCURRENCY.")  # fmt: skip
+@click.option("--burst", is_flag=True, help="End when nothing waits.")
+@click.version_option(package_name="atlas-queue", prog_name="atlas-worker")
+@click.pass_context
+def worker(
+    ctx: click.Context,
+    *,
+    queues: str,
+    processes: int | None,
+    concurrency: int | None,
+    burst: bool,
+) -> None:
+    """Run jobs until told to stop.
+
+    SIGTERM or Ctrl-C ends in order: running jobs may end within ATLAS_SHUTDOWN_S, the others go
+    back to their queue. A second one gives them back at once.
+    """
+    names = [name for part in queues.split(",") if (name := part.strip())]
+    if queues and not names:
+        raise click.BadParameter("names no queue", param_hint="--queues")
+    settings = load_settings()
+    configure_logging(settings)
+    ctx.exit(
+        supervisor.run(
+            settings, queues=names, processes=processes, concurrency=concurrency, burst=burst
+        )
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point; exits with 0, 1 (it did not stop cleanly) or 2 (wrong usage or settings)."""
+    run_command(worker, "atlas-worker", arguments)
+
+
+if __name__ == "__main__":
+    main()
