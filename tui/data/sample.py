@@ -1,0 +1,301 @@
+"""A made-up system that behaves like the live one: for the offline tour, pictures and tests.
+
+Deterministic: the same calls give the same answers, on any machine and Python. With `moving`,
+each snapshot is one second later than the last; without it, time stands still.
+"""
+
+# ruff: noqa: ARG002 - the arguments are the protocol's; nothing is audited here
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from tui.data.model import (
+    ActionResult,
+    Alert,
+    HostSnapshot,
+    JobDetail,
+    JobPage,
+    JobState,
+    JobSummary,
+    MinutePoint,
+    Pause,
+    Plan,
+    QueueSnapshot,
+    RedisSnapshot,
+    Snapshot,
+    WorkerSnapshot,
+)
+from tui.data.sample_jobs import detail, job_of_id, summary
+from tui.data.sample_numbers import QUEUES, START, SampleQueue, workers
+from tui.data.source import ActionRefusedError, JobGoneError, SourceUnavailableError
+
+_SCAN_LIMIT = 2_000
+_FINAL = (JobState.FAILED, JobState.STALLED, JobState.WAITING, JobState.SCHEDULED)
+
+
+class SampleSource:
+    """See the module.
+
+    Attributes:
+        down: while not empty every call fails with it, as if Redis were away.
+        refusal: while not empty every action fails with it.
+        calls: the names of the calls that were made, for tests.
+    """
+
+    def __init__(self, *, environment: str = "development", moving: bool = False) -> None:
+        self.down = ""
+        self.refusal = ""
+        self.calls: list[str] = []
+        self._environment = environment
+        self._moving = moving
+        self._step = 0
+        self._gone: set[str] = set()
+        self._requeued: dict[str, int] = {}
+        self._pauses = {
+            "communication:whatsapp": Pause(
+                by="raj@bastion1",
+                at=START - timedelta(minutes=22),
+                reason="provider down, INC-2231",
+            )
+        }
+
+    @property
+    def now(self) -> datetime:
+        """The present in the made-up system."""
+        return START + timedelta(seconds=self._step)
+
+    def snapshot(self) -> Snapshot:
+        """See `Source.snapshot`."""
+        self._called("snapshot")
+        self._step += self._moving
+        queues = tuple(self._queue(queue) for queue in QUEUES)
+        crew = tuple(self._worker(worker) for worker in workers())
+        swing = math.sin(self._step / 9)
+        return Snapshot(
+            taken_at=self.now,
+            environment=self._environment,
+            prefix="prod" if self._environment == "production" else "dev",
+            queues=queues,
+            workers=crew,
+            redis=RedisSnapshot(
+                ok=True,
+                version="7.4.1",
+                used_memory=1_480_000_000 + int(4e6 * swing),
+                max_memory=2_147_483_648,
+                maxmemory_policy="noeviction",
+                ops_per_s=4_120 + int(300 * swing),
+                clients=61,
+                blocked_clients=8,
+                uptime_s=1_209_600,
+                aof_enabled=True,
+                ping_ms=0.4,
+            ),
+            host=HostSnapshot(
+                cpu_percent=63.0 + 9 * swing,
+                cpu_count=8,
+                memory_used=18_700_000_000,
+                memory_total=32_000_000_000,
+                disk_used=176_000_000_000,
+                disk_total=200_000_000_000,
+                load=(5.1 + swing, 4.8, 4.2),
+            ),
+            alerts=_alerts(queues, crew),
+            history={queue.name: self._history(queue) for queue in QUEUES},
+            quarantined=1,
+        )
+
+    def page(
+        self, queue: str | None, state: JobState, *, offset: int, limit: int, search: str
+    ) -> JobPage:
+        """See `Source.page`."""
+        self._called("page")
+        names = [q for q in QUEUES if queue in (None, q.name)]
+        if not search:
+            total = sum(self._size(q, state) for q in names)
+            jobs = self._jobs(names, state, offset, limit)
+            return JobPage(queue, state, offset, limit, total, tuple(jobs))
+        needle = search.lower()
+        scanned = self._jobs(names, state, 0, _SCAN_LIMIT)
+        found = [job for job in scanned if needle in _searchable(job)]
+        return JobPage(
+            queue, state, offset, limit, len(found), tuple(found[offset : offset + limit])
+        )
+
+    def job(self, job_id: str) -> JobDetail:
+        """See `Source.job`."""
+        self._called("job")
+        found = job_of_id(job_id, self.now)
+        if found is None or job_id in self._gone:
+            raise JobGoneError(f"no job {job_id!r}: it never was, or is not kept")
+        return detail(found, self.now)
+
+    def plan_retry(self, *, ids: Sequence[str] = (), queue: str | None = None) -> Plan:
+        """See `Source.plan_retry`."""
+        self._called("plan_retry")
+        if ids:
+            return Plan("retry", queue, len(set(ids)), tuple(dict.fromkeys(ids)))
+        names = [q for q in QUEUES if queue in (None, q.name)]
+        count = sum(self._size(q, JobState.FAILED) for q in names)
+        return Plan("retry", queue, count, cutoff=self.now.timestamp())
+
+    def plan_delete(self, ids: Sequence[str]) -> Plan:
+        """See `Source.plan_delete`."""
+        self._called("plan_delete")
+        return Plan("delete", None, len(set(ids)), tuple(dict.fromkeys(ids)))
+
+    def apply(self, plan: Plan, *, reason: str = "") -> ActionResult:
+        """See `Source.apply`."""
+        self._act("apply")
+        wanted = plan.ids or self._failed_ids(plan.queue)
+        done = [job_id for job_id in wanted if self._take(job_id, requeue=plan.action == "retry")]
+        skipped = len(wanted) - len(done)
+        verb = "waiting again" if plan.action == "retry" else "deleted"
+        message = f"{len(done):,} {'job' if len(done) == 1 else 'jobs'} {verb}"
+        if skipped:
+            message += f", {skipped:,} skipped (gone or in another state)"
+        return ActionResult(plan.action, plan.queue or "", len(done), skipped, message)
+
+    def pause(self, queue: str, *, reason: str = "") -> ActionResult:
+        """See `Source.pause`."""
+        self._act("pause")
+        self._pauses[queue] = Pause(by="ana@bastion1", at=self.now, reason=reason)
+        return ActionResult("pause", queue, 1, message=f"{queue} is paused")
+
+    def resume(self, queue: str, *, reason: str = "") -> ActionResult:
+        """See `Source.resume`."""
+        self._act("resume")
+        self._pauses.pop(queue, None)
+        return ActionResult("resume", queue, 1, message=f"{queue} is running")
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        if self.down:
+            raise SourceUnavailableError(self.down)
+
+    def _act(self, name: str) -> None:
+        self._called(name)
+        if self.refusal:
+            raise ActionRefusedError(self.refusal)
+
+    def _take(self, job_id: str, *, requeue: bool) -> bool:
+        found = job_of_id(job_id, self.now)
+        if found is None or job_id in self._gone or found.state not in _FINAL:
+            return False
+        self._gone.add(job_id)
+        if requeue:
+            self._requeued[found.queue] = self._requeued.get(found.queue, 0) + 1
+        return True
+
+    def _failed_ids(self, queue: str | None) -> tuple[str, ...]:
+        names = [q for q in QUEUES if queue in (None, q.name)]
+        return tuple(job.id for job in self._jobs(names, JobState.FAILED, 0, 100_000))
+
+    def _gone_from(self, queue: SampleQueue, state: JobState) -> int:
+        prefix = f"{queue.code}{state.value[:2]}"
+        return sum(1 for job_id in self._gone if job_id.startswith(prefix))
+
+    def _size(self, queue: SampleQueue, state: JobState) -> int:
+        return max(0, queue.base(state) - self._gone_from(queue, state))
+
+    def _jobs(
+        self, queues: Sequence[SampleQueue], state: JobState, offset: int, limit: int
+    ) -> list[JobSummary]:
+        """Makes only the jobs of the page, whatever the size of the backlog."""
+        jobs: list[JobSummary] = []
+        for queue in queues:
+            size = self._size(queue, state)
+            if offset >= size:
+                offset -= size
+                continue
+            gone = self._gone_from(queue, state) > 0
+            for index in range(0 if gone else offset, queue.base(state)):
+                job = summary(queue, state, index, self.now)
+                if job.id in self._gone:
+                    continue
+                if gone and offset > 0:
+                    offset -= 1
+                    continue
+                jobs.append(job)
+                if len(jobs) == limit:
+                    return jobs
+            offset = 0
+        return jobs
+
+    def _queue(self, queue: SampleQueue) -> QueueSnapshot:
+        swing = math.sin(self._step / queue.period + queue.phase) if self._moving else 0.0
+        requeued = self._requeued.get(queue.name, 0)
+        pause = self._pauses.get(queue.name)
+        minutes = 20_000 + self._step / 60
+        out = 0.0 if pause else max(0.0, queue.out_per_min * (1 + 0.2 * swing))
+        waiting = max(0, int(queue.waiting * (1 + 0.05 * swing))) + requeued
+        return QueueSnapshot(
+            name=queue.name,
+            pause=pause,
+            waiting=waiting,
+            active=0 if pause else max(0, queue.active + round(swing * min(3, queue.active))),
+            scheduled=self._size(queue, JobState.SCHEDULED) + round(abs(swing) * 3),
+            failed=self._size(queue, JobState.FAILED),
+            finished=queue.finished,
+            stalled=self._size(queue, JobState.STALLED),
+            oldest_waiting_s=queue.oldest_s + (self._step if pause else 0) if waiting else None,
+            enqueued_per_min=queue.in_per_min * (1 + 0.1 * swing),
+            throughput_per_min=out,
+            failed_per_min=queue.failed_per_min,
+            wait_p50_ms=queue.wait_ms,
+            wait_p95_ms=queue.wait_ms * (4 + swing) if queue.wait_ms else None,
+            run_p50_ms=queue.run_ms,
+            run_p95_ms=queue.run_ms * (3 + swing) if queue.run_ms else None,
+            workers=queue.workers,
+            slots=queue.slots,
+            limit_per_s=queue.limit_per_s,
+            fair=queue.fair,
+            enqueued_total=int(minutes * queue.in_per_min),
+            finished_total=int(minutes * queue.out_per_min),
+            failed_total=int(minutes * queue.failed_per_min),
+        )
+
+    def _worker(self, worker: WorkerSnapshot) -> WorkerSnapshot:
+        if not self._moving or worker.state == "lost":
+            return worker
+        return replace(
+            worker,
+            finished=worker.finished + self._step * 3,
+            cpu_percent=(worker.cpu_percent or 0) + 2 * math.sin(self._step + worker.pid),
+        )
+
+    def _history(self, queue: SampleQueue) -> tuple[MinutePoint, ...]:
+        running = self.now.replace(second=0, microsecond=0)
+        return tuple(
+            queue.minute(running - timedelta(minutes=back), back) for back in range(59, -1, -1)
+        )
+
+
+def _searchable(job: JobSummary) -> str:
+    return f"{job.id} {job.kind} {job.org} {job.hint} {job.error} {job.worker}".lower()
+
+
+def _alerts(queues: Sequence[QueueSnapshot], crew: Sequence[WorkerSnapshot]) -> tuple[Alert, ...]:
+    found = [
+        Alert("critical", worker.name, f"worker not heard of for {worker.heartbeat_age_s:.0f} s")
+        for worker in crew
+        if worker.state == "lost"
+    ]
+    for queue in queues:
+        if queue.failed >= 200:
+            found.append(Alert("critical", queue.name, f"{queue.failed:,} failed"))
+        if queue.waiting and not queue.workers:
+            message = f"{queue.waiting:,} waiting and no worker serves it"
+            found.append(Alert("critical", queue.name, message))
+    return (
+        *found,
+        *(
+            Alert("warning", queue.name, f"{queue.waiting:,} waiting")
+            for queue in queues
+            if queue.waiting >= 1_000
+        ),
+    )

@@ -1,0 +1,167 @@
+"""The sample system's jobs: each is computed from its id, so no backlog is ever kept."""
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import Any
+
+from tui.data.model import Attempt, JobDetail, JobState, JobSummary, TimelineEntry
+from tui.data.sample_numbers import QUEUES, SampleQueue
+
+_ORGS = ("org_iron", "org_pulse", "org_lotus", "org_summit", "org_tide")
+_ERRORS = (
+    ("ProviderTimeoutError", "mail provider did not answer within 30.0 s"),
+    ("RateLimitedError", "429 from the provider, retry after 60 s"),
+    ("InvalidRecipientError", "the mailbox does not exist: 550 5.1.1"),
+    ("ProviderTimeoutError", "mail provider did not answer within 30.0 s"),
+)
+_TRACEBACK = """\
+Traceback (most recent call last):
+  File "runtime/worker/runner.py", line 118, in run
+    value = await handler(context, payload)
+  File "processors/messaging/email.py", line 64, in send_email
+    await context.resources.senders.email.send(message)
+  File "processors/messaging/smtp.py", line 91, in send
+    raise {name}("{message}")
+processors.errors.{name}: {message}"""
+_STATES = {state.value[:2]: state for state in JobState}
+_CODES = {queue.code: queue for queue in QUEUES}
+
+
+def job_of_id(job_id: str, now: datetime) -> JobSummary | None:
+    """The job of that id, if the sample system has it."""
+    queue, state = _CODES.get(job_id[:2]), _STATES.get(job_id[2:4])
+    if queue is None or state is None or not job_id[4:8].isalnum():
+        return None
+    try:
+        index = int(job_id[4:8], 36)
+    except ValueError:
+        return None
+    return summary(queue, state, index, now) if index < queue.base(state) else None
+
+
+def summary(queue: SampleQueue, state: JobState, index: int, now: datetime) -> JobSummary:
+    """Job number `index` of that queue and state."""
+    dice = hashlib.sha256(f"{queue.code}{state.value}{index}".encode()).digest()
+    attempts = 5 if queue.kind in ("send_email", "execute_workflow") else 3
+    name, message = _ERRORS[dice[0] % len(_ERRORS)]
+    failed = state is JobState.FAILED
+    created = now - timedelta(seconds=_age_s(queue, state, index, dice))
+    started = created + timedelta(seconds=1 + dice[1] / 10)
+    ran = state in (JobState.ACTIVE, JobState.FAILED, JobState.FINISHED, JobState.STALLED)
+    ended = started + timedelta(milliseconds=(queue.run_ms or 90) * (1 + dice[2] / 100))
+    due = now + timedelta(seconds=4 + index * 7) if state is JobState.SCHEDULED else None
+    return JobSummary(
+        id=f"{queue.code}{state.value[:2]}{_base36(index)}",
+        queue=queue.name,
+        kind=queue.kind,
+        org=_ORGS[dice[3] % len(_ORGS)],
+        state=state,
+        priority=2 if dice[4] % 9 == 0 else 3,
+        hint=_hint(queue, dice),
+        attempt=attempts if failed else 1 if ran else 0,
+        max_attempts=attempts,
+        stalls=1 if state is JobState.STALLED else 0,
+        created_at=created,
+        enqueued_at=created,
+        started_at=started if ran else None,
+        ended_at=ended if state in (JobState.FAILED, JobState.FINISHED) else None,
+        due_at=due,
+        worker="b2-4410" if state is JobState.STALLED else "b1-9921" if ran else "",
+        error=f"{name}: {message}" if failed else "",
+    )
+
+
+def detail(job: JobSummary, now: datetime) -> JobDetail:
+    """That job in full."""
+    attempts = tuple(_attempt(job, number) for number in range(1, job.attempt + 1))
+    begun = job.created_at or now
+    timeline = [
+        TimelineEntry(begun, "created", "by trigger lead_created"),
+        TimelineEntry(job.enqueued_at or begun, "queued", job.queue),
+    ]
+    for attempt in attempts:
+        if attempt.started_at is not None:
+            timeline.append(
+                TimelineEntry(attempt.started_at, f"attempt {attempt.number}", attempt.worker)
+            )
+        if attempt.ended_at is not None:
+            timeline.append(TimelineEntry(attempt.ended_at, attempt.outcome, attempt.error_class))
+    return JobDetail(
+        summary=job,
+        payload=_payload(job),
+        payload_bytes=412,
+        attempts=attempts,
+        timeline=tuple(timeline),
+        timeout_s=30.0,
+        retry=f"{job.max_attempts} attempts, exponential from 2 s, at most 300 s, jitter",
+        lease_expires_at=now + timedelta(seconds=21) if job.state is JobState.ACTIVE else None,
+        rq_queue=f"dev:{job.queue}",
+        description=f"{job.kind} {job.org} {job.hint}",
+    )
+
+
+def _age_s(queue: SampleQueue, state: JobState, index: int, dice: bytes) -> float:
+    if state is JobState.WAITING:
+        return max(0.5, queue.oldest_s - index * queue.oldest_s / max(1, queue.waiting))
+    if state is JobState.ACTIVE:
+        return 2 + dice[5] / 40
+    return 30 + index * 41 + dice[5]
+
+
+def _hint(queue: SampleQueue, dice: bytes) -> str:
+    number = int.from_bytes(dice[6:8], "big") % 9000 + 1000
+    if queue.kind == "send_email":
+        return f"to=a…@example.com subject=Your class on Tuesday tracking_id=nl-{number}"
+    if queue.kind in ("send_sms", "send_whatsapp"):
+        return f"to=+4477…{number % 1000:03} message=See you at six!"
+    return f"lead=lead_{number}"
+
+
+def _payload(job: JobSummary) -> dict[str, Any]:
+    if job.kind == "send_email":
+        return {
+            "to": ["a…@example.com"],
+            "subject": "Your class on Tuesday",
+            "template": "class_reminder",
+            "template_data": {"first_name": "[redacted]", "class": {"name": "Spin 45", "room": 2}},
+            "reply_to": "h…@iron.example",
+        }
+    return dict(pair.split("=", 1) for pair in job.hint.split(" ") if "=" in pair)
+
+
+def _attempt(job: JobSummary, number: int) -> Attempt:
+    last = number == job.attempt
+    back = timedelta(seconds=sum(2.0**n for n in range(number, job.attempt)))
+    started = None if job.started_at is None else job.started_at - back
+    ran = timedelta(milliseconds=30_000 if job.state is JobState.FAILED else 840)
+    if last and job.state is not JobState.FAILED:
+        done = job.state is JobState.FINISHED
+        return Attempt(
+            number,
+            "finished" if done else "lost" if job.state is JobState.STALLED else "active",
+            job.worker,
+            started,
+            job.ended_at,
+            return_value='{"message_id": "m-20260306-77"}' if done else "",
+        )
+    name, _, message = job.error.partition(": ")
+    return Attempt(
+        number,
+        "failed" if last else "retried",
+        job.worker,
+        started,
+        None if started is None else started + ran,
+        error_class=name,
+        error=message,
+        traceback=_TRACEBACK.format(name=name, message=message),
+        fingerprint=hashlib.sha256(job.error.encode()).hexdigest()[:12],
+    )
+
+
+def _base36(number: int) -> str:
+    digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+    text = ""
+    while number:
+        number, rest = divmod(number, 36)
+        text = digits[rest] + text
+    return text.rjust(4, "0")

@@ -1,0 +1,58 @@
+"""Jobs of all queues in one state: the failed and the stalled place."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from textual.widget import Widget
+
+from tui.data.model import JobState, Snapshot
+from tui.formatting import count
+from tui.screens.joblist import JobListPlace
+from tui.session import Session
+from tui.widgets.painted import Line, Painted, Run, clip, line
+
+
+class AcrossPlace(JobListPlace):
+    """Jobs of one state, of all queues, newest first."""
+
+    def __init__(self, session: Session, *, state: JobState) -> None:
+        super().__init__(session, queue=None, state=state)
+        self._where = Painted(id="where")
+
+    def compose_body(self) -> Iterable[Widget]:
+        """See `Place.compose_body`."""
+        yield self._where
+        yield self.position
+        yield self.jobs
+
+    def show(self, snapshot: Snapshot, now: datetime) -> None:
+        """See `Place.show`."""
+        self._where.paint([clip(where_line(snapshot, self.state), self.size.width)])
+        super().show(snapshot, now)
+
+
+class FailedScreen(AcrossPlace):
+    """Failed jobs of all queues."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session, state=JobState.FAILED)
+
+
+def where_line(snapshot: Snapshot, state: JobState) -> Line:
+    """How many jobs of that state each queue has, most first."""
+    sizes = sorted(
+        ((getattr(queue, state.value), queue.name) for queue in snapshot.queues),
+        key=lambda pair: (-pair[0], pair[1]),
+    )
+    runs: list[Run] = [(f"{state.value.upper()}, ALL QUEUES ", "heading")]
+    for number, name in sizes:
+        if number:
+            runs += [(f" {name} ", "muted"), (count(number), "strong")]
+    return line(*runs) if len(runs) > 1 else line(*runs, (" none", "good"))
+
+
+class StalledScreen(AcrossPlace):
+    """Jobs whose worker was lost and that are not in a final state again, of all queues."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session, state=JobState.STALLED)

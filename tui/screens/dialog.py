@@ -1,0 +1,143 @@
+"""The one dialog that changes anything: it says what it would do, and its default is Cancel."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input
+
+from tui.data.background import Outcome
+from tui.data.model import ActionResult
+from tui.data.source import Source
+from tui.keymap import bind
+from tui.session import Session
+from tui.widgets.painted import Line, Painted, line
+from tui.widgets.textpane import TextPane, wrap
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action that waits to be confirmed.
+
+    Attributes:
+        text: what it would do.
+        label: the verb on the button, with the number of jobs.
+        run: does it, given the operator's reason.
+        typed: what must be typed before it runs; empty for nothing.
+        other_label: a button for another plan instead; empty for none.
+        other: opens that plan.
+    """
+
+    text: tuple[Line, ...]
+    label: str
+    run: Callable[[Source, str], ActionResult]
+    typed: str = ""
+    other_label: str = ""
+    other: Callable[[], None] = lambda: None
+
+
+class ActionDialog(ModalScreen[bool]):
+    """Cancel, or the verb. A failure stays on the screen and says why."""
+
+    BINDINGS = bind("back", "quit-now", "pane")
+    AUTO_FOCUS = "#cancel"
+
+    def __init__(self, session: Session, action: Action) -> None:
+        super().__init__()
+        self._session = session
+        self._action = action
+        self._running = False
+
+    def compose(self) -> ComposeResult:
+        """See `Widget.compose`."""
+        with Vertical(id="box"):
+            yield TextPane(id="what")
+            yield Input(placeholder="reason, for the audit log", id="reason", compact=True)
+            if self._action.typed:
+                yield Input(
+                    placeholder=f"PRODUCTION: type {self._action.typed} to confirm",
+                    id="typed",
+                    compact=True,
+                )
+            yield Painted(id="outcome")
+            with Horizontal(id="buttons"):
+                yield Button("Cancel", id="cancel", compact=True)
+                yield Button(self._action.label, id="do", variant="warning", compact=True)
+                if self._action.other_label:
+                    yield Button(self._action.other_label, id="other", compact=True)
+
+    def on_mount(self) -> None:
+        """Show the plan."""
+        what = self.query_one(TextPane)
+        what.can_focus = False
+        what.show(self._action.text)
+        self._tell("", "")
+        self.call_after_refresh(self._fit)
+
+    def on_resize(self) -> None:
+        """Fit the text to the new width."""
+        self.call_after_refresh(self._fit)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Do what the button says."""
+        event.stop()
+        if event.button.id == "do":
+            self._try()
+        elif event.button.id == "other":
+            self.dismiss(result=False)
+            self._action.other()
+        else:
+            self.action_back()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter in a field goes on to the next one, and never acts."""
+        event.stop()
+        self.focus_next()
+
+    def action_back(self) -> None:
+        """Close; what runs already runs to its end and is reported."""
+        self.dismiss(result=False)
+
+    def _try(self) -> None:
+        if self._running:
+            return
+        typed = self.query("#typed")
+        if typed and typed.first(Input).value.replace(",", "").strip() != self._action.typed:
+            self._tell(f"Type {self._action.typed} to confirm. Nothing has happened.", "warn")
+            typed.first(Input).focus()
+            return
+        self._running = True
+        self.query_one("#do", Button).disabled = True
+        self._tell("Running… (esc closes this window, the action goes on)", "info")
+        reason = self.query_one("#reason", Input).value.strip()
+        self._session.act(lambda source: self._action.run(source, reason), self._done)
+
+    def _done(self, outcome: Outcome[ActionResult]) -> None:
+        result = outcome.value
+        problem = outcome.error or ("; ".join(result.errors) if result else "")
+        message = result.message if result else ""
+        if problem:
+            message = f"Failed: {problem}" if not message else f"{message}. Failed: {problem}"
+        if problem and self.is_current:
+            self._tell(message, "bad")
+            self.query_one("#cancel", Button).label = "Close"
+            self.query_one("#cancel", Button).focus()
+            return
+        self.app.notify(message, severity="error" if problem else "information", markup=False)
+        if self.is_current:
+            self.dismiss(result=True)
+
+    def _tell(self, text: str, role: str) -> None:
+        outcome = self.query_one("#outcome", Painted)
+        rows = wrap([line((text, role))], max(20, outcome.size.width)) if text else []
+        outcome.display = bool(text)
+        outcome.styles.height = max(1, len(rows))
+        outcome.paint(rows)
+
+    def _fit(self) -> None:
+        what = self.query_one(TextPane)
+        room = max(3, self.size.height - 12)
+        width = max(1, what.size.width - 2)
+        what.styles.height = min(room, len(wrap(self._action.text, width)))

@@ -1,0 +1,83 @@
+"""The first place: all queues, what needs an operator, the past minutes, the machine."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from tui.data.model import QueueSnapshot, Snapshot
+from tui.keymap import bind
+from tui.screens.actions import Offer, open_pause, open_plan
+from tui.screens.base import Place
+from tui.screens.queue import QueueScreen
+from tui.session import Session
+from tui.widgets.alerts import Alerts
+from tui.widgets.plot import Plot
+from tui.widgets.queue_rows import queue_table
+from tui.widgets.resources import Resources
+from tui.widgets.table import Table
+from tui.widgets.trend_plots import show_trend
+
+
+class OverviewScreen(Place):
+    """All queues."""
+
+    BINDINGS = bind("filter", "zoom", "pause", "retry")
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._table = Table(id="queues")
+        self._throughput = Plot(id="throughput")
+        self._depth = Plot(id="depth")
+        self._alerts = Alerts(id="alerts")
+        self._resources = Resources(id="resources")
+
+    def compose_body(self) -> Iterable[Widget]:
+        """See `Place.compose_body`."""
+        yield self._table
+        with Horizontal(id="plots"):
+            yield self._throughput
+            yield self._depth
+        with Horizontal(id="foot"):
+            yield self._resources
+            yield self._alerts
+
+    def show(self, snapshot: Snapshot, now: datetime) -> None:
+        """See `Place.show`."""
+        made = queue_table(snapshot, self.size.width, self.search)
+        self._table.empty_text = f"no queue matches {self.search!r}"
+        self._table.show(made.columns, made.rows)
+        show_trend(self.session, snapshot, self._throughput, self._depth)
+        self._alerts.show(snapshot, now)
+        self._resources.show(snapshot)
+
+    def search_changed(self) -> None:
+        """See `Place.search_changed`."""
+        self.refresh_view()
+
+    def on_table_opened(self, event: Table.Opened) -> None:
+        """Open a queue."""
+        self.app.push_screen(QueueScreen(self.session, event.key))
+
+    def action_zoom(self) -> None:
+        """Change the plots' window."""
+        self.session.window = "60m" if self.session.window == "5m" else "5m"
+        self.refresh_view()
+
+    def action_pause(self) -> None:
+        """Pause or resume the queue under the cursor."""
+        if (queue := self._chosen()) is not None:
+            open_pause(self, queue)
+
+    def action_retry(self) -> None:
+        """Plan a retry of all failed jobs of the queue under the cursor."""
+        if (queue := self._chosen()) is not None:
+            name = queue.name
+            open_plan(
+                self, Offer(f"all failed of {name}", lambda source: source.plan_retry(queue=name))
+            )
+
+    def _chosen(self) -> QueueSnapshot | None:
+        key = self._table.cursor_key
+        return None if key is None else self.session.store.queue(key)

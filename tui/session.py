@@ -1,0 +1,82 @@
+"""What every screen works with: the store, the way to read more, the way to act."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from tui.data.background import Background, Outcome
+from tui.data.model import Reading, Request
+from tui.data.poller import Poller
+from tui.data.source import Source
+from tui.data.store import Store
+
+if TYPE_CHECKING:
+    from tui.data.trend import Window
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the dashboard was started.
+
+    Attributes:
+        actor: who acts; stands in the audit stream.
+        refresh_s: seconds between two snapshots.
+        read_only: actions are hidden; the source refuses them as well.
+        clock: a monotonic clock in seconds.
+    """
+
+    actor: str
+    refresh_s: float = 1.0
+    read_only: bool = False
+    clock: Callable[[], float] = field(default=time.monotonic)
+
+
+class Session:
+    """Shared by all screens. Callbacks run in the application's thread, through `post`."""
+
+    def __init__(
+        self,
+        source: Source,
+        options: Options,
+        *,
+        post: Callable[[Callable[[], None]], None],
+        received: Callable[[Reading], None],
+    ) -> None:
+        self.options = options
+        self.store = Store()
+        self.window: Window = "5m"
+        self._source = source
+        self._post = post
+        self._received = received
+        self._poller = Poller(source, self._deliver)
+        self._acting = Background("atlas-dash-actions")
+
+    def tick(self, request: Request | None) -> None:
+        """Read a snapshot, and what the visible screen wants beside it."""
+        self._poller.tick(request)
+
+    def fetch(self, request: Request) -> None:
+        """Read what a screen wants now, without waiting for the next tick."""
+        self._poller.fetch(request)
+
+    def act(self, call: Callable[[Source], T], done: Callable[[Outcome[T]], None]) -> None:
+        """Call the source in the background, then `done` with what it came to."""
+        self._acting.submit(
+            lambda: call(self._source), lambda outcome: self._post(lambda: done(outcome))
+        )
+
+    def close(self) -> None:
+        """Stop reading and acting; a running action is carried to its end by the source."""
+        self._poller.stop()
+        self._acting.stop()
+
+    def _deliver(self, reading: Reading) -> None:
+        self._post(lambda: self._arrived(reading))
+
+    def _arrived(self, reading: Reading) -> None:
+        self._poller.delivered()
+        self.store.accept(reading, self.options.clock())
+        self._received(reading)

@@ -1,0 +1,56 @@
+"""What needs an operator: the runtime's alerts, and who paused what, why and when."""
+
+from datetime import datetime
+
+from tui.data.model import Snapshot
+from tui.formatting import duration
+from tui.widgets.painted import Line, Painted, clip, line, spread
+
+
+def alert_lines(snapshot: Snapshot, now: datetime, width: int, height: int) -> list[Line]:
+    """As many lines as fit, critical alerts first, with the number of those left out."""
+    found = [
+        line(
+            (" X " if alert.level == "critical" else " ! ", _role(alert.level)),
+            (alert.subject, "strong"),
+            (f" {alert.message}", ""),
+        )
+        for alert in snapshot.alerts
+    ]
+    found += pause_lines(snapshot, now)
+    if snapshot.quarantined:
+        text = f" {snapshot.quarantined} in quarantine: they cannot be read or run"
+        found.append(line((" ! ", "warn"), ("jobs", "strong"), text))
+    if not found:
+        found = [line((" . ", "good"), ("nothing needs you", "muted"))]
+    if height > 2:
+        found = [line(("NEEDS YOU", "heading")), *found]
+    shown = [clip(entry, width) for entry in found[: max(1, height)]]
+    if left_out := len(found) - len(shown):
+        more = line((f" +{left_out} more", "warn"))
+        shown[-1] = spread(clip(found[len(shown) - 1], width - more.width), more, width)
+    return shown
+
+
+def pause_lines(snapshot: Snapshot, now: datetime) -> list[Line]:
+    """One line a paused queue."""
+    lines = []
+    for queue in snapshot.queues:
+        if queue.pause is not None:
+            ago = duration((now - queue.pause.at).total_seconds())
+            why = f": {queue.pause.reason}" if queue.pause.reason else ", no reason given"
+            who = f" paused by {queue.pause.by} {ago} ago{why}"
+            lines.append(line((" P ", "warn"), (queue.name, "strong"), who))
+    return lines
+
+
+def _role(level: str) -> str:
+    return "bad" if level == "critical" else "warn"
+
+
+class Alerts(Painted):
+    """The list of what needs an operator."""
+
+    def show(self, snapshot: Snapshot, now: datetime) -> None:
+        """Show that snapshot's alerts."""
+        self.paint(alert_lines(snapshot, now, self.size.width, self.size.height))

@@ -1,0 +1,101 @@
+"""A pane of long text that scrolls with the same keys as a table."""
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len, chop_cells
+
+from tui.keymap import bind
+from tui.widgets.painted import Line, Painted, Run
+
+
+def wrap(lines: Sequence[Line], width: int) -> list[Line]:
+    """The lines broken to `width` cells; nothing is cut off."""
+    wrapped: list[Line] = []
+    for whole in lines:
+        if whole.width <= width or width <= 0:
+            wrapped.append(whole)
+        else:
+            wrapped.extend(_broken(whole, width))
+    return wrapped
+
+
+def _broken(whole: Line, width: int) -> list[Line]:
+    pieces: list[list[Run]] = [[]]
+    used = 0
+    for text, role in whole.runs:
+        rest = text
+        while rest:
+            if used >= width:
+                pieces.append([])
+                used = 0
+            head = next(iter(chop_cells(rest, width - used)), "")
+            if used and cell_len(head) > width - used:
+                # A wide character that needs two cells where one is left.
+                used = width
+                continue
+            pieces[-1].append((head, role))
+            used += cell_len(head)
+            rest = rest[len(head) :]
+            if not head:
+                break
+    return [Line(tuple(piece), whole.row) for piece in pieces]
+
+
+class TextPane(Painted, can_focus=True):
+    """Wrapped lines that scroll."""
+
+    BINDINGS = bind("down", "up", "top", "bottom", "page-down", "page-up")
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._source: tuple[Line, ...] = ()
+        self._wrapped: list[Line] = []
+        self._top = 0
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Show those lines; the place in the text is kept."""
+        self._source = tuple(lines)
+        self._wrap()
+
+    def on_resize(self) -> None:
+        """Break the lines anew."""
+        self._wrap()
+
+    def on_mouse_scroll_down(self) -> None:
+        """Scroll with the wheel."""
+        self.action_move(3)
+
+    def on_mouse_scroll_up(self) -> None:
+        """Scroll with the wheel."""
+        self.action_move(-3)
+
+    def action_move(self, step: int) -> None:
+        """Scroll by lines."""
+        self._scroll(self._top + step)
+
+    def action_page(self, step: int) -> None:
+        """Scroll by what fits, less one line to keep one's place."""
+        self._scroll(self._top + step * max(1, self.size.height - 1))
+
+    def action_top(self) -> None:
+        """To the beginning."""
+        self._scroll(0)
+
+    def action_bottom(self) -> None:
+        """To the end."""
+        self._scroll(len(self._wrapped))
+
+    def _wrap(self) -> None:
+        # The last column holds the mark that says there is more.
+        self._wrapped = wrap(self._source, max(1, self.size.width - 2))
+        self._scroll(self._top)
+
+    def _scroll(self, top: int) -> None:
+        height = self.size.height
+        self._top = max(0, min(top, len(self._wrapped) - height))
+        shown = self._wrapped[self._top : self._top + height]
+        if shown and self._top + height < len(self._wrapped):
+            last = shown[-1]
+            padding = " " * max(0, self.size.width - 1 - last.width)
+            shown[-1] = Line((*last.runs, (padding, ""), ("▼", "info")), last.row)
+        self.paint(shown)
