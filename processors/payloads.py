@@ -81,13 +81,13 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Text = Annotated[str, AfterValidator(_storable)]
-Line = Annotated[str, AfterValidator(_one_line), AfterValidator(_storable)]
-Name = Annotated[Line, Field(min_length=1, max_length=200)]
-Id = Annotated[Line, Field(min_length=1, max_length=100)]
+_LINE = AfterValidator(lambda value: _storable(_one_line(value)))
+_TEXT = AfterValidator(_storable)
+Name = Annotated[str, Field(min_length=1, max_length=200), _LINE]
+Id = Annotated[str, Field(min_length=1, max_length=100), _LINE]
 Data = Annotated[dict[str, Any], AfterValidator(_storable_json)]
-Email = Annotated[str, Field(max_length=320), AfterValidator(_email), AfterValidator(_storable)]
-Mailbox = Annotated[str, Field(max_length=520), AfterValidator(_mailbox), AfterValidator(_storable)]
+Email = Annotated[str, Field(max_length=320), AfterValidator(_email), _TEXT]
+Mailbox = Annotated[str, Field(max_length=520), AfterValidator(_mailbox), _TEXT]
 Phone = Annotated[str, Field(max_length=60), AfterValidator(_phone)]
 Emails = Annotated[
     list[Email], BeforeValidator(_listed), Field(min_length=1, max_length=_MAX_RECIPIENTS)
@@ -144,20 +144,20 @@ class UpdateLead(Payload):
 
     lead_id: Id
     updates: Annotated[Data, Field(min_length=1, max_length=100)]
-    reason: Annotated[Text, Field(max_length=500)] | None = None
+    reason: Annotated[str, Field(max_length=500), _TEXT] | None = None
 
 
 class AddTag(Payload):
     """Give a lead a tag."""
 
     lead_id: Id
-    tag: Annotated[Line, Field(min_length=1, max_length=100)]
+    tag: Annotated[str, Field(min_length=1, max_length=100), _LINE]
 
 
 class Attachment(Payload):
     """A file of an e-mail; `content` is base64 in JSON."""
 
-    filename: Annotated[Line, Field(min_length=1, max_length=200)]
+    filename: Annotated[str, Field(min_length=1, max_length=200), _LINE]
     content: Base64Bytes
     content_type: Annotated[str, Field(pattern=r"^[\w.+-]{1,60}/[\w.+-]{1,60}$")] = (
         "application/octet-stream"
@@ -165,7 +165,7 @@ class Attachment(Payload):
 
 
 class _Send(Payload):
-    tracking_id: Annotated[Line, Field(max_length=200)] | None = None
+    tracking_id: Annotated[str, Field(max_length=200), _LINE] | None = None
     # Set by the workflow engine: the step that waits for this delivery.
     execution_id: uuid.UUID | None = None
     node_id: Name | None = None
@@ -181,9 +181,9 @@ class SendEmail(_Send):
     """An e-mail to one or several recipients, each of whom gets a message of their own."""
 
     to: Emails
-    subject: Annotated[Line, Field(min_length=1, max_length=998)]  # RFC 5322, 2.1.1
-    html: Annotated[Text, Field(min_length=1)] | None = None
-    text: Annotated[Text, Field(min_length=1)] | None = None
+    subject: Annotated[str, Field(min_length=1, max_length=998), _LINE]  # RFC 5322, 2.1.1
+    html: Annotated[str, Field(min_length=1), _TEXT] | None = None
+    text: Annotated[str, Field(min_length=1), _TEXT] | None = None
     template: Name | None = None
     template_data: Data = {}
     from_: Annotated[Mailbox | None, Field(alias="from")] = None
@@ -202,14 +202,14 @@ class SendSms(_Send):
     """A text message to one or several numbers."""
 
     to: Phones
-    message: Annotated[Text, Field(min_length=1, max_length=_MAX_SMS)]
+    message: Annotated[str, Field(min_length=1, max_length=_MAX_SMS), _TEXT]
 
 
 class SendWhatsapp(_Send):
     """A WhatsApp message: free text, or one of the text templates."""
 
     to: Phones
-    message: Annotated[Text, Field(min_length=1, max_length=4_096)] | None = None
+    message: Annotated[str, Field(min_length=1, max_length=4_096), _TEXT] | None = None
     template: Name | None = None
     template_data: Data = {}
 
@@ -222,7 +222,7 @@ class SendWhatsapp(_Send):
 class TrackEvent(Payload):
     """Something worth counting."""
 
-    event: Annotated[Line, Field(min_length=1, max_length=100)]
+    event: Annotated[str, Field(min_length=1, max_length=100), _LINE]
     data: Data = {}
     lead_id: Id | None = None
     user_id: Id | None = None

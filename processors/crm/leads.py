@@ -177,5 +177,5 @@ def _person(data: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("lead", "contact"):
         if isinstance(nested := data.get(key), Mapping):
             return dict(nested)
-    names = {*_TEXT_FIELDS, "name", "tags", "custom_fields"} - {"status"}
+    names = {*_TEXT_FIELDS, *_SCORES, "name", "tags", "custom_fields"} - {"status"}
     return {key: value for key, value in data.items() if snake_case(str(key)) in names}

@@ -40,7 +40,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: the database did not answer or refused.
         """
-        with self._writer, _one_line_errors(), Session(self._writing) as session, session.begin():
+        with self._writer, _one_line_errors(), self._session(self._writing) as session:
             yield session
 
     @contextmanager
@@ -50,7 +50,7 @@ class Database:
         Raises:
             DatabaseUnavailableError: the database did not answer or refused.
         """
-        with _one_line_errors(), Session(self.engine) as session, session.begin():
+        with _one_line_errors(), self._session(self.engine) as session:
             yield session
 
     @contextmanager
@@ -62,6 +62,13 @@ class Database:
         """
         with self._writer, _one_line_errors(), self._writing.begin() as connection:
             yield connection
+
+    @staticmethod
+    @contextmanager
+    def _session(bind: Engine) -> Iterator[Session]:
+        # A session lives as long as its transaction: what it read may be used afterwards.
+        with Session(bind, expire_on_commit=False) as session, session.begin():
+            yield session
 
     def close(self) -> None:
         """Close the pooled connections."""

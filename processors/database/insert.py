@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -18,5 +19,7 @@ def insert_new(session: Session, model: type[Base], rows: Sequence[Mapping[str, 
         return 0
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(model).values([dict(row) for row in rows]).on_conflict_do_nothing()
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+    statement = insert(cast("Table", model.__table__)).values([dict(row) for row in rows])
+    # The table, not the class: the object layer's bulk insert would not tell how many were new.
+    done = session.execute(statement.on_conflict_do_nothing())
+    return cast("CursorResult[Any]", done).rowcount

@@ -106,7 +106,6 @@ def deliver(
                 session, origin, drafts, provider=sender.name, status="reserved", now=utc_now()
             ).values()
         )
-        session.expunge_all()
     refused = {draft.recipient for draft in drafts if draft.refused}
     tally = Tally()
     calls = _Calls(database, sender, to_message, attempt)

@@ -77,7 +77,7 @@ def reserve(
     status: str,
     now: datetime,
 ) -> dict[str, Message]:
-    """Write what is not written yet; the rows of all drafts by effect key.
+    """Write what is not written yet; the rows by effect key, in the drafts' order.
 
     Args:
         session: a write transaction.
@@ -95,7 +95,8 @@ def reserve(
     }
     insert_new(session, Message, [{"effect_key": key, **row} for key, row in rows.items()])
     query = select(Message).where(Message.effect_key.in_(rows))
-    return {message.effect_key: message for message in session.scalars(query)}
+    found = {message.effect_key: message for message in session.scalars(query)}
+    return {key: found[key] for key in rows}
 
 
 def _row(origin: Origin, draft: Draft, provider: str, status: str, now: datetime) -> dict[str, Any]:

@@ -58,7 +58,10 @@ class Graph:
     @cached_property
     def by_id(self) -> dict[str, Node]:
         """Nodes by id; of two with one id the first counts."""
-        return {node.id: node for node in reversed(self.nodes)}
+        found: dict[str, Node] = {}
+        for node in self.nodes:
+            found.setdefault(node.id, node)
+        return found
 
     @cached_property
     def _outgoing(self) -> dict[str, list[Edge]]:

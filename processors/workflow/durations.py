@@ -115,7 +115,8 @@ def _text(text: str, unit: Any) -> float:
 
 def _modified(seconds: float, modifiers: Any, holds: Holds) -> float:
     for entry in modifiers if isinstance(modifiers, list) else ():
-        condition, change = entry.get("condition"), entry.get("delayModifier")
+        parts = entry if isinstance(entry, Mapping) else {}
+        condition, change = parts.get("condition"), parts.get("delayModifier")
         if not isinstance(condition, Mapping) or not isinstance(change, Mapping):
             raise DefinitionError("a delay modifier needs a condition and a delayModifier")
         if not holds(condition):

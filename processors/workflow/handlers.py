@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm import Session
 
 from processors.crm.leads import lead_of_event
 from processors.database.insert import insert_new
@@ -64,8 +64,6 @@ def process_trigger(ctx: JobContext, payload: ProcessTrigger) -> dict[str, Any]:
                 continue
             if holds:
                 matched.append(workflow)
-        session.flush()
-        session.expunge_all()
     ctx.client.enqueue_many(
         _execution_job(ctx, workflow, event, payload.trigger_data) for workflow in matched
     )
@@ -78,17 +76,21 @@ def process_trigger(ctx: JobContext, payload: ProcessTrigger) -> dict[str, Any]:
 
 def _listening(session: Session, org: str, event: str) -> list[Workflow]:
     """Active workflows of the organisation that listen to `event`."""
-    query = select(Workflow).where(Workflow.org_id == org, Workflow.status == "active")
-    light = query.options(load_only(Workflow.trigger_type)).order_by(Workflow.id)
+    active = (Workflow.org_id == org) & (Workflow.status == "active")
+    # Two queries: definitions are large, and most workflows listen to something else. Without a
+    # stored type the nodes must be asked.
+    candidates = [
+        row.id
+        for row in session.execute(select(Workflow.id, Workflow.trigger_type).where(active))
+        if not row.trigger_type or canonical(row.trigger_type) == event
+    ]
+    if not candidates:
+        return []
+    query = select(Workflow).where(active, Workflow.id.in_(candidates)).order_by(Workflow.id)
     return [
         workflow
-        for workflow in session.scalars(light)
-        # Without a stored type the nodes must be read, which this loads.
-        if (
-            canonical(workflow.trigger_type) == event
-            if workflow.trigger_type
-            else event in trigger_types(Graph.read(workflow.nodes, workflow.edges), None)
-        )
+        for workflow in session.scalars(query)
+        if event in trigger_types(Graph.read(workflow.nodes, workflow.edges), workflow.trigger_type)
     ]
 
 

@@ -1,0 +1,83 @@
+"""A migrated database of each kind, with a gym in it, and the stand-in engine over it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processors.database.engine import Database, connect
+from processors.database.migrate import migrate
+from processors.database.models import Lead, Organisation, Workflow
+from processors.messaging.outbox_sender import OutboxSender
+from processors.resources import Resources
+from tests.processors.harness import ORG, Engine
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path / 'atlas.db'}"
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = connect(database_url)
+    migrate(database)
+    with database.write() as session:
+        session.add(Organisation(id=ORG, name="Iron Works Gym", phone="+442071838750"))
+        session.add(Organisation(id="org_other", name="Other Gym"))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def engine(database: Database) -> Engine:
+    outbox = OutboxSender()
+    return Engine(
+        Resources(
+            database,
+            {"email": outbox, "sms": outbox, "whatsapp": outbox},
+            "Iron Works <hello@iron.example>",
+        )
+    )
+
+
+@pytest.fixture
+def add_workflow(database: Database) -> Callable[..., str]:
+    def add(nodes: list[Any], edges: list[Any], **fields: Any) -> str:
+        values = {
+            "org_id": ORG,
+            "id": "wf_1",
+            "name": "Welcome",
+            "status": "active",
+            "trigger_type": "lead_created",
+        }
+        with database.write() as session:
+            workflow = Workflow(**(values | fields), nodes=nodes, edges=edges)
+            session.add(workflow)
+            return workflow.id
+
+    return add
+
+
+@pytest.fixture
+def add_lead(database: Database) -> Callable[..., str]:
+    def add(**fields: Any) -> str:
+        values = {
+            "org_id": ORG,
+            "id": "lead_1",
+            "first_name": "Ana",
+            "last_name": "Ruiz",
+            "email": "ana@example.com",
+            "phone": "+447700900123",
+            "score": 60,
+            "source": "website",
+        }
+        with database.write() as session:
+            lead = Lead(**(values | fields))
+            session.add(lead)
+            return lead.id
+
+    return add

@@ -1,0 +1,129 @@
+"""Clean-up and health checks on real rows."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+
+from processors.database.models import (
+    AnalyticsEvent,
+    HealthReport,
+    Message,
+    WorkflowExecution,
+    WorkflowStep,
+)
+from runtime.client import NewJob
+from tests.processors.harness import ORG
+from tests.processors.shapes import EMAIL, TRIGGER, WAIT, chain
+
+
+def count(database, model):
+    with database.read() as session:
+        return session.scalar(select(func.count()).select_from(model))
+
+
+@pytest.fixture
+def ran(engine, add_workflow):
+    """Seven executions that ended, with their messages and events."""
+    add_workflow(*chain(TRIGGER, EMAIL))
+    for number in range(7):
+        data = {"email": "ana@example.com"}
+        payload = {"trigger_type": "new_lead", "trigger_data": data}
+        engine.start("process_trigger", payload, job_id=f"event_{number}")
+    engine.drain()
+    return engine
+
+
+def clean(engine, **payload):
+    return engine.call(NewJob("clean_up", ORG, payload, job_id=uuid.uuid4().hex), timeout_s=300)
+
+
+def test_what_is_young_stays(ran, database):
+    assert clean(ran) == {
+        "deleted": {"executions": 0, "messages": 0, "events": 0, "health_reports": 0},
+        "reoffered": 0,
+    }
+    assert count(database, WorkflowExecution) == 7
+
+
+def test_what_is_old_goes_in_batches(ran, database):
+    result = clean(ran, retention_days=0, message_retention_days=0, batch_size=3)
+    assert result["deleted"] == {"executions": 7, "messages": 7, "events": 7, "health_reports": 0}
+    for model in (WorkflowExecution, WorkflowStep, Message, AnalyticsEvent):
+        assert count(database, model) == 0
+
+
+def test_messages_stay_longer_and_open_ones_for_ever(ran, database):
+    with database.write() as session:
+        [first, *_] = session.scalars(select(Message.id)).all()
+        session.execute(update(Message).where(Message.id == first).values(status="calling"))
+    clean(ran, retention_days=0)
+    assert (count(database, WorkflowExecution), count(database, Message)) == (0, 7)
+    clean(ran, retention_days=0, message_retention_days=0)
+    assert count(database, Message) == 1
+
+
+def test_no_batch_begins_when_time_is_short(ran, database):
+    job = NewJob("clean_up", ORG, {"retention_days": 0}, job_id="short")
+    assert ran.call(job, timeout_s=5)["deleted"]["executions"] == 0
+
+
+def test_steps_whose_job_was_lost_are_offered_again(engine, database, add_workflow):
+    add_workflow(*chain(TRIGGER, WAIT, EMAIL))
+    payload = {"trigger_type": "new_lead", "trigger_data": {"email": "ana@example.com"}}
+    engine.start("process_trigger", payload, job_id="event")
+    engine.run(engine.client.queue.popleft())
+    engine.run(engine.client.queue.popleft())
+    lost = engine.client.queue.popleft()
+    assert clean(engine)["reoffered"] == 0, "it is not late yet"
+    assert clean(engine, reoffer_after_s=0)["reoffered"] == 0, "the queue still knows the job"
+    engine.client.known.discard(lost.job_id)
+    assert clean(engine, reoffer_after_s=0)["reoffered"] == 1
+    [again] = engine.client.queue
+    assert again.job_id == lost.job_id
+    engine.drain()
+    assert count(database, Message) == 1
+
+
+def test_waits_are_late_only_when_their_time_has_come(engine, database, add_workflow):
+    add_workflow(*chain(TRIGGER, WAIT, EMAIL))
+    payload = {"trigger_type": "new_lead", "trigger_data": {"email": "ana@example.com"}}
+    engine.start("process_trigger", payload, job_id="event")
+    for _ in range(3):
+        engine.run(engine.client.queue.popleft())
+    engine.client.known.clear()
+    assert clean(engine, reoffer_after_s=0)["reoffered"] == 0
+    with database.write() as session:
+        past = datetime.now(UTC) - timedelta(minutes=1)
+        session.execute(update(WorkflowStep).where(WorkflowStep.node_id == "wait")
+                        .values(resume_at=past))  # fmt: skip
+    assert clean(engine, reoffer_after_s=0)["reoffered"] == 1
+
+
+def test_health_is_recorded_once_a_job(engine, database):
+    job = NewJob("check_health", ORG, {})
+    context = engine.context(NewJob("check_health", ORG, {}, job_id="h"))
+    from processors.maintenance.health import check_health
+    from processors.payloads import CheckHealth
+
+    for _ in range(2):
+        assert check_health(context, CheckHealth()) == {"status": "healthy", "issues": []}
+    assert count(database, HealthReport) == 1
+    assert engine.run(job).value["status"] == "healthy"
+
+
+def test_health_says_what_is_stuck(ran, database):
+    old = datetime.now(UTC) - timedelta(hours=1)
+    with database.write() as session:
+        session.execute(update(Message).values(status="calling", created_at=old))
+        session.execute(update(WorkflowStep).values(status="pending", created_at=old))
+    result = ran.call(NewJob("check_health", ORG, {}, job_id="h"))
+    assert result["status"] == "warning"
+    assert result["issues"] == [
+        "7 messages have been undelivered for more than 15 minutes",
+        "14 workflow steps have been pending for more than 15 minutes",
+    ]
+    with database.read() as session:
+        [report] = session.scalars(select(HealthReport))
+    assert report.checks["outbox"]["stuck"] == 7
