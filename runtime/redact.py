@@ -9,9 +9,9 @@ _MAX_DEPTH = 20
 
 # By the name of a key: a secret is hidden whole, a person's number or address is masked.
 _HIDDEN_NAMES = (
-    "password|passwd|passphrase|pwd|secret|token|api_?key|apikey|access_?key|auth_?key|"
-    "private_?key|signing_?key|encryption_?key|authorization|credentials?|cookie|session_?id|"
-    "card_?number|cvc|cvv|iban|account_?number|sort_?code|ssn|date_?of_?birth|dob"
+    "password|passwd|passphrase|pwd|secret|token|api[_-]?key|apikey|access[_-]?key|auth[_-]?key|"
+    "private[_-]?key|signing[_-]?key|encryption[_-]?key|authorization|credentials?|cookie|session[_-]?id|"
+    "card[_-]?number|cvc|cvv|iban|account[_-]?number|sort[_-]?code|ssn|date[_-]?of[_-]?birth|dob"
 )
 _HIDDEN_KEY = re.compile(rf"(?:^|[_.\- ])(?:{_HIDDEN_NAMES})(?:$|[_.\- ])", re.IGNORECASE)
 _PHONE_KEY = re.compile(r"(?:^|[_.\- ])(?:phone|mobile|tel|telephone|msisdn|whatsapp)(?:$|[_.\- ])",
@@ -36,7 +36,7 @@ _SECRETS = re.compile(
 )
 _SCHEME_TOKEN = re.compile(r"\b(Bearer|Basic)(\s{1,4})[A-Za-z0-9._~+/=-]{8,4000}", re.IGNORECASE)
 _NAMED_SECRET = re.compile(
-    rf"""(?<![A-Za-z])((?:[A-Za-z]{{1,20}}[_-]){{0,3}}(?:{_HIDDEN_NAMES})["']?\s{{0,3}}[=:]\s{{0,3}})
+    rf"""((?:{_HIDDEN_NAMES})["']?\s{{0,3}}[=:]\s{{0,3}})
     ("(?:[^"\\]|\\.){{1,4000}}"|'(?:[^'\\]|\\.){{1,4000}}'|(?!\[redacted\])[^\s,;&"'()\]}}]{{1,4000}})""",
     re.IGNORECASE | re.VERBOSE,
 )
