@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from processors.database.models import Base
 
 if TYPE_CHECKING:
-    from sqlalchemy import CursorResult
+    from sqlalchemy import CursorResult, Table
 
 
 def insert_new(session: Session, model: type[Base], rows: Sequence[Mapping[str, Any]]) -> int:
@@ -20,6 +19,6 @@ def insert_new(session: Session, model: type[Base], rows: Sequence[Mapping[str, 
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = insert(cast("Table", model.__table__)).values([dict(row) for row in rows])
-    # The table, not the class: the object layer's bulk insert would not tell how many were new.
-    done = session.execute(statement.on_conflict_do_nothing())
-    return cast("CursorResult[Any]", done).rowcount
+    # The table, not the class: the object layer would not tell how many rows were new.
+    statement = statement.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount

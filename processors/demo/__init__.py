@@ -1,0 +1,1 @@
+"""The demo: a private Redis, a worker, a lively afternoon in four gyms, and the dashboard."""
