@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import click
 
+from runtime.cli.access import reader
 from runtime.cli.json_view import plain
-from runtime.cli.options import QueueName, json_option, print_json, reader
+from runtime.cli.options import QueueName, json_option, print_json
 from runtime.cli.tables import Column, duration, milliseconds, moment, size, table
 from runtime.snapshot import Attempt, JobDetail, JobPage, JobState, JobSummary
 

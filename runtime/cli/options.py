@@ -1,10 +1,9 @@
-"""What the commands share: options, settings, and the three ways into the system."""
+"""What the commands share: options, settings, and JSON output. Cheap to import."""
 
 import getpass
 import json
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
@@ -12,11 +11,7 @@ from click.shell_completion import CompletionItem
 
 from runtime.application import load_application
 from runtime.cli.json_view import plain
-from runtime.client import AtlasClient
-from runtime.control import Control
 from runtime.errors import AtlasError
-from runtime.logging_setup import configure_logging
-from runtime.reader import Reader
 from runtime.settings import Settings, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,30 +62,12 @@ def read_settings() -> Settings:
     Raises:
         SettingsError: they are wrong.
     """
+    # Not at the top: `atlas --help` imports this module and needs no logging.
+    from runtime.logging_setup import configure_logging  # noqa: PLC0415
+
     settings = load_settings()
     configure_logging(settings)
     return settings
-
-
-@contextmanager
-def reader() -> Iterator[Reader]:
-    """A reader for the time of a command."""
-    with closing(Reader.from_settings(read_settings())) as opened:
-        yield opened
-
-
-@contextmanager
-def control(actor: str) -> Iterator[Control]:
-    """A control for the time of a command."""
-    with closing(Control.from_settings(read_settings(), actor=actor)) as opened:
-        yield opened
-
-
-@contextmanager
-def client() -> Iterator[AtlasClient]:
-    """A client for the time of a command."""
-    with AtlasClient.from_settings(read_settings()) as opened:
-        yield opened
 
 
 def print_json(value: Any) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from runtime.catalogue import Priority
-from runtime.cli.options import client, json_option, print_json
+from runtime.cli.access import client
+from runtime.cli.options import json_option, print_json
 from runtime.client import NewJob
 
 _DATA_HELP = "JSON object; @FILE reads it from a file, - from standard input."

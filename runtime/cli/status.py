@@ -7,7 +7,8 @@ from dataclasses import replace
 import click
 
 from runtime.cli import json_view
-from runtime.cli.options import json_option, print_json, reader
+from runtime.cli.access import reader
+from runtime.cli.options import json_option, print_json
 from runtime.cli.tables import Column, duration, milliseconds, moment, number, rate, size, table
 from runtime.host import read_host
 from runtime.snapshot import HostSnapshot, QueueSnapshot, RedisSnapshot, Snapshot, WorkerSnapshot

@@ -4,9 +4,10 @@ import sys
 
 import click
 
+from runtime.cli.access import control
 from runtime.cli.failures import EXIT_FAILED
 from runtime.cli.json_view import plain
-from runtime.cli.options import QueueName, actor_option, control, json_option, print_json
+from runtime.cli.options import QueueName, actor_option, json_option, print_json
 from runtime.snapshot import ActionResult, Plan
 
 _reason = click.option("--reason", default="", help="Why, for the audit and for colleagues.")
