@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runtime.catalogue import Catalogue
 from runtime.errors import CatalogueError
@@ -49,8 +49,7 @@ class Application:
     commands: Callable[[], Iterable["click.Command"]] = field(default=lambda: ())
 
 
-@dataclass(frozen=True, slots=True)
-class JobContext:
+class JobContext(NamedTuple):
     """What a handler is told about the attempt it runs.
 
     Attributes:

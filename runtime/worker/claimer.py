@@ -14,6 +14,7 @@ from runtime.broker.calls import Claim, ClaimedJob, QueueDemand
 from runtime.catalogue import Queue, Retention
 from runtime.errors import AtlasError, BrokerUnavailableError
 from runtime.keys import queue_of
+from runtime.worker.ending import end_tasks
 from runtime.worker.slots import Slots
 
 log = structlog.get_logger("atlas.worker")
@@ -30,7 +31,7 @@ class Claimer:
         broker: for claims.
         blocking: for the blocking wait; its time-out exceeds five seconds.
         queues: full queue name to its catalogue entry.
-        start: called in the loop with each job taken: (job, full queue, Redis' now in s, when the
+        admit: called in the loop with each job taken: (job, full queue, Redis' now in s, when the
             claim was sent on the monotonic clock).
         known: execution ids that this process knows of.
     """
@@ -47,7 +48,7 @@ class Claimer:
         max_bytes: int,
         max_stalled: int,
         retention: Retention,
-        start: Callable[[ClaimedJob, str, float, float], None],
+        admit: Callable[[ClaimedJob, str, float, float], None],
         known: Callable[[], list[str]],
     ) -> None:
         self._broker = broker
@@ -59,7 +60,7 @@ class Claimer:
         self._max_bytes = max_bytes
         self._max_stalled = max_stalled
         self._retention = retention
-        self._start = start
+        self._admit = admit
         self._known = known
         self._marked = asyncio.Event()
         self._asleep = asyncio.Event()
@@ -67,6 +68,7 @@ class Claimer:
         self._turn = 0
         self.stopping = asyncio.Event()
         self.drained = asyncio.Event()
+        self.wanted = asyncio.Event()
         self.redis_ok = True
 
     async def run(self) -> None:
@@ -75,7 +77,7 @@ class Claimer:
         try:
             backoff_s = 0.05
             while not self.stopping.is_set():
-                self._slots.freed.clear()
+                self.wanted.clear()
                 try:
                     claim = await self._claim()
                 except BrokerUnavailableError as error:
@@ -89,15 +91,15 @@ class Claimer:
                     continue
                 self._report(ok=True)
                 backoff_s = 0.05
-                if claim is None or not claim.jobs:
+                if claim is None:
+                    await self.wanted.wait()
+                elif not claim.jobs:
                     await self._sleep(claim)
         finally:
-            watcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watcher
+            await end_tasks([watcher])
 
     async def _claim(self) -> Claim | None:
-        """One claim for every queue with free slots; None when no slot is free."""
+        """One claim for every queue with demand; None when there is none."""
         if self._unsure:
             await self._disown_unknown()
         demands = self._demands()
@@ -107,7 +109,7 @@ class Claimer:
             self._worker,
             secrets.token_hex(8),
             demands,
-            wanted=self._slots.free,
+            wanted=sum(demand.free for demand in demands),
             lease_ms=self._lease_ms,
             max_bytes=self._max_bytes,
         )
@@ -119,7 +121,7 @@ class Claimer:
         for job_id, lane, reason in claim.quarantined:
             log.warning("job quarantined", job=job_id, queue=lane, reason=reason)
         for job in claim.jobs:
-            self._start(job, queue_of(job.lane), claim.now_ms / 1000, sent_at)
+            self._admit(job, queue_of(job.lane), claim.now_ms / 1000, sent_at)
         return claim
 
     def _demands(self) -> list[QueueDemand]:
@@ -128,7 +130,7 @@ class Claimer:
         self._turn = (self._turn + 1) % len(names)
         demands = []
         for name in names[self._turn :] + names[: self._turn]:
-            if (free := self._slots.free_of(name)) > 0:
+            if (free := self._slots.demand(name)) > 0:
                 queue = self._queues[name]
                 rate = queue.rate
                 demands.append(
@@ -155,20 +157,18 @@ class Claimer:
         if requeued:
             log.warning("gave back jobs claimed in a lost reply", jobs=requeued)
 
-    async def _sleep(self, claim: Claim | None) -> None:
-        """Until a marker, a freed slot, the next due job or token; at most a few seconds."""
-        timeout_s = _LOOK_S
-        if claim is not None:
-            states = claim.states
-            if not self._slots.busy and all(state in (0, -1) for state in states.values()):
-                self.drained.set()
-            timeout_s = min([timeout_s, *(s / 1000 for s in states.values() if s > 0)])
-            if claim.next_due_ms:
-                timeout_s = min(timeout_s, max(0.001, (claim.next_due_ms - claim.now_ms) / 1000))
+    async def _sleep(self, claim: Claim) -> None:
+        """Until a marker, demand for more, the next due job or token; at most a few seconds."""
+        states = claim.states
+        if not self._slots.busy and all(state in (0, -1) for state in states.values()):
+            self.drained.set()
+        timeout_s = min([_LOOK_S, *(state / 1000 for state in states.values() if state > 0)])
+        if claim.next_due_ms:
+            timeout_s = min(timeout_s, max(0.001, (claim.next_due_ms - claim.now_ms) / 1000))
         self._asleep.set()
         waits = [
             asyncio.create_task(event.wait())
-            for event in (self._marked, self._slots.freed, self.stopping)
+            for event in (self._marked, self.wanted, self.stopping)
         ]
         try:
             await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)

@@ -1,9 +1,9 @@
 """What becomes of an attempt: pure functions from how it ended to what is written."""
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
@@ -18,8 +18,7 @@ _MAX_ERROR = 500
 _UNSERIALIZABLE = b'"Unserializable return value"'
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptFacts:
+class AttemptFacts(NamedTuple):
     """What is known of an attempt before it ended."""
 
     job: ClaimedJob
@@ -47,7 +46,15 @@ def succeeded(facts: AttemptFacts, value: Any, run_ms: float) -> Ended:
             encoded = encode_value(to_json(value))
         except (TypeError, ValueError):
             encoded = encode_value(_UNSERIALIZABLE)
-    return replace(_ended(facts, run_ms), outcome="finished", return_value=encoded)
+    return Ended(
+        "finished",
+        facts.job,
+        facts.kind,
+        facts.started_s,
+        facts.wait_ms,
+        run_ms,
+        return_value=encoded,
+    )
 
 
 def raised(
@@ -58,12 +65,11 @@ def raised(
     match error:
         case Snooze():
             due_ms = int(error.until.timestamp() * 1000)
-            return replace(ended, outcome="snoozed", due_ms=due_ms, error=_line(error.reason))
+            return ended._replace(outcome="snoozed", due_ms=due_ms, error=_line(error.reason))
         case Cancel():
-            return replace(ended, outcome="canceled", error=_line(error.reason))
+            return ended._replace(outcome="canceled", error=_line(error.reason))
         case RemoteError():
-            ended = replace(
-                ended,
+            ended = ended._replace(
                 error_class=error.error_class,
                 error=_line(error.message),
                 exc_string=deflate_text(error.traceback),
@@ -71,26 +77,24 @@ def raised(
             )
         case _:
             text, frame = handler_traceback(error)
-            ended = replace(
-                ended,
+            ended = ended._replace(
                 error_class=type(error).__name__,
                 error=_line(str(error)),
                 exc_string=deflate_text(text),
                 fingerprint=fingerprint(type(error).__name__, str(error), frame),
             )
     if isinstance(error, DeadLetter) or facts.job.attempt >= facts.policy.attempts:
-        return replace(ended, outcome="failed")
+        return ended._replace(outcome="failed")
     if isinstance(error, Retry) and error.after is not None:
         delay_s = max(0.0, error.after.total_seconds())
     else:
         delay_s = facts.policy.delay_s(facts.job.attempt, rng)
-    return replace(ended, outcome="retried", delay_ms=int(delay_s * 1000))
+    return ended._replace(outcome="retried", delay_ms=int(delay_s * 1000))
 
 
 def quarantined(facts: AttemptFacts, reason: str) -> Ended:
     """The job can never run here: not allowed, unreadable or of an unknown kind."""
-    return replace(
-        _ended(facts, 0.0),
+    return _ended(facts, 0.0)._replace(
         outcome="quarantined",
         error_class="Quarantined",
         error=_line(reason),
@@ -101,7 +105,7 @@ def quarantined(facts: AttemptFacts, reason: str) -> Ended:
 
 def released(facts: AttemptFacts, run_ms: float) -> Ended:
     """The worker stops: the job goes back to the front, and no attempt was used."""
-    return replace(_ended(facts, run_ms), outcome="released", error="the worker was stopped")
+    return _ended(facts, run_ms)._replace(outcome="released", error="the worker was stopped")
 
 
 def stock_policy(stock_retry: str) -> RetryPolicy:
@@ -128,4 +132,5 @@ def _ended(facts: AttemptFacts, run_ms: float) -> Ended:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:_MAX_ERROR]
+    # Lone surrogates (undecodable bytes in an error's text) could not be written as JSON.
+    return " ".join(text.split())[:_MAX_ERROR].encode("utf-8", "replace").decode()

@@ -5,7 +5,6 @@ import json
 import os
 import sys
 from contextlib import closing
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -78,7 +77,7 @@ def _run_kind(settings: Settings, request: dict[str, Any]) -> Any:
             resources=resources,
         )
         if handler.is_async:
-            return asyncio.run(handler.function(replace(context), payload))
+            return asyncio.run(handler.function(context, payload))
         return handler.function(context, payload)
 
 

@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,11 +33,12 @@ from runtime.keys import QueueNames
 from runtime.logging_setup import configure_logging
 from runtime.settings import Settings, load_settings
 from runtime.worker.claimer import Claimer
+from runtime.worker.ending import end_tasks
 from runtime.worker.flusher import Flusher
 from runtime.worker.handlers import load_handlers
 from runtime.worker.leases import LeaseKeeper
 from runtime.worker.parent_death import die_with_parent
-from runtime.worker.runner import Runner
+from runtime.worker.runner import Runner, cancel_overdue
 from runtime.worker.running import Running, RunningJobs
 from runtime.worker.slots import Slots
 from runtime.worker.threads import HandlerThreads
@@ -50,6 +51,7 @@ EXIT_RECYCLE = 75
 _BEAT_S = 5.0
 _SWEEP_S = 1.0
 _REAP_S = 5.0
+_OVERDUE_S = 0.05
 # How long cancelled handlers get to end before their process does.
 _CANCEL_GRACE_S = 3.0
 
@@ -83,11 +85,17 @@ class WorkerProcess:
             for lane in names.lanes(queue.name)
         }
         self._lanes = tuple(lane for q in options.queues for lane in names.lanes(q))
-        self._slots = Slots(options.concurrency, {q: e.slots for q, e in self._queues.items()})
+        self._slots = Slots(
+            options.concurrency,
+            {name: queue.slots for name, queue in self._queues.items()},
+            start=self._start,
+            wanted=self._want_more,
+        )
         self._running = RunningJobs()
         self._done = 0
         self._stop_signals = 0
         self._release_now = asyncio.Event()
+        self._ended = asyncio.Event()
         self._recycling = False
         self._state = "starting"
         self._usage = psutil.Process()
@@ -114,7 +122,7 @@ class WorkerProcess:
             max_bytes=settings.max_payload_bytes,
             max_stalled=settings.max_stalled,
             retention=self._any_retention(),
-            start=self._start,
+            admit=self._admit,
             known=lambda: [r.job.execution for r in self._running.all()],
         )
         self._install_signals()
@@ -148,15 +156,14 @@ class WorkerProcess:
                     self._every(_BEAT_S, self._beat),
                     self._every(_SWEEP_S, self._sweep),
                     self._every(_REAP_S, self._reap),
+                    self._every(_OVERDUE_S, self._cancel_overdue),
                 )
             ]
             try:
                 await self._until_told()
                 await self._shut_down()
             finally:
-                for service in services:
-                    service.cancel()
-                await asyncio.gather(*services, return_exceptions=True)
+                await end_tasks(services)
                 keeper.stop()
                 threads.close()
         return await self._leave()
@@ -179,6 +186,8 @@ class WorkerProcess:
         self._state = "stopping"
         deadline_s = self._settings.worker.shutdown_s
         log.info("stopping", running=len(self._running), deadline_s=deadline_s)
+        for running in self._slots.drop_ahead():
+            self._flusher.add(self._runner.release(running))
         release = asyncio.create_task(self._release_now.wait())
         finish = asyncio.create_task(self._until_idle())
         await asyncio.wait(
@@ -198,9 +207,8 @@ class WorkerProcess:
 
     async def _until_idle(self) -> None:
         while len(self._running):
-            self._slots.freed.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._slots.freed.wait(), 0.05)
+            self._ended.clear()
+            await self._ended.wait()
 
     async def _leave(self) -> int:
         with contextlib.suppress(BrokerUnavailableError):
@@ -231,11 +239,15 @@ class WorkerProcess:
 
     # Jobs
 
-    def _start(self, job: ClaimedJob, queue: str, now_s: float, sent_at: float) -> None:
-        lease_until = sent_at + self._settings.worker.lease_s
-        running = Running(job, queue, now_s, lease_until)
-        self._slots.take(queue)
+    def _admit(self, job: ClaimedJob, queue: str, now_s: float, sent_at: float) -> None:
+        running = Running(job, queue, now_s, sent_at + self._settings.worker.lease_s)
         self._running.add(running)
+        self._slots.add(running)
+
+    def _want_more(self) -> None:
+        self._claimer.wanted.set()
+
+    def _start(self, running: Running) -> None:
         running.task = asyncio.create_task(self._run_job(running))
 
     async def _run_job(self, running: Running) -> None:
@@ -243,24 +255,26 @@ class WorkerProcess:
             ended = await self._runner.attempt(running)
         except asyncio.CancelledError:
             # Its lease is lost: another worker has it, there is nothing to write.
-            self._running.remove(running.job.execution)
+            self._forget(running.job.execution)
         except Exception:
             # A fault of ours. The lease runs out and the reaper takes the job back, visibly.
             log.exception("the engine failed to run a job", job=running.job.id)
-            self._running.remove(running.job.execution)
+            self._forget(running.job.execution)
         else:
-            if running.renewed:
-                ended = _with_record(ended)
-            self._flusher.add(ended)
+            self._flusher.add(ended._replace(renewed=True) if running.renewed else ended)
         finally:
             self._slots.give(running.queue)
             self._done += 1
             self._check_limits()
 
     def _written(self, ended: Ended) -> None:
-        self._running.remove(ended.job.execution)
+        self._forget(ended.job.execution)
         if ended.kind == "rq" and ended.outcome in ("finished", "failed"):
             self._settle_stock(ended.job.id)
+
+    def _forget(self, execution: str) -> None:
+        self._running.remove(execution)
+        self._ended.set()
 
     def _settle_stock(self, job_id: str) -> None:
         from runtime.bridge import settle_stock_job  # noqa: PLC0415 - RQ is slow to import
@@ -317,6 +331,9 @@ class WorkerProcess:
         if not await beat(connection, keys, self._record, pulse):
             await register(connection, keys, self._record)
 
+    async def _cancel_overdue(self) -> None:
+        cancel_overdue(self._running)
+
     async def _sweep(self) -> None:
         await self._broker.run(calls.sweep(self._all_queues))
 
@@ -350,10 +367,6 @@ class WorkerProcess:
 def _cancel(running: Running) -> None:
     if running.task is not None:
         running.task.cancel()
-
-
-def _with_record(ended: Ended) -> Ended:
-    return replace(ended, renewed=True)
 
 
 @click.command()

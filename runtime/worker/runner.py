@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,12 +21,14 @@ from runtime.settings import Settings
 from runtime.worker import decide
 from runtime.worker.handlers import Handler
 from runtime.worker.isolated import ChildError, IsolatedRequest, run_isolated
-from runtime.worker.running import Running
+from runtime.worker.running import Running, RunningJobs
 from runtime.worker.threads import HandlerThreads, HandlerTimeoutError
 
 # RQ's default for a job that names no time-out (rq/queue.py, Queue.DEFAULT_TIMEOUT).
 _STOCK_TIMEOUT_S = 180.0
 STOCK_KIND = "rq"
+# What a context says of a job without a time-out.
+_NO_TIMEOUT_S = 86_400.0
 
 
 class Runner:
@@ -74,8 +76,15 @@ class Runner:
         facts = decide.AttemptFacts(job, kind.name, kind.retry, running.started_s, wait_ms)
         timeout_s = _timeout_s(job.timeout, kind.timeout_s)
         handler = self._handlers[kind.name]
-        context = self._context(running, message.org, handler, timeout_s)
+        context = self._context(running, message.org, handler, timeout_s, wait_ms)
         return await self._timed(running, facts, timeout_s, self._call(handler, context, payload))
+
+    def release(self, running: Running) -> Ended:
+        """Give back a job that never started here."""
+        facts = decide.AttemptFacts(
+            running.job, "unknown", RetryPolicy(1), running.started_s, wait_ms=0.0
+        )
+        return decide.released(facts, 0.0)
 
     async def _attempt_stock(
         self, running: Running, function: str, facts: decide.AttemptFacts
@@ -92,25 +101,30 @@ class Runner:
         return await self._timed(running, facts, _timeout_s(job.timeout, _STOCK_TIMEOUT_S), call)
 
     async def _timed(
-        self, running: Running, facts: decide.AttemptFacts, timeout_s: float | None, call: Any
+        self,
+        running: Running,
+        facts: decide.AttemptFacts,
+        timeout_s: float | None,
+        call: Coroutine[Any, Any, Any],
     ) -> Ended:
         started = time.perf_counter()
+        if timeout_s is not None:
+            # Watched by the process (`cancel_overdue`): a timer each would cost more than the rest.
+            running.times_out_at = time.monotonic() + timeout_s
+        error: BaseException | decide.RemoteError
         try:
-            async with asyncio.timeout(timeout_s) as limit:
-                value = await call
+            value = await call
         except asyncio.CancelledError:
-            if running.releasing and not running.lost:
-                return decide.released(facts, _ms_since(started))
             if running.lost:
                 raise
-            # The handler cancelled itself: a failure like any other.
-            error: BaseException = RuntimeError("the handler was cancelled from inside")
-        except ChildError as child:
-            return decide.raised(facts, child.remote, _ms_since(started), self._rng)
-        except TimeoutError as timeout:
-            error = timeout
-            if limit.expired():
+            if running.releasing:
+                return decide.released(facts, _ms_since(started))
+            if running.timed_out:
                 error = HandlerTimeoutError(f"ran longer than {timeout_s:g} s")
+            else:
+                error = RuntimeError("the handler was cancelled from inside")
+        except ChildError as child:
+            error = child.remote
         except Exception as raised:  # noqa: BLE001 - whatever a handler raises is its outcome
             error = raised
         else:
@@ -132,14 +146,16 @@ class Runner:
         return await self._threads.run(lambda: handler.function(context, payload))
 
     def _context(
-        self, running: Running, org: str, handler: Handler, timeout_s: float | None
+        self,
+        running: Running,
+        org: str,
+        handler: Handler,
+        timeout_s: float | None,
+        wait_ms: float,
     ) -> JobContext:
         job = running.job
         queue, priority = self._names.split(job.lane)
         started = datetime.fromtimestamp(running.started_s, UTC)
-        waited = timedelta(
-            milliseconds=decide.wait_ms(job.enqueued_at, int(running.started_s * 1000))
-        )
         return JobContext(
             job_id=job.id,
             queue=queue,
@@ -148,11 +164,21 @@ class Runner:
             priority=int(priority),
             attempt=job.attempt,
             max_attempts=handler.kind.retry.attempts,
-            enqueued_at=started - waited,
-            deadline=started + timedelta(seconds=timeout_s or 0),
+            enqueued_at=started - timedelta(milliseconds=wait_ms),
+            deadline=started + timedelta(seconds=timeout_s or _NO_TIMEOUT_S),
             client=self._client,
             resources=self._resources,
         )
+
+
+def cancel_overdue(running_jobs: RunningJobs) -> None:
+    """Cancel every attempt that has run longer than it may. Called several times a second."""
+    now = time.monotonic()
+    for running in running_jobs.all():
+        if now >= running.times_out_at and running.task is not None:
+            running.timed_out = True
+            running.times_out_at = float("inf")
+            running.task.cancel()
 
 
 def _portable(context: JobContext) -> dict[str, Any]:

@@ -16,6 +16,8 @@ class Running:
         started_s: start on Redis' clock, seconds since the epoch.
         lease_until: when the lease ends, on this process' monotonic clock; never later than
             Redis thinks, because it counts from before the request was sent.
+        times_out_at: when its attempt has run too long, on the monotonic clock.
+        timed_out: it was cancelled for that.
         renewed: an execution record exists in Redis.
         lost: the lease was lost; the attempt is not written.
         releasing: it was cancelled so that another worker can run it.
@@ -26,6 +28,8 @@ class Running:
     started_s: float
     lease_until: float
     task: Task[None] | None = None
+    times_out_at: float = float("inf")
+    timed_out: bool = False
     renewed: bool = False
     lost: bool = False
     releasing: bool = False

@@ -1,6 +1,5 @@
 """Drives the scripts by hand, as a worker would, one step at a time."""
 
-from dataclasses import replace
 from itertools import count
 
 import redis
@@ -47,14 +46,13 @@ def claim(
 def ended(job: ClaimedJob, outcome: OutcomeName = "finished", **fields: object) -> Ended:
     base = Ended(outcome, job, "echo", 1_700_000_000.0, 1.0, 2.0)
     if outcome in ("failed", "retried"):
-        base = replace(
-            base,
+        base = base._replace(
             exc_string=deflate_text("Traceback\nValueError: boom"),
             error_class="ValueError",
             error="boom",
             fingerprint="f00",
         )
-    return replace(base, **fields)  # type: ignore[arg-type]
+    return base._replace(**fields)
 
 
 def finish(

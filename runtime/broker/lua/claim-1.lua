@@ -14,8 +14,9 @@
   Returns { now ms, next due ms or 0, queue states, jobs, quarantined }
     queue states: for each queue its name, then 0 empty, -1 paused, -2 more waits, or ms until the
       rate lets the next job start
-    jobs: for each, 10 values: id, lane, execution id, data, attempt, stalls, timeout, enqueued_at,
-      rate limit key, retries left + '|' + retry intervals (stock RQ jobs)
+    jobs: for each its header and its data; the header is a text of lines: id, lane, execution id,
+      attempt, stalls, timeout, enqueued_at, rate limit key, retries left + '|' + retry intervals
+      (of stock RQ jobs)
     quarantined: for each: id, lane, reason
 ]]
 -- @include clock lanes waiting schedule attempts metrics
@@ -50,6 +51,10 @@ local function quarantine(id, lane, reason, is_hash)
   quarantined[#quarantined + 1] = reason
 end
 
+local function line(value)
+  return value and string.gsub(value, '\n', ' ') or ''
+end
+
 -- Marks one job started; false if it is not to run.
 local function start(id, lane, started)
   local key = p .. ':job:' .. id
@@ -81,10 +86,10 @@ local function start(id, lane, started)
   started[#started + 1] = FAR_S
   started[#started + 1] = member
   executions[#executions + 1] = member
-  local n = #jobs
-  jobs[n + 1], jobs[n + 2], jobs[n + 3], jobs[n + 4], jobs[n + 5] = id, lane, execution, data, attempt
-  jobs[n + 6], jobs[n + 7], jobs[n + 8] = tonumber(job[4]) or 0, job[5] or '', job[6] or ''
-  jobs[n + 9], jobs[n + 10] = job[7] or '', (job[8] or '') .. '|' .. (job[9] or '')
+  -- A line break in a field would shift the others: none is allowed to hold one.
+  jobs[#jobs + 1] = table.concat({id, lane, execution, attempt, tonumber(job[4]) or 0, line(job[5]),
+    line(job[6]), line(job[7]), line(job[8]) .. '|' .. line(job[9])}, '\n')
+  jobs[#jobs + 1] = data
   return true
 end
 

@@ -3,11 +3,12 @@
   nothing. A repeat after a lost reply finds the attempt ended by the same fence and says so.
 
   KEYS[1] RQ key prefix
-  ARGV[1] worker name  [2] number of attempts
-  ARGV[3] finished kept for s  [4] finished kept by count  [5] failed kept for s  [6] by count
-  then for each: outcome, id, execution id, lane, kind, rate limit key, started (s, float),
-    wait ms, run ms, delay ms, due ms (0 = by delay), renewed ('1': an execution record exists),
-    return value (base64, '' = none), exc_string (base64, '' = none), error class, error, fingerprint
+  ARGV[1] worker name
+  ARGV[2] finished kept for s  [3] finished kept by count  [4] failed kept for s  [5] by count
+  ARGV[6] JSON: for each attempt a list of outcome, id, execution id, lane, kind, rate limit key,
+    started (s, text), wait ms, run ms, delay ms, due ms (0 = by delay), renewed (an execution record
+    exists), return value (base64, '' = none), exc_string (base64, '' = none), error class, error,
+    fingerprint
     outcome: finished, retried (runs again after the delay), failed, snoozed (runs again, uses no
       attempt), released (back to the front, uses no attempt), canceled, quarantined
   Returns for each: 1 applied, 2 applied by an earlier call, 0 refused (the lease was lost),
@@ -15,13 +16,13 @@
 ]]
 -- @include clock lanes waiting schedule retention metrics attempts
 local p = KEYS[1]
-local worker, n = ARGV[1], tonumber(ARGV[2])
-local finished_s, finished_cap = tonumber(ARGV[3]), tonumber(ARGV[4])
-local failed_s, failed_cap = tonumber(ARGV[5]), tonumber(ARGV[6])
+local worker = ARGV[1]
+local finished_s, finished_cap = tonumber(ARGV[2]), tonumber(ARGV[3])
+local failed_s, failed_cap = tonumber(ARGV[4]), tonumber(ARGV[5])
+local attempts = cjson.decode(ARGV[6])
 local now = clock_ms()
 local now_s = now / 1000
 local now_iso = iso(now)
-local FIELDS = 17
 local results = {}
 local ended = {}       -- lane -> members to take out of the started registry
 local leases = {}      -- queue -> members
@@ -40,18 +41,18 @@ local function push(map, key, value)
 end
 
 -- One entry a attempt in RQ's result stream, with fields of ours that RQ ignores.
-local function record(id, type, at, attempt, ttl_s)
+local function record(id, type, a, attempt, ttl_s)
   local key = p .. ':results:' .. id
-  local entry = {'type', type, 'worker_name', worker, 'execution_id', ARGV[at + 3],
-    'execution_started_at', ARGV[at + 7], 'execution_ended_at', string.format('%.3f', now_s),
+  local entry = {'type', type, 'worker_name', worker, 'execution_id', a[3],
+    'execution_started_at', a[7], 'execution_ended_at', string.format('%.3f', now_s),
     'attempt', attempt}
-  if ARGV[at + 1] ~= 'finished' then
+  if a[1] ~= 'finished' then
     entry[#entry + 1] = 'outcome'
-    entry[#entry + 1] = ARGV[at + 1] == 'quarantined' and 'failed' or ARGV[at + 1]
+    entry[#entry + 1] = a[1] == 'quarantined' and 'failed' or a[1]
   end
   local optional = {'return_value', 13, 'exc_string', 14, 'error_class', 15, 'error', 16, 'fingerprint', 17}
   for o = 1, #optional, 2 do
-    local value = ARGV[at + optional[o + 1]]
+    local value = a[optional[o + 1]]
     if value ~= '' then
       entry[#entry + 1] = optional[o]
       entry[#entry + 1] = value
@@ -71,11 +72,11 @@ local function finalize(id, lane, queue, registry, status, ttl_s)
   trims[registry .. '|' .. queue] = {registry, queue}
 end
 
-local function run_again(id, lane, queue, at, job, attempt)
-  local outcome = ARGV[at + 1]
+local function run_again(id, lane, queue, a, job, attempt)
+  local outcome = a[1]
   local key = p .. ':job:' .. id
-  local due = tonumber(ARGV[at + 11])
-  if due == 0 then due = now + tonumber(ARGV[at + 10]) end
+  local due = a[11]
+  if due == 0 then due = now + a[10] end
   if outcome ~= 'retried' then attempt = attempt - 1 end
   if outcome ~= 'released' and due > now then
     redis.call('HSET', key, 'status', 'scheduled', 'attempt', attempt)
@@ -88,50 +89,50 @@ local function run_again(id, lane, queue, at, job, attempt)
   woken[queue] = true
 end
 
-local function apply(at)
-  local outcome, id, execution, lane = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
+local function apply(a)
+  local outcome, id, execution, lane = a[1], a[2], a[3], a[4]
   local key = p .. ':job:' .. id
   local queue, member = queue_of(lane), id .. ':' .. execution
   -- Whatever became of the job, this execution is over.
   push(ended, lane, member)
   push(leases, queue, member)
   executions[#executions + 1] = member
-  if ARGV[at + 12] == '1' then drop_execution(p, id, execution) end
+  if a[12] then drop_execution(p, id, execution) end
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence', 'attempt', 'rate_limit_key',
     'rate_limit_concurrency', 'stalls')
   if not ok or not job[1] then
-    free_slot(p, lane, id, ARGV[at + 6])
+    free_slot(p, lane, id, a[6])
     return -1
   end
   if job[2] ~= execution then return 0 end
   if job[1] ~= 'started' then return 2 end
   local attempt = tonumber(job[3]) or 1
-  local kind = ARGV[at + 5]
+  local kind = a[5]
   free_slot(p, lane, id, job[4])
   if outcome == 'finished' then
-    record(id, 1, at, attempt, finished_s + 3600)
+    record(id, 1, a, attempt, finished_s + 3600)
     finalize(id, lane, queue, 'finished', 'finished', finished_s)
     count(queue, kind, 'fin')
     count_total(queue, 'fin')
   elseif outcome == 'failed' or outcome == 'quarantined' then
-    record(id, 2, at, attempt, failed_s + 3600)
+    record(id, 2, a, attempt, failed_s + 3600)
     finalize(id, lane, queue, 'failed', 'failed', failed_s)
     count(queue, kind, 'fail')
     count_total(queue, 'fail')
     if outcome == 'quarantined' then
-      redis.call('HSET', p .. ':atlas:quarantine', id, lane .. '|' .. now .. '|' .. ARGV[at + 16])
+      redis.call('HSET', p .. ':atlas:quarantine', id, lane .. '|' .. now .. '|' .. a[16])
     end
   elseif outcome == 'canceled' then
-    record(id, 3, at, attempt, finished_s + 3600)
+    record(id, 3, a, attempt, finished_s + 3600)
     finalize(id, lane, queue, 'canceled', 'canceled', finished_s)
   else
-    record(id, 4, at, attempt, nil)
-    run_again(id, lane, queue, at, job, attempt)
+    record(id, 4, a, attempt, nil)
+    run_again(id, lane, queue, a, job, attempt)
     if outcome == 'retried' then count(queue, kind, 'retry') end
   end
   if outcome == 'finished' or outcome == 'failed' or outcome == 'retried' then
-    count(queue, kind, 'w' .. bucket(tonumber(ARGV[at + 8])))
-    count(queue, kind, 'r' .. bucket(tonumber(ARGV[at + 9])))
+    count(queue, kind, 'w' .. bucket(a[8]))
+    count(queue, kind, 'r' .. bucket(a[9]))
   end
   if job[6] and (outcome == 'finished' or outcome == 'failed' or outcome == 'canceled') then
     redis.call('ZREM', p .. ':atlas:stalled:' .. queue, id)
@@ -139,7 +140,7 @@ local function apply(at)
   return 1
 end
 
-for i = 1, n do results[i] = apply(6 + (i - 1) * FIELDS) end
+for i, a in ipairs(attempts) do results[i] = apply(a) end
 
 for lane, members in pairs(ended) do redis.call('ZREM', p .. ':wip:' .. lane, unpack(members)) end
 for queue, members in pairs(leases) do
