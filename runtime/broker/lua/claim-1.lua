@@ -79,7 +79,7 @@ local function start(id, lane, started)
   end
   serial = serial + 1
   local execution = token .. '-' .. serial
-  local attempt = (tonumber(job[3]) or 0) + 1
+  local attempt = counter(job[3], 0) + 1
   redis.call('HSET', key, 'status', 'started', 'started_at', now_iso, 'worker_name', worker,
     'fence', execution, 'attempt', attempt)
   local member = id .. ':' .. execution
@@ -87,7 +87,7 @@ local function start(id, lane, started)
   started[#started + 1] = member
   executions[#executions + 1] = member
   -- A line break in a field would shift the others: none is allowed to hold one.
-  jobs[#jobs + 1] = table.concat({id, lane, execution, attempt, tonumber(job[4]) or 0, line(job[5]),
+  jobs[#jobs + 1] = table.concat({id, lane, execution, attempt, counter(job[4], 0), line(job[5]),
     line(job[6]), line(job[7]), line(job[8]) .. '|' .. line(job[9])}, '\n')
   jobs[#jobs + 1] = data
   return true

@@ -25,7 +25,7 @@ local function give_back(id, execution)
   if not ok or job[1] ~= 'started' or job[2] ~= execution or not job[3] then return nil end
   free_slot(p, job[3], id, job[5])
   local status = place(p, job[3], id, job[5], job[6], true, now)
-  redis.call('HSET', key, 'status', status, 'attempt', math.max(0, (tonumber(job[4]) or 1) - 1))
+  redis.call('HSET', key, 'status', status, 'attempt', math.max(0, counter(job[4], 1) - 1))
   wake(p, queue_of(job[3]))
   return 'requeued'
 end

@@ -106,7 +106,7 @@ local function apply(a)
   end
   if job[2] ~= execution then return 0 end
   if job[1] ~= 'started' then return 2 end
-  local attempt = tonumber(job[3]) or 1
+  local attempt = counter(job[3], 1)
   local kind = a[5]
   free_slot(p, lane, id, job[4])
   if outcome == 'finished' then

@@ -2,6 +2,13 @@
 -- RQ's result types (rq/results.py): 1 successful, 2 failed, 4 retried.
 local MAX_ATTEMPTS_KEPT = 50
 
+-- A counter out of a job's hash, whatever stands there.
+local function counter(value, default)
+  local n = tonumber(value)
+  if not n or n ~= n or n < 0 or n > 1e6 then return default end
+  return math.floor(n)
+end
+
 -- RQ's execution record exists only if the lease was renewed at least once.
 local function drop_execution(p, id, execution)
   redis.call('DEL', p .. ':execution:' .. id .. ':' .. execution, p .. ':executions:' .. id)

@@ -9,9 +9,9 @@ local function recover(p, id, execution, now, max_stalled, failed_s, failed_cap,
   if not ok or job[1] ~= 'started' or job[2] ~= execution or not job[3] then return nil end
   local lane = job[3]
   local queue = queue_of(lane)
-  local stalls = (tonumber(job[4]) or 0) + 1
+  local stalls = counter(job[4], 0) + 1
   local dead = stalls > max_stalled
-  local attempt = tonumber(job[5]) or 1
+  local attempt = counter(job[5], 1)
   redis.call('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', dead and 2 or 4,
     'worker_name', job[6] or '', 'execution_id', execution, 'execution_ended_at',
     string.format('%.3f', now / 1000), 'attempt', attempt, 'outcome', 'lost', 'error_class', 'Stalled',
