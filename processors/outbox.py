@@ -1,6 +1,5 @@
 """Reading the messages that were sent, are being sent, or could not be: the outbox."""
 
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,7 @@ from processors.database.models import MESSAGE_STATUSES, Message
 class OutboxMessage:
     """One message to one recipient, exactly as stored."""
 
-    id: uuid.UUID
+    id: str
     org: str
     channel: str
     to: str
@@ -69,7 +68,7 @@ def count_messages(database: Database, statuses: Iterable[str] = MESSAGE_STATUSE
 
 def _message(row: Message) -> OutboxMessage:
     return OutboxMessage(
-        id=row.id,
+        id=str(row.id),
         org=row.org_id,
         channel=row.channel,
         to=row.recipient,

@@ -1,0 +1,174 @@
+"""What the domain offers the engine: catalogue, resources, checks, commands."""
+
+import importlib
+import json
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from processors import application
+from processors.commands import STATUSES, outbox
+from processors.database.models import MESSAGE_STATUSES
+from processors.messaging.senders import make_senders
+from processors.outbox import OutboxMessage, count_messages, list_messages
+from runtime.client import NewJob
+from runtime.worker.handlers import load_handlers
+from tests.processors.harness import ORG
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def test_importing_the_domain_is_light():
+    code = (
+        "import sys, processors\n"
+        "heavy = {'sqlalchemy', 'alembic', 'jinja2', 'redis', 'rq', 'textual', 'smtplib'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_the_queues_are_those_of_the_issue():
+    table = {
+        queue.name: (queue.slots, queue.rate and (queue.rate.jobs, queue.rate.per_s))
+        for queue in application.catalogue.queues.values()
+    }
+    assert table == {
+        "workflow:triggers": (20, (100, 1)),
+        "workflow:actions": (15, (50, 1)),
+        "workflow:scheduled": (10, (30, 1)),
+        "workflow:wait": (5, (20, 1)),
+        "communication:email": (10, (30, 1)),
+        "communication:sms": (8, (20, 1)),
+        "communication:whatsapp": (5, (10, 1)),
+        "system:analytics": (5, (10, 1)),
+        "system:cleanup": (1, None),
+        "system:health": (1, (1, 5)),
+        "system:retry": (3, (10, 1)),
+        "system:dead-letter": (1, (5, 1)),
+    }
+    production = application.catalogue.for_environment("production").queues
+    assert production["communication:email"].slots == 20
+    assert production["system:health"].slots == 1
+
+
+def test_retries_are_those_of_the_issue():
+    policies = {
+        name: (kind.retry.attempts, kind.retry.backoff, kind.retry.base_s)
+        for name, kind in application.catalogue.kinds.items()
+    }
+    assert policies.pop("send_email") == (5, "exponential", 2)
+    assert policies.pop("send_sms") == policies.pop("send_whatsapp") == (3, "exponential", 1)
+    assert policies.pop("execute_workflow") == (5, "exponential", 3)
+    assert policies.pop("execute_scheduled_workflow") == (5, "exponential", 3)
+    assert policies.pop("update_lead") == (3, "fixed", 5)
+    assert set(policies.values()) == {(3, "exponential", 2)}
+
+
+def test_every_handler_exists_and_every_kind_with_a_queue_of_its_own():
+    assert set(load_handlers(application.catalogue)) == set(application.catalogue.kinds)
+
+
+def test_open_migrates_and_gives_senders(make_settings, tmp_path):
+    settings = make_settings(DATABASE_URL=f"sqlite:///{tmp_path / 'a' / 'atlas.db'}")
+    with application.open(settings) as resources:
+        assert list_messages(resources.database) == []
+        assert {s.name for s in resources.senders.values()} == {"outbox"}
+    chosen = make_settings(
+        EMAIL_SENDER="smtp", SMTP_URL="smtp://mail.example", SMS_SENDER="simulated"
+    )
+    names = {channel: sender.name for channel, sender in make_senders(chosen).items()}
+    assert names == {"email": "smtp", "sms": "simulated", "whatsapp": "outbox"}
+
+
+def test_checks_say_what_works_and_never_raise(make_settings, tmp_path):
+    url = f"sqlite:///{tmp_path / 'atlas.db'}"
+    before = {r.subject: r for r in application.checks(make_settings(DATABASE_URL=url))}
+    assert "the worker creates schema" in before["database"].message
+    with application.open(make_settings(DATABASE_URL=url)):
+        pass
+    after = list(application.checks(make_settings(DATABASE_URL=url)))
+    assert [result.subject for result in after] == [
+        "database", "email sender", "sms sender", "whatsapp sender",
+    ]  # fmt: skip
+    assert all(result.ok for result in after)
+    broken = make_settings(
+        DATABASE_URL="postgresql://u:secret@127.0.0.1:1/x",
+        EMAIL_SENDER="smtp",
+        SMTP_URL="smtp://u:secret@127.0.0.1:1",
+    )
+    results = {result.subject: result for result in application.checks(broken)}
+    assert not results["database"].ok
+    assert not results["email sender"].ok
+    assert "no SMTP connection" in results["email sender"].message
+    assert "secret" not in "".join(result.message for result in results.values())
+
+
+@pytest.fixture
+def atlas(make_settings, tmp_path, monkeypatch):
+    url = f"sqlite:///{tmp_path / 'outbox.db'}"
+    settings = make_settings(DATABASE_URL=url)
+    monkeypatch.setattr("processors.commands.read_settings", lambda: settings)
+
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(outbox, list(arguments), catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    run.settings = settings
+    return run
+
+
+def test_the_outbox_command(atlas):
+    assert atlas() == "no messages\n"
+    assert json.loads(atlas("--json")) == []
+    hostile = "Hi \x1b]52;c;aGk=\x07[red]\u202e"
+    with application.open(atlas.settings) as resources:
+        from tests.processors.harness import Engine
+
+        engine = Engine(resources)
+        for number in range(3):
+            engine.call(
+                NewJob(
+                    "send_sms",
+                    ORG if number else "org_other",
+                    {"to": f"+44770090012{number}", "message": hostile},
+                    job_id=f"job_{number}",
+                )
+            )
+        assert count_messages(resources.database, ("sent",)) == 3
+    text = atlas()
+    assert len(text.splitlines()) == 4
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "[red]" in text
+    found = json.loads(atlas("--json", "--limit", "2"))
+    assert len(found) == 2
+    newest = found[0]
+    assert set(newest) == {field.name for field in fields(OutboxMessage)}
+    assert {"id", "org", "channel", "to", "subject", "body", "status", "job_id", "created_at",
+            "sent_at", "attempts", "error"} <= set(newest)  # fmt: skip
+    assert (newest["body"], newest["status"], newest["channel"]) == (hostile, "sent", "sms")
+    assert (newest["job_id"], newest["org"], newest["to"]) == ("job_2", ORG, "+447700900122")
+    assert len(json.loads(atlas("--json", "--org", "org_other"))) == 1
+    assert json.loads(atlas("--json", "--status", "rejected")) == []
+
+
+def test_wrong_options_are_refused():
+    for wrong in (["--limit", "0"], ["--limit", "x"], ["--status", "lost"]):
+        assert CliRunner().invoke(outbox, wrong).exit_code == 2
+
+
+def test_the_statuses_of_the_command_are_those_of_the_table():
+    assert STATUSES == MESSAGE_STATUSES
+
+
+def test_no_module_is_named_like_one_of_the_standard_library():
+    for path in (ROOT / "processors").rglob("*.py"):
+        assert path.stem not in {"queue", "types", "logging", "email", "signal", "operator"}
+    assert importlib.import_module("processors").__doc__
