@@ -221,33 +221,40 @@ local function visit(queue, want, cap)
   return total, left > 0
 end
 
+-- Whether anything waits in any lane: two commands, where counting would take ten.
+local function anything_waits(queue, fair)
+  local lists, rings = {}, {}
+  for i, suffix in ipairs(LANE_SUFFIXES) do
+    lists[i] = p .. ':queue:' .. queue .. suffix
+    rings[i] = p .. ':atlas:ring:' .. queue .. suffix
+  end
+  return redis.call('EXISTS', unpack(lists)) > 0 or (fair and redis.call('EXISTS', unpack(rings)) > 0)
+end
+
+-- Takes what may start now of one queue; returns its state (see above).
+local function serve(queue, free, jobs_per, per_ms, cap)
+  if not anything_waits(queue, cap > 0) then return 0 end
+  local tokens, wait_ms = allowance(queue, jobs_per, per_ms)
+  if tokens < 1 then return math.max(1, wait_ms) end
+  local want = math.min(free, wanted, math.floor(tokens))
+  if want <= 0 then return -2 end
+  local taken, more = visit(queue, want, cap)
+  spend(queue, tokens, taken, jobs_per, per_ms)
+  wanted = wanted - taken
+  if not more then return 0 end
+  -- Ours are full, another worker's may not be.
+  wake(p, queue)
+  local left = tokens - taken
+  if left >= 1 then return -2 end
+  return math.max(1, math.ceil((1 - left) * per_ms / jobs_per))
+end
+
 for i = 1, queue_count do
   local at = 6 + (i - 1) * 5
-  local queue, free = ARGV[at + 1], tonumber(ARGV[at + 2])
-  local jobs_per, per_ms, cap = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
-  local state = 0
-  if paused[i] then
-    state = -1
-  else
-    local tokens, wait_ms = allowance(queue, jobs_per, per_ms)
-    local want = math.min(free, wanted, math.floor(tokens))
-    if want > 0 then
-      local taken, more = visit(queue, want, cap)
-      spend(queue, tokens, taken, jobs_per, per_ms)
-      wanted = wanted - taken
-      if more then
-        state = -2
-        -- Ours are full, another worker's may not be.
-        wake(p, queue)
-        if jobs_per > 0 and tokens - taken < 1 then
-          state = math.max(1, math.ceil((1 - (tokens - taken)) * per_ms / jobs_per))
-        end
-      end
-    elseif math.floor(tokens) == 0 then
-      state = math.max(1, wait_ms)
-    else
-      state = -2
-    end
+  local queue, state = ARGV[at + 1], -1
+  if not paused[i] then
+    state = serve(queue, tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]),
+      tonumber(ARGV[at + 5]))
   end
   states[#states + 1] = queue
   states[#states + 1] = state
