@@ -18,7 +18,12 @@ def insert_new(session: Session, model: type[Base], rows: Sequence[Mapping[str, 
         return 0
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(cast("Table", model.__table__)).values([dict(row) for row in rows])
     # The table, not the class: the object layer would not tell how many rows were new.
-    statement = statement.on_conflict_do_nothing().execution_options(preserve_rowcount=True)
-    return cast("CursorResult[Any]", session.execute(statement)).rowcount
+    statement = insert(cast("Table", model.__table__)).on_conflict_do_nothing()
+    statement = statement.execution_options(preserve_rowcount=True)
+    if len(rows) == 1:
+        # By far the most frequent: as a parameter, so that the compiled statement is reused.
+        result = session.execute(statement, dict(rows[0]))
+    else:
+        result = session.execute(statement.values([dict(row) for row in rows]))
+    return cast("CursorResult[Any]", result).rowcount

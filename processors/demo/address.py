@@ -2,31 +2,31 @@
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from runtime.errors import AtlasError
 
 VARIABLES = ("REDIS_URL", "DATABASE_URL", "ATLAS_ENV", "QUEUE_PREFIX")
+_PREFIX = "demo-"
+_SUFFIX = ".env"
 
 
 class NoDemoError(AtlasError):
     """No demo is running; start one with `make demo`."""
 
 
-def _file() -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(base) / "atlas-queue" / "demo.env"
-
-
 class Address:
-    """A file with the demo's variables; there for as long as the demo runs."""
+    """A file with the demo's variables; there for as long as the demo runs.
+
+    Named after this process, so that two demos at once do not take each other's away.
+    """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._text = "".join(
             f"export {name}={shlex.quote(environment[name])}\n" for name in VARIABLES
         )
-        self._file = _file()
+        self._file = _directory() / f"{_PREFIX}{os.getpid()}{_SUFFIX}"
         self._made: list[Path] = []
 
     def publish(self) -> bool:
@@ -36,17 +36,20 @@ class Address:
                 if not directory.exists():
                     directory.mkdir(mode=0o700)
                     self._made.append(directory)
+            for file, is_alive in _files():
+                if not is_alive:
+                    # Of a demo that was killed.
+                    file.unlink(missing_ok=True)
+            self._file.touch(mode=0o600)
             self._file.write_text(self._text)
-            self._file.chmod(0o600)
         except OSError:
             return False
         return True
 
     def withdraw(self) -> None:
-        """Remove the file, if it is still ours, and the directories made for it."""
+        """Remove the file, and the directories made for it if nobody else uses them by now."""
         try:
-            if self._file.read_text() == self._text:
-                self._file.unlink()
+            self._file.unlink(missing_ok=True)
             for directory in reversed(self._made):
                 directory.rmdir()
         except OSError:
@@ -54,12 +57,36 @@ class Address:
 
 
 def published() -> str:
-    """Shell lines that point a terminal at the running demo.
+    """Shell lines that point a terminal at the demo that was started last.
 
     Raises:
         NoDemoError: none is running.
     """
     try:
-        return _file().read_text()
-    except OSError:
+        running = [file for file, is_alive in _files() if is_alive]
+        return max(running, key=lambda file: file.stat().st_mtime).read_text()
+    except (OSError, ValueError):
         raise NoDemoError from None
+
+
+def _directory() -> Path:
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "atlas-queue"
+
+
+def _files() -> Iterator[tuple[Path, bool]]:
+    """The demos' files, each with whether its process runs."""
+    for file in _directory().glob(f"{_PREFIX}*{_SUFFIX}"):
+        number = file.name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
+        if number.isdigit():
+            yield file, _runs(int(number))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

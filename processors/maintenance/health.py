@@ -79,7 +79,8 @@ def _workflows(session: Session) -> dict[str, int]:
     running = session.scalar(select(func.count()).where(WorkflowExecution.status == "running"))
     stuck = session.scalar(
         select(func.count()).where(
-            WorkflowStep.status == "pending", WorkflowStep.created_at < utc_now() - _STUCK
+            WorkflowStep.status.in_(("pending", "running")),
+            WorkflowStep.created_at < utc_now() - _STUCK,
         )
     )
     return {"running": running or 0, "stuck_steps": stuck or 0}
@@ -95,5 +96,5 @@ def _issues(checks: dict[str, Any]) -> list[str]:
     if (unknown := outbox.get("unknown_last_hour", 0)) > _MANY_UNKNOWN:
         issues.append(f"{unknown} messages of the last hour may or may not have been delivered")
     if stuck := workflows.get("stuck_steps", 0):
-        issues.append(f"{stuck} workflow steps have been pending for more than 15 minutes")
+        issues.append(f"{stuck} workflow steps have been open for more than 15 minutes")
     return issues

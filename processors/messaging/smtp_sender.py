@@ -1,7 +1,10 @@
 """E-mail by SMTP: one connection a message, TLS and login by the URL."""
 
+import contextlib
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -99,7 +102,7 @@ class SmtpSender:
         """
         mail = compose(message)
         envelope_from = parseaddr(str(mail["From"]))[1]
-        with self._connect() as smtp:
+        with self._connection() as smtp:
             _until_data(smtp, envelope_from, message.recipient)
             try:
                 code, reply = smtp.data(mail.as_bytes(policy=SMTP))
@@ -117,9 +120,20 @@ class SmtpSender:
         Raises:
             SendError: that failed.
         """
-        with self._connect() as smtp:
+        with self._connection() as smtp:
             smtp.noop()
         return f"{self._server.host}:{self._server.port} answers"
+
+    @contextmanager
+    def _connection(self) -> Iterator[smtplib.SMTP]:
+        smtp = self._connect()
+        try:
+            yield smtp
+        finally:
+            # The message was taken or it was not: how the farewell goes changes nothing.
+            with contextlib.suppress(OSError, smtplib.SMTPException):
+                smtp.quit()
+            smtp.close()
 
     def _connect(self) -> smtplib.SMTP:
         server = self._server

@@ -28,6 +28,8 @@ _PRIORITIES = {
 }
 _TEMPLATE_KEYS = ("template", "templateId", "template_id", "templateName")
 _TEXT_KEYS = ("message", "body", "content", "text")
+# Half of what a job may carry by default; a template takes the event's data along.
+_MAX_PAYLOAD = 500_000
 _TEMPLATE_SCOPE = ("lead", "organisation", "trigger", "variables")
 
 
@@ -187,7 +189,10 @@ def _hand_over(
     config: Mapping[str, Any],
 ) -> HandOver:
     """Checked here: what the queue would refuse must fail the step, not the enqueue after it."""
-    checked = model.model_validate(payload).model_dump(mode="json", exclude_unset=True)
+    message = model.model_validate(payload)
+    if len(message.model_dump_json(exclude_unset=True)) > _MAX_PAYLOAD:
+        raise ValueError(f"the message and its data are larger than {_MAX_PAYLOAD} bytes")
+    checked = message.model_dump(mode="json", exclude_unset=True)
     return HandOver(kind, checked, _PRIORITIES.get(str(config.get("priority", "")).lower()))
 
 

@@ -1,5 +1,6 @@
 """A workflow as a graph: the builder's nodes and edges JSON, read without judging it."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,8 @@ from typing import Any, Self
 _NODE_TYPES = {"delay": "wait"}
 _ACTIONS_THAT_WAIT = frozenset({"wait", "delay", "wait_delay"})
 _DISPLAY_KEYS = frozenset({"label", "icon", "color", "description", "config"})
+# An id travels in jobs: no control characters, and nothing that has no UTF-8 form.
+_NODE_ID = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,200}")
 _TRUE = frozenset({"true", "yes", "1"})
 _FALSE = frozenset({"false", "no", "0"})
 
@@ -113,8 +116,10 @@ def _node(raw: Any, number: int, unreadable: list[str]) -> Node | None:
         unreadable.append(f"node number {number}: has no id")
         return None
     node_id = str(raw["id"])
-    if not 1 <= len(node_id) <= 200:
-        unreadable.append(f"node number {number}: its id must have 1 to 200 characters")
+    if not _NODE_ID.fullmatch(node_id):
+        unreadable.append(
+            f"node number {number}: its id must have 1 to 200 characters, none of them a control"
+        )
         return None
     data = raw.get("data")
     data = data if isinstance(data, Mapping) else {}

@@ -41,13 +41,15 @@ _ALIASES = {
 _OF_LEADS = ("lead_created", "lead_updated", "lead_stage_changed", "form_submitted")
 # Filters that ask for one value of the event.
 _EQUAL = ("form_id", "campaign_id", "class_id", "tag", "stage", "link_id")
+# What the database keeps of a name.
+_MAX_NAME = 100
 _ANYTHING = ("", "all", "any", "*")
 
 
 def canonical(trigger_type: str) -> str:
     """The one name of an event: ``lead.created``, ``new_lead`` and ``leadCreated`` are the same."""
     name = re.sub(r"[^a-z0-9]+", "_", snake_case(trigger_type.strip())).strip("_")
-    return _ALIASES.get(name, name)
+    return _ALIASES.get(name, name)[:_MAX_NAME]
 
 
 def trigger_types(graph: Graph, stored: str | None) -> set[str]:

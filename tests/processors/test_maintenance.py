@@ -122,7 +122,7 @@ def test_health_says_what_is_stuck(ran, database):
     assert result["status"] == "warning"
     assert result["issues"] == [
         "7 messages have been undelivered for more than 15 minutes",
-        "14 workflow steps have been pending for more than 15 minutes",
+        "14 workflow steps have been open for more than 15 minutes",
     ]
     with database.read() as session:
         [report] = session.scalars(select(HealthReport))

@@ -37,12 +37,16 @@ class Inbox:
         self.recipients: list[str] = []
         self.data_reply = ""
         self.rcpt_reply = ""
+        self.quit_reply = "221 Bye"
 
     async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802
         if self.rcpt_reply:
             return self.rcpt_reply
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def handle_QUIT(self, server, session, envelope):  # noqa: N802
+        return self.quit_reply
 
     async def handle_DATA(self, server, session, envelope):  # noqa: N802
         if self.data_reply == "hang up":
@@ -200,6 +204,12 @@ def test_a_lost_answer_after_the_data_is_ambiguous(start, inbox):
     inbox.data_reply = "hang up"
     with pytest.raises(AmbiguousError, match="answer was lost"):
         sender(start()).send(message())
+
+
+def test_a_bad_farewell_does_not_undo_a_delivery(start, inbox):
+    inbox.quit_reply = "500 no"
+    sender(start()).send(message())
+    assert len(inbox.mails) == 1
 
 
 def test_no_server_is_certainly_not_sent():

@@ -61,6 +61,7 @@ def test_all_eleven_are_covered():
         ([{"id": "t", "type": "trigger"}, {"id": "b", "type": "wait"}], [],
          "no path from a trigger leads here"),
         ([{"id": "x" * 300, "type": "trigger"}], [], "1 to 200 characters"),
+        ([{"id": "a\nb", "type": "trigger"}], [], "none of them a control"),
     ],
 )  # fmt: skip
 def test_broken_definitions(nodes, edges, words):

@@ -358,3 +358,29 @@ def test_values_in_html_are_escaped_and_headers_stay_one_line(engine, database, 
     [sms, mail] = sorted(list_messages(database), key=lambda m: m.channel, reverse=True)
     assert mail.subject == "Hi A<b> Bcc: x@y.co"
     assert "Bcc" in sms.body
+
+
+def test_texts_of_any_length_fit_or_are_refused(engine, database, add_workflow):
+    """PostgreSQL would refuse what is too long for a column, SQLite would not."""
+    long = "x" * 5_000
+    add_workflow(
+        *chain(
+            TRIGGER, node(f"n{long}"[:200], "action", actionType="add_tag", config={"tag": "a"})
+        ),
+        trigger_type="A" * 80,
+    )
+    lead = {"first_name": long, "last_name": long, "email": f"{long}@example.com", "phone": long,
+            "source": long, "status": long, "tags": [long], "lead_score": 1e300, "id": long,
+            "extra": long}  # fmt: skip
+    trigger(engine, {"lead": lead}, kind="A" * 80)
+    assert not list(engine.failures())
+    assert only_execution(database).status == "completed"
+    [stored] = rows(database, Lead)
+    assert (len(stored.id), len(stored.first_name), stored.score) == (100, 200, 100)
+
+
+def test_a_message_too_large_for_a_job_fails_its_step(engine, database, add_workflow):
+    mail = node("m", "action", actionType="send_email", config={"template": "payment-failed"})
+    add_workflow(*chain(TRIGGER, mail))
+    trigger(engine, LEAD | {"blob": "x" * 600_000})
+    assert "larger than 500000 bytes" in only_execution(database).error_message

@@ -54,7 +54,7 @@ def upgrade() -> None:
         sa.Column("org_id", sa.String(length=100), nullable=False),
         sa.Column("channel", sa.String(length=20), nullable=False),
         sa.Column("recipient", sa.String(length=320), nullable=False),
-        sa.Column("sender", sa.String(length=320), nullable=True),
+        sa.Column("sender", sa.String(length=520), nullable=True),
         sa.Column("subject", sa.Text(), nullable=True),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
