@@ -260,7 +260,6 @@ class AtlasClient:
             lane=lane,
             data=data,
             description=describe(kind, job.org, payload),
-            timeout_s=kind.timeout_s,
             kind=kind.name,
             rl_key=f"{lane}|{job.org}" if queue.fair else "",
             org_cap=queue.org_cap,

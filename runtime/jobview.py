@@ -119,6 +119,12 @@ class JobView:
         left = text(fields, "retries_left")
         return RetryPolicy(attempts=(int(left) if left.isdigit() else 0) + 1)
 
+    def timeout_s(self, kind: str, fields: Hash) -> float | None:
+        """How long one attempt may run: the job's own time-out, else its kind's."""
+        own = _float(fields, "timeout")
+        known = self._kind(kind)
+        return own if own is not None else known.timeout_s if known else None
+
     def payload(self, fields: Hash) -> dict[str, Any]:
         """A job's payload, redacted, with every text in it made safe."""
         message = read_message(fields, self._max_bytes)

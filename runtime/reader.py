@@ -150,7 +150,6 @@ class Reader:
         )
         attempts = tuple(attempt(number, entry) for number, entry in enumerate(raw.results, 1))
         policy = self._view.policy(summary.kind, raw.fields)
-        timeout = text(raw.fields, "timeout")
         lease = raw.lease_ends_ms
         return JobDetail(
             summary=summary,
@@ -158,7 +157,7 @@ class Reader:
             payload_bytes=len(raw.fields.get(b"data", b"")),
             attempts=attempts,
             timeline=self._timeline(job_id, summary, attempts),
-            timeout_s=float(timeout) if timeout.replace(".", "", 1).isdigit() else None,
+            timeout_s=self._view.timeout_s(summary.kind, raw.fields),
             retry=policy.describe(),
             lease_expires_at=epoch(lease / 1000) if lease is not None else None,
             rq_queue=safe(text(raw.fields, "origin"), 120),

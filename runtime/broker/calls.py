@@ -43,7 +43,6 @@ class JobRow:
     lane: str
     data: bytes
     description: str
-    timeout_s: float
     kind: str
     rl_key: str = ""
     org_cap: int = 0
@@ -116,7 +115,7 @@ def enqueue(rows: Sequence[JobRow]) -> Call[list[bool]]:
     for row in rows:
         args += (
             row.id, row.lane, row.delay_ms, row.due_ms, row.rl_key, row.org_cap,
-            row.data, row.description, _number(row.timeout_s), row.kind,
+            row.data, row.description, row.kind,
         )  # fmt: skip
     return Call("enqueue", args, _flags)
 

@@ -5,7 +5,7 @@
   KEYS[1] RQ key prefix
   ARGV[1] number of jobs
   then for each job: id, lane, delay in ms ('0' = now), due in ms since the epoch ('0' = by delay),
-    rate limit key ('' = plain queue), organisation's cap, RQ data, description, timeout in s, kind
+    rate limit key ('' = plain queue), organisation's cap, RQ data, description, kind
   Returns for each job 1 (created) or 0 (that id exists).
 ]]
 -- @include clock lanes waiting schedule metrics
@@ -13,7 +13,7 @@ local p = KEYS[1]
 local now = clock_ms()
 local now_iso = iso(now)
 local results, pushes, woken = {}, {}, {}
-local FIELDS = 10
+local FIELDS = 9
 for i = 1, tonumber(ARGV[1]) do
   local at = 1 + (i - 1) * FIELDS
   local id, lane = ARGV[at + 1], ARGV[at + 2]
@@ -26,7 +26,7 @@ for i = 1, tonumber(ARGV[1]) do
     if due == 0 then due = now + tonumber(ARGV[at + 3]) end
     local rl_key, cap = ARGV[at + 5], ARGV[at + 6]
     local job = {'status', 'queued', 'origin', lane, 'created_at', now_iso, 'data', ARGV[at + 7],
-      'description', ARGV[at + 8], 'timeout', ARGV[at + 9]}
+      'description', ARGV[at + 8]}
     if rl_key ~= '' then
       job[#job + 1] = 'rate_limit_key'
       job[#job + 1] = rl_key
@@ -50,7 +50,7 @@ for i = 1, tonumber(ARGV[1]) do
     redis.call('HSET', key, unpack(job))
     woken[queue] = woken[queue] or false
     pushes[lane] = pushes[lane] or {}
-    count(queue, ARGV[at + 10], 'enq')
+    count(queue, ARGV[at + 9], 'enq')
     count_total(queue, 'enq')
     results[i] = 1
   end

@@ -1,0 +1,1 @@
+"""Speed, measured as ratios: every contender in turn, in one run, on one machine, on one Redis."""

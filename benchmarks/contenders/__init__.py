@@ -1,0 +1,1 @@
+"""The job systems that are compared. Each measures the same figures and prints them as JSON."""
