@@ -94,7 +94,8 @@ def main(*, rounds: int, jobs: int) -> None:
     (RESULTS / "latest.json").write_text(
         json.dumps(
             {
-                "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.python_version()}",
+                "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+                "python": platform.python_version(),
                 "rounds": rounds,
                 "jobs": jobs,
                 "medians": medians,

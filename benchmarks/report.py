@@ -37,7 +37,7 @@ class Row:
         ):
             if base := medians.get(other, {}).get(theirs):
                 both = f"{atlas[figure]:,.0f}/s, {base:,.0f}/s"
-                yield cls(name, atlas[figure] / base, "×", must, measured=both)
+                yield cls(name, atlas[figure] / base, "x", must, measured=both)
         yield cls("pick-up by an idle worker, p50", atlas["pickup_p50_ms"], "ms", 2, at_most=True)
         yield cls("pick-up by an idle worker, p99", atlas["pickup_p99_ms"], "ms", 6, at_most=True)
         yield cls(
@@ -47,7 +47,7 @@ class Row:
             both = f"{atlas['waiting_bytes']:,.0f} B, {base:,.0f} B"
             ratio = atlas["waiting_bytes"] / base
             yield cls(
-                "Redis per waiting e-mail job ÷ RQ", ratio, "×", 0.6, at_most=True, measured=both
+                "Redis per waiting e-mail job ÷ RQ", ratio, "x", 0.6, at_most=True, measured=both
             )
         yield cls("worker memory", atlas["worker_mb"], "MB", 120, at_most=True)
         idle = atlas["idle_commands_per_s"]
@@ -55,7 +55,7 @@ class Row:
         if base := medians.get("atlas without AOF", {}).get("drain_per_s"):
             both = f"{atlas['drain_per_s']:,.0f}/s, {base:,.0f}/s"
             ratio = atlas["drain_per_s"] / base
-            yield cls("drain with AOF everysec ÷ without", ratio, "×", 0.8, measured=both)
+            yield cls("drain with AOF everysec ÷ without", ratio, "x", 0.8, measured=both)
 
 
 def table(rows: Iterable[Row]) -> str:

@@ -13,7 +13,7 @@ from rq.serializers import JSONSerializer
 from benchmarks.contenders.stock_functions import noop
 
 
-def drain(raw: redis.Redis, kind: type[Worker], jobs: int) -> float:
+def drain(raw: redis.Redis, kind: type[Worker] | type[SimpleWorker], jobs: int) -> float:
     """Jobs per second of one burst worker."""
     raw.flushdb()
     queue = Queue("bench", connection=raw, serializer=JSONSerializer)

@@ -160,10 +160,9 @@ local names = {}
 for i = 1, queue_count do names[i] = ARGV[7 + (i - 1) * 5] end
 local paused = redis.call('HMGET', p .. ':atlas:paused', unpack(names))
 
-local function lane_depth(lane, fair)
-  local depth = redis.call('LLEN', p .. ':queue:' .. lane)
-  if fair then depth = depth + redis.call('ZCARD', p .. ':atlas:ring:' .. lane) end
-  return depth
+local function lane_waits(lane, fair)
+  return redis.call('EXISTS', p .. ':queue:' .. lane) == 1
+    or (fair and redis.call('EXISTS', p .. ':atlas:ring:' .. lane) == 1)
 end
 
 local function take(lane, want, cap, started)
@@ -172,45 +171,42 @@ local function take(lane, want, cap, started)
   return taken
 end
 
+-- The lane to take from next: the one whose turn it is if it still has jobs, else the most urgent.
+local function next_lane(open, turn)
+  local due = TURNS[turn % #TURNS + 1]
+  if open[due] then return due end
+  for i = 1, #LANE_SUFFIXES do
+    if open[i] then return i end
+  end
+  return nil
+end
+
 -- Takes up to `want` jobs of one queue; returns how many, and whether more may wait.
 local function visit(queue, want, cap)
-  local lanes, leases, total = {}, {}, 0
+  local open, left, total = {}, 0, 0
   for i, suffix in ipairs(LANE_SUFFIXES) do
-    if lane_depth(queue .. suffix, cap > 0) > 0 then lanes[#lanes + 1] = i end
-  end
-  if #lanes == 0 then return 0, false end
-  local open = {}
-  for _, i in ipairs(lanes) do open[i] = {} end
-  local turn
-  if #lanes > 1 then turn = redis.call('HINCRBY', p .. ':atlas:turns', queue, want) - want end
-  local left = #lanes
-  while total < want and left > 0 do
-    local i, n = lanes[1], want - total
-    if left > 1 then
-      -- The lane whose turn it is, or the most urgent one that still has jobs.
-      i, n = TURNS[turn % #TURNS + 1], 1
-      turn = turn + 1
-      if not open[i] or open[i].empty then
-        for _, candidate in ipairs(lanes) do
-          if not open[candidate].empty then i = candidate break end
-        end
-      end
-    else
-      for _, candidate in ipairs(lanes) do
-        if not open[candidate].empty then i = candidate end
-      end
+    if lane_waits(queue .. suffix, cap > 0) then
+      open[i] = true
+      left = left + 1
     end
-    local taken = take(queue .. LANE_SUFFIXES[i], n, cap, open[i])
-    total = total + taken
+  end
+  local turn = 0
+  if left > 1 then turn = redis.call('HINCRBY', p .. ':atlas:turns', queue, want) - want end
+  local leases = {}
+  while total < want and left > 0 do
+    local i = next_lane(open, turn)
+    turn = turn + 1
+    -- The only lane left gives all at once; otherwise one job a turn.
+    local n = left == 1 and want - total or 1
+    local lane, started = queue .. LANE_SUFFIXES[i], {}
+    local taken = take(lane, n, cap, started)
     if taken < n then
-      open[i].empty = true
+      open[i] = nil
       left = left - 1
     end
-  end
-  for _, i in ipairs(lanes) do
-    local started = open[i]
-    if #started > 0 then
-      redis.call('ZADD', p .. ':wip:' .. queue .. LANE_SUFFIXES[i], unpack(started))
+    total = total + taken
+    if taken > 0 then
+      redis.call('ZADD', p .. ':wip:' .. lane, unpack(started))
       for m = 2, #started, 2 do
         leases[#leases + 1] = now + lease_ms
         leases[#leases + 1] = started[m]
