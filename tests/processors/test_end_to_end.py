@@ -1,0 +1,185 @@
+"""The real engine over the real domain: Redis, workers as subprocesses, a real SMTP server."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from aiosmtpd.controller import Controller
+from sqlalchemy import func, select
+
+from processors.database.engine import Database, connect
+from processors.database.migrate import migrate
+from processors.database.models import (
+    AnalyticsEvent,
+    Lead,
+    Message,
+    Organisation,
+    Workflow,
+    WorkflowExecution,
+    WorkflowStep,
+)
+from runtime.client import AtlasClient, NewJob
+from runtime.settings import Settings
+from tests.processors.harness import ORG
+from tests.processors.shapes import EMAIL, SMS, TAG, TRIGGER, chain, node
+
+ROOT = Path(__file__).parent.parent.parent
+MOMENT = node("wait", "wait", config={"duration": {"value": 200, "unit": "ms"}})
+
+
+class Server:
+    """A worker as a user would start it, and the way to its queues and its database."""
+
+    def __init__(self, directory: Path, redis_url: str, database_url: str, **variables: str):
+        self.variables = {
+            "HOME": str(directory),
+            "ATLAS_ENV": "test",
+            "REDIS_URL": redis_url,
+            "DATABASE_URL": database_url,
+            "ATLAS_PROCESSES": "2",
+            "PYTHONPATH": str(ROOT),
+            "PATH": os.environ["PATH"],
+            **variables,
+        }
+        self.log = directory / "worker.log"
+        self.process: psutil.Popen | None = None
+        self.lost_a_process = False
+        self.database: Database = connect(database_url)
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = psutil.Popen(
+                [sys.executable, "-m", "runtime.worker"],
+                env=self.variables, cwd=self.log.parent, stdout=log, stderr=log,
+                stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            # A worker that lost a process to SIGKILL says so in its exit code.
+            assert self.process.wait(40) == int(self.lost_a_process), self.log.read_text()
+        self.database.close()
+
+    def until(self, condition: Callable[[], bool], *, within_s: float = 40) -> None:
+        deadline = time.monotonic() + within_s
+        while not condition():
+            assert time.monotonic() < deadline, self.log.read_text()[-3_000:]
+            time.sleep(0.05)
+
+    def count(self, model, *where) -> int:
+        with self.database.read() as session:
+            return session.scalar(select(func.count()).select_from(model).where(*where)) or 0
+
+
+@pytest.fixture
+def server(tmp_path, redis_url, database_url, make_settings) -> Iterator[Callable[..., Server]]:
+    started = []
+
+    def make(**variables: str) -> tuple[Server, AtlasClient]:
+        made = Server(tmp_path, redis_url, database_url, **variables)
+        migrate(made.database)
+        with made.database.write() as session:
+            session.add(Organisation(id=ORG, name="Iron Works Gym"))
+        settings: Settings = make_settings(REDIS_URL=redis_url, DATABASE_URL=database_url)
+        client = AtlasClient.from_settings(settings)
+        started.append((made, client))
+        return made, client
+
+    yield make
+    for made, client in started:
+        client.close()
+        made.stop()
+
+
+def test_an_event_becomes_messages(server):
+    running, client = server()
+    nodes, edges = chain(TRIGGER, EMAIL, MOMENT, SMS, TAG)
+    with running.database.write() as session:
+        session.add(
+            Workflow(org_id=ORG, id="w", name="Welcome", status="active", nodes=nodes,
+                     edges=edges, trigger_type="new_lead")
+        )  # fmt: skip
+    running.start()
+    for number in range(20):
+        lead = {"first_name": f"Ana{number}", "email": f"ana{number}@example.com",
+                "phone": f"077009001{number:02d}"}  # fmt: skip
+        for _ in range(2):
+            client.trigger_workflow(ORG, "lead_created", lead, job_id=f"event_{number}")
+    running.until(
+        lambda: (
+            running.count(WorkflowExecution, WorkflowExecution.status == "completed") == 20
+            and running.count(AnalyticsEvent, AnalyticsEvent.event == "message_sent") == 40
+        )
+    )
+    assert running.count(WorkflowExecution) == 20
+    assert running.count(WorkflowStep, WorkflowStep.status == "completed") == 100
+    assert running.count(Message, Message.status == "sent") == 40
+    assert running.count(Message) == 40
+    with running.database.read() as session:
+        leads = session.scalars(select(Lead)).all()
+    assert len(leads) == 20
+    assert all(lead.tags == ["welcomed"] for lead in leads)
+
+
+class CountingInbox:
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802
+        self.seen.update(envelope.rcpt_tos)
+        return "250 OK"
+
+
+@pytest.fixture
+def inbox() -> Iterator[tuple[CountingInbox, int]]:
+    handler = CountingInbox()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield handler, port
+    controller.stop()
+
+
+def test_workers_killed_while_sending_send_nothing_twice(server, inbox):
+    """SMTP knows no idempotency key: what was on its way when the worker died is unknown."""
+    handler, port = inbox
+    running, client = server(
+        EMAIL_SENDER="smtp", SMTP_URL=f"smtp://127.0.0.1:{port}",
+        DEFAULT_FROM_EMAIL="gym@iron.example",
+    )  # fmt: skip
+    total = 150
+    client.enqueue_many(
+        NewJob("send_email", ORG,
+               {"to": f"m{number}@example.com", "subject": "Hi", "text": "Hello"},
+               job_id=f"mail_{number}")
+        for number in range(total)
+    )  # fmt: skip
+    running.start()
+    for part in (20, 60, 100):
+        running.until(lambda part=part: len(handler.seen) >= part)
+        [victim, *_] = [
+            child for child in running.process.children() if "runtime.worker.process" in
+            child.cmdline()
+        ]  # fmt: skip
+        victim.kill()
+        running.lost_a_process = True
+
+    def settled() -> bool:
+        sent = running.count(Message, Message.status == "sent")
+        return sent + running.count(Message, Message.status == "calling") == total
+
+    running.until(settled)
+    in_flight = running.count(Message, Message.status == "calling")
+    # At most the slots of the three that were killed.
+    assert in_flight <= 30
+    assert set(handler.seen.values()) == {1}
+    assert total - in_flight <= len(handler.seen) <= total
