@@ -9,7 +9,8 @@ from rich.cells import cell_len, set_cell_size
 
 Align = Literal["left", "right"]
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
+# Without the full block, so that a peak does not melt into the line above.
+_BLOCKS = "▁▂▃▄▅▆▇"
 _UNITS = ("", "k", "M", "G", "T", "P")
 
 # The same classes the data boundary removes: C0 with DEL, C1, bidi controls, line separators,
@@ -136,15 +137,15 @@ def bar(value_percent: float, width: int) -> tuple[str, str]:
 def sparkline(values: Sequence[float | None], width: int) -> str:
     """The last values in one line of blocks, as text in one colour.
 
-    The lowest block is zero, the highest the largest value shown. Where there are more values
-    than cells, a cell shows the largest of its share, so that no peak is lost; where a value is
-    missing the cell is blank.
+    The lowest block is zero, the highest the largest value shown. The values are spread over the
+    whole width: where there are more of them than cells, a cell shows the largest of its share,
+    so that no peak is lost. Where a value is missing the cell is blank.
     """
     if width <= 0:
         return ""
     cells = _resampled(values, width)
     top = max((value for value in cells if value is not None), default=0.0)
-    return "".join(_block(value, top) for value in cells).rjust(width)
+    return "".join(_block(value, top) for value in cells)
 
 
 def _block(value: float | None, top: float) -> str:
@@ -152,15 +153,17 @@ def _block(value: float | None, top: float) -> str:
         return " "
     if top <= 0 or value <= 0:
         return _BLOCKS[0]
-    return _BLOCKS[max(1, min(7, round(value / top * 7)))]
+    return _BLOCKS[max(1, round(value / top * (len(_BLOCKS) - 1)))]
 
 
 def _resampled(values: Sequence[float | None], width: int) -> list[float | None]:
-    if len(values) <= width:
-        return list(values)
-    shares = [
-        values[i * len(values) // width : (i + 1) * len(values) // width] for i in range(width)
-    ]
+    if not values:
+        return [None] * width
+    shares = []
+    for cell in range(width):
+        first = cell * len(values) // width
+        last = max(first + 1, (cell + 1) * len(values) // width)
+        shares.append(values[first:last])
     return [max((v for v in share if v is not None), default=None) for share in shares]
 
 

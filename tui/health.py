@@ -33,7 +33,8 @@ FAILING = Health("X", "failing", "bad", 4)
 PAUSED = Health("P", "paused", "warn", 3)
 STALLED = Health("!", "stalled", "warn", 2)
 LATE = Health("!", "late", "warn", 1)
-FINE = Health(".", "ok", "good", 0)
+# No colour where nothing is wrong: what is coloured is what to look at.
+FINE = Health(".", "ok", "", 0)
 IDLE = Health(".", "idle", "muted", 0)
 
 
@@ -59,7 +60,7 @@ _WORKER_STATES = {
     "stopping": Health("!", "stopping", "warn", 2),
     "quiet": Health("!", "quiet", "warn", 2),
     "starting": Health("!", "starting", "warn", 1),
-    "busy": Health(".", "busy", "good", 0),
+    "busy": Health(".", "busy", "", 0),
     "idle": Health(".", "idle", "muted", 0),
 }
 

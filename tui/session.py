@@ -53,6 +53,12 @@ class Session:
         self._received = received
         self._poller = Poller(source, self._deliver)
         self._acting = Background("atlas-dash-actions")
+        self._acting_now = 0
+
+    @property
+    def busy(self) -> bool:
+        """True while something is read, or an action runs."""
+        return self._poller.busy or self._acting_now > 0
 
     def tick(self, request: Request | None) -> None:
         """Read a snapshot, and what the visible screen wants beside it."""
@@ -64,8 +70,14 @@ class Session:
 
     def act(self, call: Callable[[Source], T], done: Callable[[Outcome[T]], None]) -> None:
         """Call the source in the background, then `done` with what it came to."""
+
+        def ended(outcome: Outcome[T]) -> None:
+            self._acting_now -= 1
+            done(outcome)
+
+        self._acting_now += 1
         self._acting.submit(
-            lambda: call(self._source), lambda outcome: self._post(lambda: done(outcome))
+            lambda: call(self._source), lambda outcome: self._post(lambda: ended(outcome))
         )
 
     def close(self) -> None:

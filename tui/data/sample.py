@@ -66,6 +66,10 @@ class SampleSource:
         """The present in the made-up system."""
         return START + timedelta(seconds=self._step)
 
+    def stand_still(self) -> None:
+        """Let no more time pass."""
+        self._moving = False
+
     def snapshot(self) -> Snapshot:
         """See `Source.snapshot`."""
         self._called("snapshot")
@@ -200,7 +204,21 @@ class SampleSource:
         return sum(1 for job_id in self._gone if job_id.startswith(prefix))
 
     def _size(self, queue: SampleQueue, state: JobState) -> int:
-        return max(0, queue.base(state) - self._gone_from(queue, state))
+        return max(0, queue.base(state) + self._wave(queue, state) - self._gone_from(queue, state))
+
+    def _swing(self, queue: SampleQueue) -> float:
+        return math.sin(self._step / queue.period + queue.phase) if self._step else 0.0
+
+    def _wave(self, queue: SampleQueue, state: JobState) -> int:
+        """How many jobs more or fewer than at the start there are now."""
+        swing = self._swing(queue)
+        if state is JobState.WAITING:
+            return int(queue.waiting * 0.05 * swing)
+        if state is JobState.ACTIVE and queue.name not in self._pauses:
+            return round(swing * min(3, queue.active))
+        if state is JobState.SCHEDULED:
+            return round(abs(swing) * min(3, queue.scheduled))
+        return 0
 
     def _jobs(
         self, queues: Sequence[SampleQueue], state: JobState, offset: int, limit: int
@@ -213,7 +231,8 @@ class SampleSource:
                 offset -= size
                 continue
             gone = self._gone_from(queue, state) > 0
-            for index in range(0 if gone else offset, queue.base(state)):
+            known = size + self._gone_from(queue, state)
+            for index in range(0 if gone else offset, known):
                 job = summary(queue, state, index, self.now)
                 if job.id in self._gone:
                     continue
@@ -227,18 +246,17 @@ class SampleSource:
         return jobs
 
     def _queue(self, queue: SampleQueue) -> QueueSnapshot:
-        swing = math.sin(self._step / queue.period + queue.phase) if self._moving else 0.0
+        swing = self._swing(queue)
         requeued = self._requeued.get(queue.name, 0)
         pause = self._pauses.get(queue.name)
-        minutes = 20_000 + self._step / 60
         out = 0.0 if pause else max(0.0, queue.out_per_min * (1 + 0.2 * swing))
-        waiting = max(0, int(queue.waiting * (1 + 0.05 * swing))) + requeued
+        waiting = self._size(queue, JobState.WAITING) + requeued
         return QueueSnapshot(
             name=queue.name,
             pause=pause,
             waiting=waiting,
-            active=0 if pause else max(0, queue.active + round(swing * min(3, queue.active))),
-            scheduled=self._size(queue, JobState.SCHEDULED) + round(abs(swing) * 3),
+            active=self._size(queue, JobState.ACTIVE),
+            scheduled=self._size(queue, JobState.SCHEDULED),
             failed=self._size(queue, JobState.FAILED),
             finished=queue.finished,
             stalled=self._size(queue, JobState.STALLED),
@@ -254,10 +272,16 @@ class SampleSource:
             slots=queue.slots,
             limit_per_s=queue.limit_per_s,
             fair=queue.fair,
-            enqueued_total=int(minutes * queue.in_per_min),
-            finished_total=int(minutes * queue.out_per_min),
-            failed_total=int(minutes * queue.failed_per_min),
+            enqueued_total=self._total(queue, queue.in_per_min),
+            finished_total=self._total(queue, queue.out_per_min),
+            failed_total=self._total(queue, queue.failed_per_min),
         )
+
+    def _total(self, queue: SampleQueue, per_min: float) -> int:
+        """A counter that only grows, faster and slower in waves."""
+        period = queue.period * 3
+        wave = 0.4 * period * (1 - math.cos(self._step / period))
+        return int(per_min / 60 * (1_000_000 + self._step + wave))
 
     def _worker(self, worker: WorkerSnapshot) -> WorkerSnapshot:
         if not self._moving or worker.state == "lost":

@@ -36,7 +36,9 @@ def job_of_id(job_id: str, now: datetime) -> JobSummary | None:
         index = int(job_id[4:8], 36)
     except ValueError:
         return None
-    return summary(queue, state, index, now) if index < queue.base(state) else None
+    # Some more than at the start, since the numbers swing.
+    known = index < 2 * queue.base(state)
+    return summary(queue, state, index, now) if known else None
 
 
 def summary(queue: SampleQueue, state: JobState, index: int, now: datetime) -> JobSummary:
@@ -46,9 +48,10 @@ def summary(queue: SampleQueue, state: JobState, index: int, now: datetime) -> J
     name, message = _ERRORS[dice[0] % len(_ERRORS)]
     failed = state is JobState.FAILED
     created = now - timedelta(seconds=_age_s(queue, state, index, dice))
-    started = created + timedelta(seconds=1 + dice[1] / 10)
+    started = created + timedelta(seconds=1 + dice[1] / 10 + (210 if failed else 0))
     ran = state in (JobState.ACTIVE, JobState.FAILED, JobState.FINISHED, JobState.STALLED)
-    ended = started + timedelta(milliseconds=(queue.run_ms or 90) * (1 + dice[2] / 100))
+    ran_ms = 30_000 if failed else (queue.run_ms or 90) * (1 + dice[2] / 100)
+    ended = started + timedelta(milliseconds=ran_ms)
     due = now + timedelta(seconds=4 + index * 7) if state is JobState.SCHEDULED else None
     return JobSummary(
         id=f"{queue.code}{state.value[:2]}{_base36(index)}",
@@ -105,7 +108,7 @@ def _age_s(queue: SampleQueue, state: JobState, index: int, dice: bytes) -> floa
         return max(0.5, queue.oldest_s - index * queue.oldest_s / max(1, queue.waiting))
     if state is JobState.ACTIVE:
         return 2 + dice[5] / 40
-    return 30 + index * 41 + dice[5]
+    return 330 + index * 41 + dice[5]
 
 
 def _hint(queue: SampleQueue, dice: bytes) -> str:
@@ -126,12 +129,14 @@ def _payload(job: JobSummary) -> dict[str, Any]:
             "template_data": {"first_name": "[redacted]", "class": {"name": "Spin 45", "room": 2}},
             "reply_to": "h…@iron.example",
         }
-    return dict(pair.split("=", 1) for pair in job.hint.split(" ") if "=" in pair)
+    first, _, rest = job.hint.partition(" message=")
+    name, _, value = first.partition("=")
+    return {name: value, "message": rest} if rest else {name: value}
 
 
 def _attempt(job: JobSummary, number: int) -> Attempt:
     last = number == job.attempt
-    back = timedelta(seconds=sum(2.0**n for n in range(number, job.attempt)))
+    back = timedelta(seconds=sum(30 + 2.0**n for n in range(number, job.attempt)))
     started = None if job.started_at is None else job.started_at - back
     ran = timedelta(milliseconds=30_000 if job.state is JobState.FAILED else 840)
     if last and job.state is not JobState.FAILED:

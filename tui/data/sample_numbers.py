@@ -86,7 +86,7 @@ QUEUES: tuple[SampleQueue, ...] = (
     SampleQueue(
         "communication:email", "ce", "send_email",
         waiting=18_402, active=10, scheduled=40, failed=296, stalled=2, in_per_min=1_860,
-        out_per_min=540, failed_per_min=31, oldest_s=581, wait_ms=95_000, run_ms=840,
+        out_per_min=540, failed_per_min=48, oldest_s=581, wait_ms=95_000, run_ms=840,
         limit_per_s=30, fair=True, period=19, phase=4, growing=True,
     ),
     SampleQueue(

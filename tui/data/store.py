@@ -85,7 +85,9 @@ class Store:
 
     def _remember(self, snapshot: Snapshot) -> None:
         at = snapshot.taken_at
-        if self.samples and at <= self.samples[-1].at:
+        if self.samples and at == self.samples[-1].at:
+            return
+        if self.samples and at < self.samples[-1].at:
             # Redis' clock went back (a restart elsewhere, a failover): begin anew.
             self.samples.clear()
         self.samples.append(

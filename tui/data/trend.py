@@ -11,6 +11,7 @@ from tui.data.store import Sample
 
 Window = Literal["5m", "60m"]
 BUCKET_S = 5
+_MINUTES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,14 @@ def trend(
 
 
 def depth_history(snapshot: Snapshot, queue: str) -> list[float | None]:
-    """Waiting jobs of a queue minute by minute, the present last."""
+    """Waiting jobs of a queue in each of the last 60 minutes, the present last; None: unknown."""
     points = snapshot.history.get(queue, ())
     past: list[float | None] = [
         None if point.depth is None else float(point.depth) for point in points[:-1]
     ]
     present = next((q.waiting for q in snapshot.queues if q.name == queue), 0)
-    return [*past, float(present)]
+    known = [*past[-(_MINUTES - 1) :], float(present)]
+    return [None] * (_MINUTES - len(known)) + known
 
 
 def last_bucket(moment: datetime) -> datetime:

@@ -81,4 +81,9 @@ def _show_plan(place: Place, plan: Plan, offer: Offer, other: Offer | None) -> N
 
 
 def _push(place: Place, action: Action) -> None:
-    place.app.push_screen(ActionDialog(place.session, action), lambda _done: place.refresh_now())
+    def closed(done: bool | None) -> None:  # noqa: FBT001 - a screen's result
+        if done:
+            place.clear_marks()
+        place.refresh_now()
+
+    place.app.push_screen(ActionDialog(place.session, action), closed)

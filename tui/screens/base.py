@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
@@ -12,7 +13,7 @@ from tui.data.model import Reading, Request, Snapshot
 from tui.keymap import KEYS, bind
 from tui.session import Session
 from tui.widgets.banner import Banner
-from tui.widgets.header import Header, HeaderFacts
+from tui.widgets.header import Clock, Header, HeaderFacts
 from tui.widgets.keybar import KeyBar
 
 _ACTING = {key.action for key in KEYS.values() if key.acts}
@@ -28,6 +29,8 @@ class Place(Screen[None]):
         super().__init__()
         self.session = session
         self.search = ""
+        self.problem = ""
+        self._refresh_is_due = False
 
     # What a place decides
 
@@ -56,7 +59,9 @@ class Place(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """See `Widget.compose`."""
-        yield Header(id="header")
+        with Horizontal(id="top"):
+            yield Header(id="header")
+            yield Clock(id="clock")
         yield Banner(id="banner")
         yield from self.compose_body()
         yield Input(placeholder="filter: enter keeps it, esc clears it", id="filter", compact=True)
@@ -71,12 +76,15 @@ class Place(Screen[None]):
         """Be up to date at once when this place comes to the front."""
         self.call_after_refresh(self.refresh_now)
 
-    def on_resize(self) -> None:
-        """Fit everything to the new size."""
-        self.call_after_refresh(self.refresh_now)
+    def on_painted_resized(self) -> None:
+        """Fit what is shown to the new sizes, once for all widgets that were resized."""
+        if not self._refresh_is_due:
+            self._refresh_is_due = True
+            self.call_after_refresh(self.refresh_now)
 
     def refresh_now(self) -> None:
         """Show what is known and ask for what is wanted."""
+        self._refresh_is_due = False
         self.refresh_view()
         if (request := self.wanted()) is not None:
             self.session.fetch(request)
@@ -90,7 +98,6 @@ class Place(Screen[None]):
             HeaderFacts(
                 snapshot,
                 age_s,
-                store.now(now_s),
                 error=store.error,
                 frozen=store.frozen,
                 held_count=store.held_count,
@@ -98,11 +105,20 @@ class Place(Screen[None]):
                 actor=options.actor,
             )
         )
+        self.query_one(Clock).show(store.now(now_s))
         taken_at = snapshot.taken_at if snapshot else None
         self.query_one(Banner).show(store.error, age_s=age_s, taken_at=taken_at)
         self.query_one(KeyBar).show(self.active_bindings.values())
-        if snapshot is not None:
+        if snapshot is None:
+            return
+        try:
             self.show(snapshot, snapshot.taken_at)
+        except Exception as error:  # noqa: BLE001 - a place that cannot be drawn must not end it all
+            self.problem = f"{type(error).__name__}: {error}"
+            self.log.error(self.problem)
+            self.say(f"This place cannot be drawn: {self.problem}", problem=True)
+        else:
+            self.problem = ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide what acts in read-only mode; the source refuses it as well."""

@@ -48,7 +48,7 @@ class ActionDialog(ModalScreen[bool]):
         super().__init__()
         self._session = session
         self._action = action
-        self._running = False
+        self._acting = False
 
     def compose(self) -> ComposeResult:
         """See `Widget.compose`."""
@@ -70,6 +70,9 @@ class ActionDialog(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         """Show the plan."""
+        for button in self.query(Button):
+            # While it glows a button takes no second press.
+            button.active_effect_duration = 0
         what = self.query_one(TextPane)
         what.can_focus = False
         what.show(self._action.text)
@@ -101,14 +104,14 @@ class ActionDialog(ModalScreen[bool]):
         self.dismiss(result=False)
 
     def _try(self) -> None:
-        if self._running:
+        if self._acting:
             return
         typed = self.query("#typed")
         if typed and typed.first(Input).value.replace(",", "").strip() != self._action.typed:
             self._tell(f"Type {self._action.typed} to confirm. Nothing has happened.", "warn")
             typed.first(Input).focus()
             return
-        self._running = True
+        self._acting = True
         self.query_one("#do", Button).disabled = True
         self._tell("Running… (esc closes this window, the action goes on)", "info")
         reason = self.query_one("#reason", Input).value.strip()
@@ -131,7 +134,8 @@ class ActionDialog(ModalScreen[bool]):
 
     def _tell(self, text: str, role: str) -> None:
         outcome = self.query_one("#outcome", Painted)
-        rows = wrap([line((text, role))], max(20, outcome.size.width)) if text else []
+        width = max(20, self.query_one(TextPane).size.width - 2)
+        rows = wrap([line((text, role))], width) if text else []
         outcome.display = bool(text)
         outcome.styles.height = max(1, len(rows))
         outcome.paint(rows)

@@ -12,7 +12,7 @@ from tui.health import queue_health
 from tui.keymap import bind
 from tui.screens.joblist import JobListPlace
 from tui.session import Session
-from tui.widgets.alerts import pause_lines
+from tui.widgets.alerts import pause_line
 from tui.widgets.painted import Line, Painted, Run, clip, line
 from tui.widgets.plot import Plot
 from tui.widgets.trend_plots import show_trend
@@ -54,7 +54,7 @@ class QueueScreen(JobListPlace):
         queue = self.session.store.queue(self.queue or "")
         if queue is not None:
             width = self.size.width
-            self._summary.paint(clip(row, width) for row in summary_lines(queue, snapshot, now))
+            self._summary.paint(clip(row, width) for row in summary_lines(queue, now))
             self._states.paint([clip(states_line(queue, self.state), width)])
         show_trend(self.session, snapshot, self._throughput, self._depth, queue=self.queue)
         super().show(snapshot, now)
@@ -69,7 +69,7 @@ class QueueScreen(JobListPlace):
         self.refresh_view()
 
 
-def summary_lines(queue: QueueSnapshot, snapshot: Snapshot, now: datetime) -> list[Line]:
+def summary_lines(queue: QueueSnapshot, now: datetime) -> list[Line]:
     """The queue in two lines; a pause takes the second one."""
     health = queue_health(queue)
     limit = f"  limit {queue.limit_per_s:g}/s" if queue.limit_per_s else ""
@@ -87,10 +87,7 @@ def summary_lines(queue: QueueSnapshot, snapshot: Snapshot, now: datetime) -> li
         f"  run {milliseconds(queue.run_p50_ms)}/{milliseconds(queue.run_p95_ms)}",
         (" p50/p95", "muted"),
     )
-    if queue.pause is None:
-        return [head, numbers]
-    paused = next(row for row in pause_lines(snapshot, now) if queue.name in row.text)
-    return [head, paused]
+    return [head, pause_line(queue, now) or numbers]
 
 
 def states_line(queue: QueueSnapshot, chosen: JobState) -> Line:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tui.data.model import Snapshot
+from tui.data.model import QueueSnapshot, Snapshot
 from tui.formatting import duration
 from tui.widgets.painted import Line, Painted, clip, line, spread
 
@@ -17,7 +17,8 @@ def alert_lines(snapshot: Snapshot, now: datetime, width: int, height: int) -> l
         )
         for alert in snapshot.alerts
     ]
-    found += pause_lines(snapshot, now)
+    paused = (pause_line(queue, now) for queue in snapshot.queues)
+    found += [line(" ", *entry.runs) for entry in paused if entry is not None]
     if snapshot.quarantined:
         text = f" {snapshot.quarantined} in quarantine: they cannot be read or run"
         found.append(line((" ! ", "warn"), ("jobs", "strong"), text))
@@ -32,16 +33,14 @@ def alert_lines(snapshot: Snapshot, now: datetime, width: int, height: int) -> l
     return shown
 
 
-def pause_lines(snapshot: Snapshot, now: datetime) -> list[Line]:
-    """One line a paused queue."""
-    lines = []
-    for queue in snapshot.queues:
-        if queue.pause is not None:
-            ago = duration((now - queue.pause.at).total_seconds())
-            why = f": {queue.pause.reason}" if queue.pause.reason else ", no reason given"
-            who = f" paused by {queue.pause.by} {ago} ago{why}"
-            lines.append(line((" P ", "warn"), (queue.name, "strong"), who))
-    return lines
+def pause_line(queue: QueueSnapshot, now: datetime) -> Line | None:
+    """Who paused the queue, when and why; None if it is not paused."""
+    if queue.pause is None:
+        return None
+    ago = duration((now - queue.pause.at).total_seconds())
+    why = f": {queue.pause.reason}" if queue.pause.reason else ", no reason given"
+    who = f" paused by {queue.pause.by} {ago} ago{why}"
+    return line(("P ", "warn"), (queue.name, "strong"), who)
 
 
 def _role(level: str) -> str:

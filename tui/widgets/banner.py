@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tui.formatting import clock, long_duration
+from tui.formatting import clock, duration
 from tui.widgets.painted import Line, Painted, clip, line
 
 
@@ -10,8 +10,8 @@ def banner_line(error: str, *, age_s: float | None, taken_at: datetime | None) -
     """What is wrong, how old the picture is, and that nobody need do anything to heal it."""
     if age_s is None or taken_at is None:
         return line((f" X Redis is away, no data yet. Trying again. {error}", ""), row="banner")
-    old = f"data of {clock(taken_at)}, {long_duration(max(1.0, round(age_s)))} old"
-    return line((f" X Redis is away: {old}. Reconnects by itself. {error}", ""), row="banner")
+    old = f"data {duration(age_s)} old ({clock(taken_at)})"
+    return line((f" X Redis is away, {old}. Reconnects by itself. {error}", ""), row="banner")
 
 
 class Banner(Painted):

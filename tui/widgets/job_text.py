@@ -107,8 +107,9 @@ def _error_lines(attempt: Attempt) -> list[Line]:
     lines: list[Line] = []
     if attempt.error or attempt.error_class:
         head = f"{attempt.error_class}: {attempt.error}" if attempt.error_class else attempt.error
-        mark = f"  [{attempt.fingerprint}]" if attempt.fingerprint else ""
-        lines.append(line((f"#{attempt.number} ", "strong"), (head, "bad"), (mark, "muted")))
+        lines.append(line((f"#{attempt.number} ", "strong"), (head, "bad")))
+        if attempt.fingerprint:
+            lines.append(line((f"   fingerprint {attempt.fingerprint}", "muted")))
     if attempt.return_value:
         lines.append(line((f"#{attempt.number} returned ", "strong"), attempt.return_value))
     lines += [line(f"  {row}") for row in attempt.traceback.splitlines()]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from textual import events
 from textual.binding import ActiveBinding
 
-from tui.widgets.painted import Line, Painted, Run, clip, line
+from tui.widgets.painted import Line, Painted, Run, line
 
 # On narrow terminals the bar is cut off at the end: help and quit must always be seen, then what
 # is done in this place, and last what is the same everywhere.
@@ -30,9 +30,11 @@ def keybar_line(active: Iterable[ActiveBinding], width: int) -> Line:
     order = sorted(shown, key=lambda binding: rank.get(binding.id or "", len(rank)))
     runs: list[Run] = []
     for binding in order:
-        label = binding.key_display or binding.key
-        runs += [(f" {label}", "key"), (f" {binding.description}", "")]
-    return clip(line(*runs, row="bar"), width)
+        entry = [(f" {binding.key_display or binding.key}", "key"), (f" {binding.description}", "")]
+        if line(*runs, *entry).width > width:
+            break
+        runs += entry
+    return line(*runs, row="bar")
 
 
 class KeyBar(Painted):

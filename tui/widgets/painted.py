@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -22,7 +23,19 @@ from tui.formatting import printable
 Run = tuple[str, str]
 """A piece of text and its role: the name of a style, '' for plain text."""
 
-ROLES = ("muted", "strong", "good", "warn", "bad", "info", "heading", "badge", "alarm", "key")
+ROLES = (
+    "muted",
+    "strong",
+    "good",
+    "warn",
+    "bad",
+    "info",
+    "heading",
+    "badge",
+    "alarm",
+    "key",
+    "spark",
+)
 ROW_ROLES = ("cursor", "blurred", "marked", "banner", "bar")
 
 
@@ -48,6 +61,17 @@ def line(*runs: Run | str, row: str = "") -> Line:
     """A line of runs; a plain string is a run without role. Hostile characters end here."""
     pairs = ((run, "") if isinstance(run, str) else run for run in runs)
     return Line(tuple((printable(text), role) for text, role in pairs if text), row)
+
+
+def melted(runs: Iterable[Run]) -> list[Run]:
+    """The runs with neighbours of one role joined: each change of style costs 40 bytes."""
+    joined: list[Run] = []
+    for text, role in runs:
+        if joined and joined[-1][1] == role:
+            joined[-1] = (joined[-1][0] + text, role)
+        else:
+            joined.append((text, role))
+    return joined
 
 
 def spread(left: Line, right: Line, width: int) -> Line:
@@ -92,6 +116,9 @@ class Painted(Widget):
     }
     ALLOW_SELECT = False
 
+    class Resized(Message):
+        """Its size is another one: what it shows may no longer fit."""
+
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes=classes)
         self._lines: tuple[Line, ...] = ()
@@ -115,6 +142,10 @@ class Painted(Widget):
             after = new[y] if y < len(new) else blank
             if before != after and (end := _dirty_end(before, after, width)):
                 self.refresh(Region(0, y, end, 1))
+
+    def on_resize(self) -> None:
+        """Tell the place."""
+        self.post_message(self.Resized())
 
     def render_line(self, y: int) -> Strip:
         """See `Widget.render_line`."""

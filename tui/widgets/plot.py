@@ -60,6 +60,8 @@ def _canvas(series: Sequence[Series], span_s: int, width: int, height: int) -> l
     plt: Any = plotext
     plt.clear_figure()
     plt.theme("clear")
+    # Else plotext cuts the plot to what it believes the terminal's size to be.
+    plt.limit_size(False, False)  # noqa: FBT003 - plotext takes it so
     plt.plotsize(width, height)
     plt.frame(False)  # noqa: FBT003 - plotext takes it so
     plt.xlim(-span_s, 0)

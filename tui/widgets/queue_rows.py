@@ -88,7 +88,7 @@ def _row(
         (duration(queue.oldest_waiting_s), ""),
         (_latency(queue.wait_p95_ms, width[10]), ""),
         (_latency(queue.run_p95_ms, width[11]), ""),
-        (sparkline(history, spark_width), "info"),
+        (sparkline(history, spark_width), "spark"),
     )
     return Row(queue.name, cells)
 

@@ -1,14 +1,14 @@
 """A table with a cursor and marks; it knows nothing of what its rows mean."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from textual import events
 from textual.message import Message
 
 from tui.formatting import Align, fit
 from tui.keymap import bind
-from tui.widgets.painted import Line, Painted, Run, line
+from tui.widgets.painted import Line, Painted, Run, line, melted
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,6 @@ class Row:
 
     key: str
     cells: tuple[Run, ...]
-    prefix: Run = field(default=(" ", ""))
 
 
 class Table(Painted, can_focus=True):
@@ -121,20 +120,13 @@ class Table(Painted, can_focus=True):
 
     def _row_line(self, row: Row, widths: Sequence[int], *, on_cursor: bool) -> Line:
         marked = row.key in self.marks
-        runs: list[Run] = [
-            (">" if on_cursor else " ", "strong"),
-            ("*", "info") if marked else row.prefix,
-        ]
+        runs: list[Run] = [(">" if on_cursor else " ", ""), ("*", "info") if marked else (" ", "")]
+        separator = ""
         for column, width, (text, role) in zip(self._columns, widths, row.cells, strict=True):
-            cell = fit(text, width, column.align)
-            # Cells of one role melt into one run: a change of style costs 40 bytes.
-            separator = " " if len(runs) > 2 else ""
-            if runs[-1][1] == role and len(runs) > 2:
-                runs[-1] = (f"{runs[-1][0]}{separator}{cell}", role)
-            else:
-                runs.append((separator + cell, role))
+            runs.append((separator + fit(text, width, column.align), role))
+            separator = " "
         shown = ("cursor" if self.has_focus else "blurred") if on_cursor else ""
-        return line(*runs, row=shown or ("marked" if marked else ""))
+        return line(*melted(runs), row=shown or ("marked" if marked else ""))
 
     def _widths(self) -> list[int]:
         fixed = sum(column.width for column in self._columns if not column.grow)

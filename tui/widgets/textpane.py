@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 
 from tui.keymap import bind
-from tui.widgets.painted import Line, Painted, Run
+from tui.widgets.painted import Line, Painted, Run, melted
 
 
 def wrap(lines: Sequence[Line], width: int) -> list[Line]:
@@ -20,25 +20,32 @@ def wrap(lines: Sequence[Line], width: int) -> list[Line]:
 
 
 def _broken(whole: Line, width: int) -> list[Line]:
-    pieces: list[list[Run]] = [[]]
+    """Broken at spaces where that wastes less than half a line; what goes on is indented."""
+    cells = [(character, role) for text, role in whole.runs for character in text]
+    leading = len(whole.text) - len(whole.text.lstrip())
+    indent: Run = (" " * min(leading + 2, width // 2), "")
+    lines: list[Line] = []
+    while cells:
+        room = width if not lines else width - len(indent[0])
+        end = _fitting(cells, room)
+        if end < len(cells):
+            spaces = (at for at in range(end, end // 2, -1) if cells[at][0] == " ")
+            end = next(spaces, end)
+        head, cells = cells[:end], cells[end:]
+        while lines and head and head[0][0] == " ":
+            head = head[1:]
+        lines.append(Line(tuple(melted([indent, *head] if lines else head)), whole.row))
+    return lines
+
+
+def _fitting(cells: Sequence[Run], width: int) -> int:
+    """How many of the characters fit; at least one, lest nothing ever ends."""
     used = 0
-    for text, role in whole.runs:
-        rest = text
-        while rest:
-            if used >= width:
-                pieces.append([])
-                used = 0
-            head = next(iter(chop_cells(rest, width - used)), "")
-            if used and cell_len(head) > width - used:
-                # A wide character that needs two cells where one is left.
-                used = width
-                continue
-            pieces[-1].append((head, role))
-            used += cell_len(head)
-            rest = rest[len(head) :]
-            if not head:
-                break
-    return [Line(tuple(piece), whole.row) for piece in pieces]
+    for index, (character, _) in enumerate(cells):
+        used += cell_len(character)
+        if used > width:
+            return max(1, index)
+    return len(cells)
 
 
 class TextPane(Painted, can_focus=True):

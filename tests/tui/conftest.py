@@ -1,0 +1,79 @@
+"""A dashboard over the sample system, with a clock that the tests hold."""
+
+import contextlib
+
+import pytest
+
+from tui.main import set_terminal_defaults
+
+set_terminal_defaults()
+
+from tui.app import DashApp  # noqa: E402
+from tui.data.sample import SampleSource  # noqa: E402
+from tui.session import Options  # noqa: E402
+from tui.screenshots import settle  # noqa: E402
+
+
+class Dash:
+    """A running dashboard and the system it watches."""
+
+    def __init__(self, app, source, pilot, clock):
+        self.app, self.source, self.pilot, self.clock = app, source, pilot, clock
+
+    async def press(self, *keys):
+        """Press keys one after the other, each when the one before has had its effect."""
+        for key in keys:
+            await self.pilot.press(key)
+            await self.settle()
+
+    async def tick(self, seconds=1.0):
+        """Let time pass and read once."""
+        self.clock.now += seconds
+        self.app._tick()
+        await self.settle()
+
+    @property
+    def screen(self):
+        return self.app.screen
+
+    async def settle(self):
+        """Wait until everything that was begun has had its effect."""
+        await settle(self.pilot, self.app)
+        for screen in self.app.screen_stack:
+            assert not getattr(screen, "problem", ""), screen.problem
+
+    def text(self):
+        """What stands on the screen, line by line."""
+        return "\n".join(
+            "".join(segment.text for segment in strip)
+            for strip in self.app.screen._compositor.render_strips()
+        )
+
+    def notices(self):
+        """The messages that were shown and not yet taken away."""
+        return [notice.message for notice in self.app._notifications]
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def dash():
+    """Opens dashboards: ``async with dash(size=(80, 24)) as d``."""
+
+    @contextlib.asynccontextmanager
+    async def open_dash(*, size=(120, 40), environment="development", read_only=False, source=None):
+        source = source or SampleSource(environment=environment)
+        clock = Clock()
+        options = Options("ana@bastion1", refresh_s=3600, read_only=read_only, clock=clock)
+        app = DashApp(source, options)
+        async with app.run_test(size=size) as pilot:
+            opened = Dash(app, source, pilot, clock)
+            await opened.settle()
+            yield opened
+
+    return open_dash
