@@ -240,5 +240,5 @@ class HealthReport(Base):
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     status: Mapped[str] = mapped_column(String(20))
     checks: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    issues: Mapped[list[Any]] = mapped_column(default=list)
+    problems: Mapped[list[Any]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

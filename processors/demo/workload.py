@@ -24,7 +24,7 @@ from runtime.client import AtlasClient, NewJob
 from runtime.errors import AtlasError, BrokerUnavailableError
 from runtime.settings import load_settings
 
-_DUPLICATES = 0.01
+_REPEATS = 0.01
 _REDIS_PAUSE_S = 1.0
 # How late the schedule may run before it skips ahead instead of catching up in a burst.
 _MAX_LAG_S = 5.0
@@ -45,7 +45,7 @@ class Afternoon:
         lead = self._person()
         self._known = [*self._known[-499:], (gym, lead)]
         job = self._trigger(gym, "lead_created", {"lead": lead})
-        return [job, job] if self.rng.random() < _DUPLICATES else [job]
+        return [job, job] if self.rng.random() < _REPEATS else [job]
 
     def booking(self) -> list[NewJob]:
         """Somebody books a class."""

@@ -29,7 +29,7 @@ _MANY_UNKNOWN = 10
 
 
 def check_health(ctx: JobContext, payload: CheckHealth) -> dict[str, Any]:
-    """Look, record a report, return its status and issues.
+    """Look, record a report, return its status and problems.
 
     A database that does not answer fails the job, which is itself the alarm: there is nowhere to
     record it.
@@ -45,18 +45,18 @@ def check_health(ctx: JobContext, payload: CheckHealth) -> dict[str, Any]:
         if payload.level == "full":
             checks["outbox"] = _outbox(session)
             checks["workflows"] = _workflows(session)
-    issues = _issues(checks)
-    status = "warning" if issues else "healthy"
+    problems = _problems(checks)
+    status = "warning" if problems else "healthy"
     row = {
         "id": uuid.uuid5(uuid.NAMESPACE_URL, f"health:{ctx.job_id}:{ctx.enqueued_at.isoformat()}"),
         "status": status,
         "checks": checks,
-        "issues": issues,
+        "problems": problems,
         "created_at": utc_now(),
     }
     with resources.database.write() as session:
         insert_new(session, HealthReport, [row])
-    return {"status": status, "issues": issues}
+    return {"status": status, "problems": problems}
 
 
 def _outbox(session: Session) -> dict[str, int]:
@@ -86,15 +86,15 @@ def _workflows(session: Session) -> dict[str, int]:
     return {"running": running or 0, "stuck_steps": stuck or 0}
 
 
-def _issues(checks: dict[str, Any]) -> list[str]:
-    issues = []
+def _problems(checks: dict[str, Any]) -> list[str]:
+    problems = []
     if (latency := checks["database"]["latency_ms"]) > _SLOW_MS:
-        issues.append(f"the database took {latency:.0f} ms to answer; expected below {_SLOW_MS}")
+        problems.append(f"the database took {latency:.0f} ms to answer; expected below {_SLOW_MS}")
     outbox, workflows = checks.get("outbox", {}), checks.get("workflows", {})
     if stuck := outbox.get("stuck", 0):
-        issues.append(f"{stuck} messages have been undelivered for more than 15 minutes")
+        problems.append(f"{stuck} messages have been undelivered for more than 15 minutes")
     if (unknown := outbox.get("unknown_last_hour", 0)) > _MANY_UNKNOWN:
-        issues.append(f"{unknown} messages of the last hour may or may not have been delivered")
+        problems.append(f"{unknown} messages of the last hour may or may not have been delivered")
     if stuck := workflows.get("stuck_steps", 0):
-        issues.append(f"{stuck} workflow steps have been open for more than 15 minutes")
-    return issues
+        problems.append(f"{stuck} workflow steps have been open for more than 15 minutes")
+    return problems

@@ -12,8 +12,8 @@ from processors.errors import TemplateError
 from processors.messaging.delivery import Attempt, Tally, ToMessage, deliver
 from processors.messaging.ledger import Draft, Origin, reserve
 from processors.messaging.phone import e164
+from processors.messaging.rendering import render
 from processors.messaging.sender import Channel, File, Guarantee, OutgoingMessage
-from processors.messaging.templates import render
 from processors.payloads import SendEmail, SendSms, SendWhatsapp
 from processors.resources import resources_of
 from processors.workflow.delivered import settle_step

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from processors.crm.leads import add_tag_to, clamp_score, update_lead_fields
 from processors.database.models import Lead
 from processors.errors import DefinitionError, TemplateError
-from processors.messaging.templates import render
+from processors.messaging.rendering import render
 from processors.payloads import SendEmail, SendSms, SendWhatsapp
 from processors.workflow.definition import Node
 from processors.workflow.interpolation import interpolate

@@ -31,7 +31,7 @@ def test_importing_the_domain_is_light():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-def test_the_queues_are_those_of_the_issue():
+def test_the_twelve_queues():
     table = {
         queue.name: (queue.slots, queue.rate and (queue.rate.jobs, queue.rate.per_s))
         for queue in application.catalogue.queues.values()
@@ -55,7 +55,7 @@ def test_the_queues_are_those_of_the_issue():
     assert production["system:health"].slots == 1
 
 
-def test_retries_are_those_of_the_issue():
+def test_the_retry_policies():
     policies = {
         name: (kind.retry.attempts, kind.retry.backoff, kind.retry.base_s)
         for name, kind in application.catalogue.kinds.items()

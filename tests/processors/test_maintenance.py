@@ -108,7 +108,7 @@ def test_health_is_recorded_once_a_job(engine, database):
     from processors.payloads import CheckHealth
 
     for _ in range(2):
-        assert check_health(context, CheckHealth()) == {"status": "healthy", "issues": []}
+        assert check_health(context, CheckHealth()) == {"status": "healthy", "problems": []}
     assert count(database, HealthReport) == 1
     assert engine.run(job).value["status"] == "healthy"
 
@@ -120,7 +120,7 @@ def test_health_says_what_is_stuck(ran, database):
         session.execute(update(WorkflowStep).values(status="pending", created_at=old))
     result = ran.call(NewJob("check_health", ORG, {}, job_id="h"))
     assert result["status"] == "warning"
-    assert result["issues"] == [
+    assert result["problems"] == [
         "7 messages have been undelivered for more than 15 minutes",
         "14 workflow steps have been open for more than 15 minutes",
     ]

@@ -42,7 +42,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("checks", Json, nullable=False),
-        sa.Column("issues", Json, nullable=False),
+        sa.Column("problems", Json, nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_health_reports")),
     )
