@@ -1,10 +1,11 @@
 """From what Redis holds of a job to what an operator sees: made safe, redacted, in our words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from runtime import envelope
+from runtime.allowed import is_allowed
 from runtime.broker.encoding import decode_value, inflate_text
 from runtime.catalogue import Catalogue, Kind
 from runtime.errors import UnknownKindError
@@ -118,6 +119,10 @@ class JobView:
             return known.retry
         left = text(fields, "retries_left")
         return RetryPolicy(attempts=(int(left) if left.isdigit() else 0) + 1)
+
+    def is_known(self, kind: str, allowed_functions: Sequence[str]) -> bool:
+        """Whether this release would run it: a kind of its own, or an allowed function."""
+        return self._kind(kind) is not None or is_allowed(kind, allowed_functions)
 
     def timeout_s(self, kind: str, fields: Hash) -> float | None:
         """How long one attempt may run: the job's own time-out, else its kind's."""

@@ -105,6 +105,14 @@ class Keys:
         """RQ's rate-limited set of one organisation in a fair lane."""
         return f"{self.prefix}:rl:{lane}|{org}:rate_limited"
 
+    def org_allowed(self, lane: str, org: str) -> str:
+        """RQ's allowed set of one organisation in a fair lane: its jobs that run."""
+        return f"{self.prefix}:rl:{lane}|{org}:allowed"
+
+    def bucket(self, queue: str) -> str:
+        """Hash: the token bucket of a full queue."""
+        return f"{self.prefix}:atlas:bucket:{queue}"
+
     def leases(self, queue: str) -> str:
         """Leases of a full queue, ``job:execution`` scored by their end in ms."""
         return f"{self.prefix}:atlas:leases:{queue}"

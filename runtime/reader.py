@@ -9,8 +9,9 @@ from runtime.alerts import find_alerts
 from runtime.application import load_application
 from runtime.broker import open_broker, reads
 from runtime.broker.broker import Broker
-from runtime.catalogue import Catalogue
+from runtime.catalogue import Catalogue, Priority
 from runtime.errors import UnknownJobError
+from runtime.explain import Waiting, explain, next_token_ms
 from runtime.host import read_host
 from runtime.jobview import JobView, attempt, epoch, rq_time, text
 from runtime.keys import QueueNames
@@ -26,6 +27,7 @@ from runtime.redact import redact_text
 from runtime.settings import Settings
 from runtime.snapshot import (
     Attempt,
+    Hold,
     JobDetail,
     JobPage,
     JobState,
@@ -162,6 +164,38 @@ class Reader:
             lease_expires_at=epoch(lease / 1000) if lease is not None else None,
             rq_queue=safe(text(raw.fields, "origin"), 120),
             description=safe(redact_text(text(raw.fields, "description")), 300),
+        )
+
+    def explain(self, job_id: str) -> tuple[Hold, ...]:
+        """Why the job does not run: every condition that holds it, the first to deal with first.
+
+        Raises:
+            UnknownJobError: nothing is known of that id.
+            BrokerUnavailableError: Redis is away.
+        """
+        job = self.job(job_id).summary
+        snapshot = self.snapshot()
+        queue = next((q for q in snapshot.queues if q.name == job.queue), None)
+        if queue is None:
+            return (Hold("no worker", f"queue {job.queue!r} is not in this catalogue"),)
+        waiting = None
+        if job.state is JobState.WAITING:
+            waiting = self._surroundings(job, snapshot.taken_at)
+        return explain(job, snapshot.taken_at, queue, waiting)
+
+    def _surroundings(self, job: JobSummary, now: datetime) -> Waiting:
+        entry = self._catalogue.queue(job.queue)
+        lane = self._names.lane(job.queue, Priority(job.priority))
+        place = reads.read_place(
+            self._broker.connection, self._broker.keys, lane, job.org if entry.fair else "", job.id
+        )
+        return Waiting(
+            known_kind=self._view.is_known(job.kind, self._settings.allowed_functions),
+            ahead=place.ahead,
+            orgs=place.orgs,
+            org_active=place.org_active,
+            org_cap=entry.org_cap if entry.fair else 0,
+            next_token_ms=next_token_ms(entry.rate, place.tokens, place.tokens_at_ms, now),
         )
 
     # Snapshots

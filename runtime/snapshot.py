@@ -255,6 +255,19 @@ class JobDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """One reason why a job does not run.
+
+    `what` is one of running, ended, not due, due, paused, no worker, unknown kind, rate, cap, slots,
+    behind, next; `eta_s` an estimate of when it would run if nothing else held it.
+    """
+
+    what: str
+    message: str
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What an action would do, fixed at one moment; jobs that arrive later are not in it.
 

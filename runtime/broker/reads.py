@@ -264,6 +264,36 @@ def page_scored(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceReply:
+    """Where a waiting job stands; `ahead` is None when it was not found in what was searched."""
+
+    ahead: int | None
+    orgs: int
+    org_active: int
+    tokens: float | None
+    tokens_at_ms: float | None
+
+
+# How far into a list a job is looked for: LPOS walks it.
+_SEARCHED = 100_000
+
+
+def read_place(connection: redis.Redis, keys: Keys, lane: str, org: str, job_id: str) -> PlaceReply:
+    """Where a job waits in its lane, or (with `org`) among its organisation's jobs."""
+    pipe: Any = connection.pipeline(transaction=False)
+    pipe.lpos(keys.queue(lane), job_id, maxlen=_SEARCHED)
+    pipe.zrank(keys.org_waiting(lane, org), job_id)
+    pipe.zcard(keys.ring(lane))
+    pipe.zcard(keys.org_allowed(lane, org))
+    pipe.hmget(keys.bucket(queue_of(lane)), "tokens", "at")
+    with broker_errors():
+        listed, rank, orgs, active, bucket = pipe.execute()
+    fair = rank is not None
+    tokens, at = (float(value) if value else None for value in bucket)
+    return PlaceReply(rank if fair else listed, orgs if fair else 0, active, tokens, at)
+
+
 def read_quarantine(connection: redis.Redis, keys: Keys) -> Mapping[str, str]:
     """Job id to ``lane|ms|reason`` of all jobs set aside."""
     with broker_errors():

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from runtime import envelope
+from runtime.allowed import is_allowed
 from runtime.application import JobContext
 from runtime.broker.calls import Ended
 from runtime.catalogue import Catalogue, Priority
@@ -91,7 +92,7 @@ class Runner:
     ) -> Ended:
         job = running.job
         allowed = self._settings.allowed_functions
-        if not any(function == prefix or function.startswith(f"{prefix}.") for prefix in allowed):
+        if not is_allowed(function, allowed):
             names = ", ".join(allowed) or "none"
             reason = f"function {function!r} is not allowed (ATLAS_ALLOWED_FUNCTIONS: {names})"
             return decide.quarantined(facts, reason)
