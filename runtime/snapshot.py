@@ -258,8 +258,8 @@ class JobDetail:
 class Hold:
     """One reason why a job does not run.
 
-    `what` is one of running, ended, not due, due, paused, no worker, unknown kind, rate, cap, slots,
-    behind, next; `eta_s` an estimate of when it would run if nothing else held it.
+    `what` is one of running, ended, not due, due, paused, no worker, unknown kind, rate, cap,
+    slots, behind, next; `eta_s` an estimate of when it would run if nothing else held it.
     """
 
     what: str

@@ -246,6 +246,19 @@ def set_paused(actor: str, reason: str, queue: str, *, logical: str, paused: boo
     return Call("pause", args, lambda reply: bool(reply == 1))
 
 
+def mend(
+    jobs: Sequence[tuple[str, str]], *, repair: bool, max_stalled: int, retention: Retention
+) -> Call[list[str]]:
+    """Judge (job id, lane) pairs, and with `repair` put them right; a verdict for each."""
+    args: list[Arg] = [
+        "1" if repair else "0", max_stalled, retention.failed_s, retention.failed_count,
+        deflate_text(LOST_TEXT), deflate_text(STALLED_TEXT), len(jobs),
+    ]  # fmt: skip
+    for job_id, lane in jobs:
+        args += (job_id, lane)
+    return Call("mend", args, _texts)
+
+
 def record(actor: str, action: str, target: str, count: int, reason: str) -> Call[None]:
     """Note an operator's action that took several calls in the audit stream."""
     return Call("record", [actor, action, target, count, reason], lambda _reply: None)
