@@ -1,8 +1,10 @@
 """What ``atlas check`` says of the database and of the senders."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
-from processors.database.engine import connect
+from processors.database.engine import connect, sqlite_file
 from processors.database.migrate import HEAD, current_revision
 from processors.messaging.sender import SendError
 from processors.messaging.senders import CHANNELS, make_sender
@@ -27,8 +29,12 @@ def check(settings: Settings) -> Iterator[CheckResult]:
 
 
 def _database(settings: Settings) -> CheckResult:
+    url = settings.database.url.get_secret_value()
     try:
-        database = connect(settings.database.url.get_secret_value())
+        file = sqlite_file(url)
+        if file is not None and not file.exists():
+            return _no_file_yet(file)
+        database = connect(url)
     except SettingsError as error:
         return CheckResult("database", ok=False, message="; ".join(error.problems))
     try:
@@ -46,4 +52,16 @@ def _database(settings: Settings) -> CheckResult:
         )
     return CheckResult(
         "database", ok=True, message=f"{name}, schema {revision}; the worker upgrades it to {HEAD}"
+    )
+
+
+def _no_file_yet(file: Path) -> CheckResult:
+    """To look must not create what is looked for."""
+    directory = next(parent for parent in file.absolute().parents if parent.exists())
+    if not directory.is_dir() or not os.access(directory, os.W_OK | os.X_OK):
+        return CheckResult(
+            "database", ok=False, message=f"DATABASE_URL: cannot create {file} in {directory}"
+        )
+    return CheckResult(
+        "database", ok=True, message=f"sqlite, not there yet; the worker creates {file}"
     )

@@ -104,6 +104,16 @@ def connect(url: str, *, pool_size: int = 10) -> Database:
     return Database(engine)
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite URL, None for another database; touches nothing.
+
+    Raises:
+        SettingsError: the URL cannot be used.
+    """
+    parsed = _parse(url)
+    return Path(str(parsed.database)) if parsed.get_backend_name() == "sqlite" else None
+
+
 def _parse(url: str) -> URL:
     if url.startswith("postgres://"):
         # SQLAlchemy refuses the old spelling, which many hosts still hand out.

@@ -87,7 +87,13 @@ def test_open_migrates_and_gives_senders(make_settings, tmp_path):
 def test_checks_say_what_works_and_never_raise(make_settings, tmp_path):
     url = f"sqlite:///{tmp_path / 'atlas.db'}"
     before = {r.subject: r for r in application.checks(make_settings(DATABASE_URL=url))}
-    assert "the worker creates schema" in before["database"].message
+    assert "not there yet; the worker creates" in before["database"].message
+    assert list(tmp_path.iterdir()) == [], "to look must not create anything"
+    (tmp_path / "atlas.db").touch()
+    empty = {r.subject: r for r in application.checks(make_settings(DATABASE_URL=url))}
+    assert "empty; the worker creates schema" in empty["database"].message
+    nowhere = make_settings(DATABASE_URL=f"{url}/below-a-file.db")
+    assert not next(iter(application.checks(nowhere))).ok
     with application.open(make_settings(DATABASE_URL=url)):
         pass
     after = list(application.checks(make_settings(DATABASE_URL=url)))
