@@ -80,7 +80,7 @@ class Auditor:
         return AuditReport(examined, dict(counts), tuple(findings), repaired=repair)
 
     def _suspects(self) -> tuple[dict[str, str], int]:
-        """Jobs that were not seen in exactly the place of their status, and how many were examined."""
+        """Jobs not seen in exactly the place of their status, and how many were examined."""
         lanes = [lane for name in self._catalogue.queues for lane in self._names.lanes(name)]
         queues = [self._names.full(name) for name in self._catalogue.queues]
         connection, keys = self._broker.connection, self._broker.keys
