@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import click
 
+from runtime import __version__
 from runtime.cli.failures import run_command
 
 # Name, where it is, and what the list of commands says of it.
@@ -60,7 +61,7 @@ class AtlasGroup(click.Group):
 
 
 @click.group(cls=AtlasGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="atlas-queue", prog_name="atlas")
+@click.version_option(__version__, prog_name="atlas", message="%(prog)s %(version)s")
 def cli() -> None:
     """See and steer the background work of the Atlas CRM.
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from runtime import __version__
 from runtime.cli.failures import run_command
 from runtime.logging_setup import configure_logging
 from runtime.settings import load_settings
@@ -17,7 +18,7 @@ from runtime.worker import supervisor
 @click.option("--concurrency", type=click.IntRange(1, 1_000),
               help="Jobs a process runs at a time; default: ATLAS_CONCURRENCY.")  # fmt: skip
 @click.option("--burst", is_flag=True, help="End when nothing waits.")
-@click.version_option(package_name="atlas-queue", prog_name="atlas-worker")
+@click.version_option(__version__, prog_name="atlas-worker", message="%(prog)s %(version)s")
 @click.pass_context
 def worker(
     ctx: click.Context,

@@ -94,8 +94,9 @@ def run_program(environment: dict[str, str]) -> Callable[..., Outcome]:
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **environment, **extra},
             input=stdin,
             capture_output=True,
-            text=True,
-            timeout=60,
+            encoding="utf-8",
+            errors="replace",
+            timeout=30,
             check=False,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)
