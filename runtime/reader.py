@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
@@ -42,6 +43,15 @@ SCAN_LIMIT = 2_000
 _AUDIT_SCAN = 500
 
 
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The job at a list's head: since when it waits, if known, and what to say until it is."""
+
+    job_id: str
+    since: datetime | None = None
+    at_latest: datetime | None = None
+
+
 class Reader:
     """Snapshots, job pages and single jobs. Blocking; not to be shared between threads.
 
@@ -57,7 +67,7 @@ class Reader:
         self._clock_offset_s = 0.0
         self._rq_queues: set[str] | None = None
         self._worker_keys: set[str] = set()
-        self._heads: dict[str, tuple[str, datetime | None]] = {}
+        self._heads: dict[str, _Head] = {}
         self._minutes: dict[int, dict[str, QueueMinute]] = {}
 
     @classmethod
@@ -95,7 +105,7 @@ class Reader:
             keys,
             lanes=[lane for queue in lanes.values() for lane in queue],
             queues=[self._names.full(name) for name in self._catalogue.queues],
-            heads=[job_id for job_id, known in self._heads.values() if job_id and known is None],
+            heads=[head.job_id for head in self._heads.values() if head.since is None],
             worker_keys=sorted(self._worker_keys),
             minutes=self._wanted_minutes(int(now_s // 60)),
             now_ms=int(now_s * 1000),
@@ -225,18 +235,29 @@ class Reader:
             self._minutes[minute] = parse_minute(fields)
 
     def _learn_heads(self, raw: reads.Overview, *, look_up: bool) -> None:
-        """Note each list's head and since when it waits; one that moved is looked up next time."""
-        heads: dict[str, tuple[str, datetime | None]] = {}
+        """Note each list's head and since when it waits; one that moved is looked up next time.
+
+        Until then the time of the head before it stands in: a list is first in, first out, so the
+        new head came later, by about one refresh.
+        """
+        heads: dict[str, _Head] = {}
         for lane, reply in raw.lanes.items():
             if not reply.head:
                 continue
-            job_id, since = self._heads.get(lane, ("", None))
-            since = since or rq_time(raw.heads.get(job_id, ""))
-            heads[lane] = (reply.head, since if job_id == reply.head else None)
+            before = self._heads.get(lane, _Head(""))
+            since = before.since or rq_time(raw.heads.get(before.job_id, "")) or before.at_latest
+            if before.job_id == reply.head:
+                heads[lane] = _Head(reply.head, since, since)
+            else:
+                heads[lane] = _Head(reply.head, None, since)
         if look_up and heads:
-            ids = [job_id for job_id, _ in heads.values()]
+            ids = [head.job_id for head in heads.values()]
             found = reads.read_enqueued_at(self._broker.connection, self._broker.keys, ids)
-            heads = {lane: (i, rq_time(found[i])) for lane, (i, _) in heads.items()}
+            times = {job_id: rq_time(text) for job_id, text in found.items()}
+            heads = {
+                lane: _Head(head.job_id, times[head.job_id], times[head.job_id])
+                for lane, head in heads.items()
+            }
         self._heads = heads
 
     def _compose(
@@ -255,7 +276,7 @@ class Reader:
                 queue_lanes,
                 raw,
                 self._minutes,
-                heads={lane: since for lane, (_, since) in self._heads.items()},
+                heads={lane: head.at_latest for lane, head in self._heads.items()},
                 workers=workers,
             )
             for name, queue_lanes in lanes.items()

@@ -107,9 +107,9 @@ def test_search_says_how_far_it_looked(client: AtlasClient, reader) -> None:
 def test_the_oldest_waiting_job_is_followed(client: AtlasClient, broker: Broker, reader) -> None:
     client.enqueue_many(NewJob("echo", "o", {}) for _ in range(3))
     assert reader.snapshot().queues[0].oldest_waiting_s is not None
-    claim(broker, free=1)
-    reader.snapshot()
-    assert reader.snapshot().queues[0].oldest_waiting_s is not None
+    for _ in range(2):  # a head that moves between any two refreshes
+        claim(broker, free=1)
+        assert reader.snapshot().queues[0].oldest_waiting_s is not None
     claim(broker)
     assert reader.snapshot().queues[0].oldest_waiting_s is None
 
