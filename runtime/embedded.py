@@ -191,7 +191,7 @@ class EmbeddedRedis:
                 # Ctrl-C in the terminal is for the program that owns us, not for the server.
                 start_new_session=True,
             )
-        self._guard = Guard(self._process.pid)
+        self._guard = Guard(self._process.pid, remove=self._temporary())
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError), self._process.stdin as configuration:
             configuration.write(self._configuration().encode())
@@ -244,11 +244,13 @@ class EmbeddedRedis:
         if guard is not None:
             guard.dismiss()
 
+    def _temporary(self) -> list[Path]:
+        found = [self._dir] if self._own_dir else []
+        return found if self._socket_dir is None else [*found, self._socket_dir]
+
     def _remove_directories(self) -> None:
-        if self._own_dir:
-            shutil.rmtree(self._dir, ignore_errors=True)
-        if self._socket_dir is not None:
-            shutil.rmtree(self._socket_dir, ignore_errors=True)
+        for directory in self._temporary():
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _free_port() -> int:

@@ -103,7 +103,7 @@ class PrivatePostgres:
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self._root,
                 start_new_session=True, **identity,
             )  # fmt: skip
-        self._guard = Guard(self._server.pid)
+        self._guard = Guard(self._server.pid, remove=[self._root])
         deadline = time.monotonic() + 30
         while True:
             try:

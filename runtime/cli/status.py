@@ -56,11 +56,9 @@ def workers(*, as_json: bool) -> None:
 
 def _measured_snapshot() -> Snapshot:
     """A snapshot whose CPU figure covers a moment: the first one of a process has none."""
-    read_host()
-    begun = time.monotonic()
     with reader() as opened:
         snapshot = opened.snapshot()
-    time.sleep(max(0.0, begun + _CPU_INTERVAL_S - time.monotonic()))
+    time.sleep(_CPU_INTERVAL_S)
     return replace(snapshot, host=read_host())
 
 
@@ -130,8 +128,8 @@ def state_word(queue: QueueSnapshot) -> str:
         return "paused"
     if queue.active:
         return "busy"
-    if queue.waiting and not queue.workers:
-        return "no worker"
+    if queue.waiting:
+        return "waiting" if queue.workers else "no worker"
     return "idle"
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -24,11 +25,21 @@ def connect(server: EmbeddedRedis) -> redis.Redis:
     return redis.Redis.from_url(server.url, protocol=2, decode_responses=True)
 
 
-def wait_until_gone(pid: int, timeout_s: float = 15.0) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 15.0) -> None:
     end = time.monotonic() + timeout_s
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < end, f"process {pid} is still there"
+    while not condition():
+        assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def wait_until_gone(pid: int) -> None:
+    def gone() -> bool:
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    wait_until(gone)
 
 
 @pytest.mark.parametrize("port", [None, 0])
@@ -88,28 +99,39 @@ def test_a_path_too_long_for_a_socket_is_no_problem(tmp_path: Path):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_it_ends_with_its_owner_however_that_ends(how: signal.Signals, tmp_path: Path):
+@pytest.mark.parametrize("temporary", [True, False])
+def test_it_ends_with_its_owner_however_that_ends(
+    how: signal.Signals, temporary: bool, tmp_path: Path
+):
     # Started in a thread that is gone by then: a death signal tied to the thread would have fired.
     program = (
         "import sys, threading, time\n"
         "from pathlib import Path\n"
         "from runtime.embedded import EmbeddedRedis\n"
-        "server = EmbeddedRedis(Path(sys.argv[1]))\n"
+        "server = EmbeddedRedis(Path(sys.argv[1]) if sys.argv[1] else None)\n"
         "starter = threading.Thread(target=server.start)\n"
         "starter.start(); starter.join()\n"
-        "print(server.pid, flush=True)\n"
+        "print(server.pid, server.url, flush=True)\n"
         "time.sleep(60)\n"
     )
     owner = subprocess.Popen(
-        [sys.executable, "-c", program, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", program, "" if temporary else str(tmp_path)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert owner.stdout is not None
-    pid = int(owner.stdout.readline())
+    words = owner.stdout.readline().split()
+    pid, directory = int(words[0]), Path(words[1].removeprefix("unix://")).parent
     assert psutil.Process(pid).is_running()
     owner.send_signal(how)
     owner.wait(10)
     owner.stdout.close()
     wait_until_gone(pid)
+    if temporary:
+        wait_until(lambda: not directory.exists())
+    else:
+        assert (directory / "redis.log").exists()
 
 
 def test_ctrl_c_in_the_terminal_does_not_reach_it():
