@@ -253,7 +253,7 @@ class Reader:
         if look_up and heads:
             ids = [head.job_id for head in heads.values()]
             found = reads.read_enqueued_at(self._broker.connection, self._broker.keys, ids)
-            times = {job_id: rq_time(text) for job_id, text in found.items()}
+            times = {job_id: rq_time(moment) for job_id, moment in found.items()}
             heads = {
                 lane: _Head(head.job_id, times[head.job_id], times[head.job_id])
                 for lane, head in heads.items()
