@@ -20,6 +20,7 @@ from textual.pilot import Pilot  # noqa: E402 - Textual reads its settings at im
 from tui.app import DashApp  # noqa: E402
 from tui.data.model import Reading  # noqa: E402
 from tui.data.sample import SampleSource  # noqa: E402
+from tui.screens.base import Place  # noqa: E402
 from tui.session import Options  # noqa: E402
 
 _WATCHED_S = 330
@@ -80,17 +81,22 @@ def sample_app(
 
 
 async def settle(pilot: Pilot[None], app: DashApp) -> None:
-    """Wait until nothing is being read any more and everything is painted.
+    """Wait until nothing is being read or laid out any more and everything is painted.
 
     Raises:
         TimeoutError: that did not happen within ten seconds.
     """
     async with asyncio.timeout(_SETTLE_S):
         await pilot.pause()
-        while app.session.busy:
-            while app.session.busy:
+        while _unsettled(app):
+            while _unsettled(app):  # noqa: ASYNC110 - it ends in a thread, or in a timer
                 await asyncio.sleep(0.002)
             await pilot.pause()
+
+
+def _unsettled(app: DashApp) -> bool:
+    screen = app.screen
+    return app.session.busy or (isinstance(screen, Place) and screen.refresh_is_due)
 
 
 async def render(shot: Shot) -> str:

@@ -1,17 +1,25 @@
 """A dashboard over the sample system, with a clock that the tests hold."""
 
 import contextlib
+import os
+
+os.environ["TEXTUAL_FPS"] = "120"
 
 import pytest
+import textual._wait
 
 from tui.main import set_terminal_defaults
 
 set_terminal_defaults()
+# The pilot waits until the process is idle, in steps of 20 ms; with 120 frames a second shorter
+# steps do.
+textual._wait.SLEEP_GRANULARITY = 0.01
+textual._wait.SLEEP_IDLE = 0.001
 
 from tui.app import DashApp  # noqa: E402
 from tui.data.sample import SampleSource  # noqa: E402
-from tui.session import Options  # noqa: E402
 from tui.screenshots import settle  # noqa: E402
+from tui.session import Options  # noqa: E402
 
 
 class Dash:

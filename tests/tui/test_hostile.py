@@ -79,8 +79,16 @@ class HostileSource(SampleSource):
             summary=self._job(made.summary),
             payload={self.text: [self.text, {"nested": self.text}]},
             attempts=tuple(
-                replace(a, worker=self.text, error=self.text, error_class=self.text, traceback=self.text * 3,
-                        outcome=self.text, return_value=self.text, fingerprint=self.text)
+                replace(
+                    a,
+                    worker=self.text,
+                    error=self.text,
+                    error_class=self.text,
+                    traceback=self.text * 3,
+                    outcome=self.text,
+                    return_value=self.text,
+                    fingerprint=self.text,
+                )
                 for a in made.attempts
             ),
             timeline=tuple(replace(e, what=self.text, detail=self.text) for e in made.timeline),

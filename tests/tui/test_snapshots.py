@@ -48,7 +48,6 @@ def opened(keys, *, down="", **options):
             source.down = down
             app.session.tick(None)
             await settle(pilot, app)
-        app.screen.query("Input").set(cursor_blink=False) if keys[:1] == ("slash",) else None
 
     return app, lead
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+
 from tests.tui.terminal import Terminal, measure
 
 READY = b"dead-letter"
@@ -20,6 +21,7 @@ def test_cost_with_everything_changing_each_second():
         terminals = [stack.enter_context(Terminal(*size)) for size in SIZES]
         for terminal in terminals:
             terminal.wait_for(READY)
+        measure(terminals, 1.5)
         costs = measure(terminals, 6)
         for size, cost in zip(SIZES, costs, strict=True):
             print(f"{size}: {cost.bytes_per_s:.0f} B/s, {cost.core_percent:.1f} % of a core")

@@ -30,7 +30,7 @@ class Place(Screen[None]):
         self.session = session
         self.search = ""
         self.problem = ""
-        self._refresh_is_due = False
+        self.refresh_is_due = False
 
     # What a place decides
 
@@ -74,17 +74,21 @@ class Place(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Be up to date at once when this place comes to the front."""
-        self.call_after_refresh(self.refresh_now)
+        self.refresh_soon()
 
     def on_painted_resized(self) -> None:
-        """Fit what is shown to the new sizes, once for all widgets that were resized."""
-        if not self._refresh_is_due:
-            self._refresh_is_due = True
+        """Fit what is shown to the new sizes."""
+        self.refresh_soon()
+
+    def refresh_soon(self) -> None:
+        """Be up to date after the next layout, once however often this is asked for."""
+        if not self.refresh_is_due:
+            self.refresh_is_due = True
             self.call_after_refresh(self.refresh_now)
 
     def refresh_now(self) -> None:
         """Show what is known and ask for what is wanted."""
-        self._refresh_is_due = False
+        self.refresh_is_due = False
         self.refresh_view()
         if (request := self.wanted()) is not None:
             self.session.fetch(request)
