@@ -1,7 +1,7 @@
 """``atlas jobs`` and ``atlas job``: lists of jobs, and one job in full."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import click
@@ -10,7 +10,7 @@ from runtime.cli.access import reader
 from runtime.cli.json_view import plain
 from runtime.cli.options import QueueName, json_option, print_json
 from runtime.cli.tables import Column, duration, milliseconds, moment, size, table
-from runtime.snapshot import Attempt, JobDetail, JobPage, JobState, JobSummary
+from runtime.snapshot import Attempt, Hold, JobDetail, JobPage, JobState, JobSummary
 
 _MAX_LIMIT = 1_000
 # What the time of a list means, by state.
@@ -19,6 +19,8 @@ _TIMES = {
     JobState.ACTIVE: "RUNS",
     JobState.SCHEDULED: "DUE IN",
 }
+# Jobs of which one may ask why they do not run.
+_NOT_STARTED = {JobState.WAITING, JobState.SCHEDULED, JobState.STALLED}
 
 
 @click.command()
@@ -44,18 +46,16 @@ def jobs(queue: str, *, state: str, limit: int, offset: int, search: str, as_jso
 @click.argument("job_id", metavar="ID")
 @json_option
 def job(job_id: str, *, as_json: bool) -> None:
-    """One job: payload (redacted), every attempt, timeline."""
+    """One job: payload (redacted), every attempt, timeline, and why it does not run yet."""
     with reader() as opened:
         detail = opened.job(job_id)
+        open_still = detail.summary.state in _NOT_STARTED
+        holds = opened.explain(job_id) if open_still else ()
     if as_json:
-        print_json({"id": detail.summary.id, "state": detail.summary.state, **_fields(detail)})
+        summary = detail.summary
+        print_json({"id": summary.id, "state": summary.state, **plain(detail), "holds": holds})
     else:
-        click.echo("\n".join(job_lines(detail)))
-
-
-def _fields(detail: JobDetail) -> dict[str, object]:
-    view: dict[str, object] = plain(detail)
-    return view
+        click.echo("\n".join(job_lines(detail, holds)))
 
 
 def page_lines(page: JobPage, now: datetime) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _time_of(summary: JobSummary, state: JobState, now: datetime) -> str:
     return duration((now - since).total_seconds()) if since else "-"
 
 
-def job_lines(detail: JobDetail) -> Iterator[str]:
+def job_lines(detail: JobDetail, holds: Sequence[Hold]) -> Iterator[str]:
     """The text of ``atlas job``."""
     summary = detail.summary
     facts = {
@@ -114,6 +114,8 @@ def job_lines(detail: JobDetail) -> Iterator[str]:
     for name, value in facts.items():
         if value:
             yield f"{name:<8} {value}"
+    for hold in holds:
+        yield f"held     {hold.message}"
     yield f"payload  {size(detail.payload_bytes)}"
     # ASCII: the payload is shown in a terminal, whatever is in it.
     yield from (f"  {line}" for line in json.dumps(detail.payload, indent=2).splitlines())

@@ -121,6 +121,14 @@ def test_pause_and_resume(atlas: Command):
     assert queue_of(atlas)["paused"] is False
 
 
+def test_a_job_that_waits_says_why(atlas: Command):
+    atlas("enqueue", "echo", "--org", "org_a", "--id", "waits")
+    atlas("pause", "test:plain", "--actor", "ana@bastion")
+    assert "held     " in atlas("job", "waits").out
+    holds = atlas("job", "waits", "--json").json["holds"]
+    assert "paused" in [hold["what"] for hold in holds]
+
+
 def test_count_priority_and_paging(atlas: Command):
     atlas("enqueue", "echo", "--org", "org_a", "--count", "7")
     urgent = atlas("enqueue", "echo", "--org", "org_a", "--priority", "1", "--json").json["id"]
