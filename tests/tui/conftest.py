@@ -13,8 +13,8 @@ from tui.main import set_terminal_defaults
 set_terminal_defaults()
 # The pilot waits until the process is idle, in steps of 20 ms; with 120 frames a second shorter
 # steps do.
-textual._wait.SLEEP_GRANULARITY = 0.01
-textual._wait.SLEEP_IDLE = 0.001
+textual._wait.SLEEP_GRANULARITY = 0.005
+textual._wait.SLEEP_IDLE = 0.0005
 
 from tui.app import DashApp  # noqa: E402
 from tui.data.sample import SampleSource  # noqa: E402

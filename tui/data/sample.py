@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from tui.data.model import (
     ActionResult,
@@ -106,7 +107,7 @@ class SampleSource:
                 load=(5.1 + swing, 4.8, 4.2),
             ),
             alerts=_alerts(queues, crew),
-            history={queue.name: self._history(queue) for queue in QUEUES},
+            history=_history(self.now.replace(second=0, microsecond=0)),
             quarantined=1,
         )
 
@@ -292,11 +293,16 @@ class SampleSource:
             cpu_percent=(worker.cpu_percent or 0) + 2 * math.sin(self._step + worker.pid),
         )
 
-    def _history(self, queue: SampleQueue) -> tuple[MinutePoint, ...]:
-        running = self.now.replace(second=0, microsecond=0)
-        return tuple(
+
+@lru_cache(maxsize=4)
+def _history(running: datetime) -> dict[str, tuple[MinutePoint, ...]]:
+    """The last hour of every queue; closed minutes never change."""
+    return {
+        queue.name: tuple(
             queue.minute(running - timedelta(minutes=back), back) for back in range(59, -1, -1)
         )
+        for queue in QUEUES
+    }
 
 
 def _searchable(job: JobSummary) -> str:
