@@ -8,7 +8,6 @@ widget's left edge to the end of the dirty part, so one region a line is the che
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -19,24 +18,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.formatting import printable
+from tui.widgets.roles import role_style, row_style
 
 Run = tuple[str, str]
 """A piece of text and its role: the name of a style, '' for plain text."""
-
-ROLES = (
-    "muted",
-    "strong",
-    "good",
-    "warn",
-    "bad",
-    "info",
-    "heading",
-    "badge",
-    "alarm",
-    "key",
-    "spark",
-)
-ROW_ROLES = ("cursor", "blurred", "marked", "banner", "bar")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +96,6 @@ def _head(text: str, width: int) -> str:
 class Painted(Widget):
     """A widget that shows lines; `paint` gives it new ones."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"role--{role}" for role in ROLES} | {
-        f"row--{role}" for role in ROW_ROLES
-    }
     ALLOW_SELECT = False
 
     class Resized(Message):
@@ -163,11 +145,11 @@ class Painted(Widget):
     def _look(self, role: str, row: str) -> Style:
         look = self._looks.get((role, row))
         if look is None:
-            look = self.rich_style
+            look, variables = self.rich_style, self.app.theme_variables
             if role:
-                look += self.get_component_rich_style(f"role--{role}", partial=True)
+                look += role_style(role, variables)
             if row:
-                look += self.get_component_rich_style(f"row--{row}", partial=True)
+                look += row_style(row, variables)
             self._looks[role, row] = look
         return look
 
