@@ -2,7 +2,7 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
-SOURCES := runtime processors tui tests
+SOURCES := runtime processors tui tests benchmarks
 
 # The interpreter: the one of `make PYTHON=python3.12 ...`, else python3, else the newest that runs.
 # Each is tried, not only looked for: a pyenv shim may be there and still not run.
@@ -21,7 +21,7 @@ EXTRAS = $(shell command -v redis-server valkey-server >/dev/null 2>&1 || echo '
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types imports unit screenshots clean interpreter
+.PHONY: help demo test check lint types imports unit slow chaos bench screenshots clean interpreter
 
 help: ## List the targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -45,6 +45,15 @@ imports: $(DEV) ## Import contracts.
 
 unit: $(DEV) ## Tests, against a real Redis, PostgreSQL and SMTP server.
 	$(PY) -m pytest
+
+slow: $(DEV) ## The tests that take long, without the faults of `make chaos`.
+	$(PY) -m pytest -m slow --ignore tests/chaos
+
+chaos: $(DEV) ## Kill, freeze and restart everything under load, on three seeds; two minutes.
+	$(PY) -m pytest -m slow -s tests/chaos
+
+bench: $(DEV) ## Compare the speed with BullMQ (needs node and npm) and stock RQ; ten minutes.
+	$(PY) -m benchmarks
 
 screenshots: $(DEV) ## Render the screens into screenshots/.
 	$(PY) -m tui.screenshots
