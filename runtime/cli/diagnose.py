@@ -1,4 +1,4 @@
-"""``atlas explain`` and ``atlas audit``: why a job does not run, and whether every job is in place."""
+"""``atlas explain`` and ``atlas audit``: why a job does not run, and whether all are in place."""
 
 from contextlib import closing
 
