@@ -1,12 +1,12 @@
 """The producers' API: what the CRM calls to hand over work."""
 
+import os
 import re
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import islice
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ValidationError
 
@@ -30,8 +30,7 @@ _ENVELOPE_BYTES = 512
 _HINT_CHARS = 120
 
 
-@dataclass(frozen=True, slots=True)
-class JobRef:
+class JobRef(NamedTuple):
     """The job that answers a call; `created` is False when that id was already known."""
 
     id: str
@@ -39,8 +38,7 @@ class JobRef:
     created: bool
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
+class NewJob(NamedTuple):
     """One job of a bulk enqueue; see `AtlasClient.enqueue` for the fields."""
 
     kind: str
@@ -235,15 +233,8 @@ class AtlasClient:
     def _validated(self, job: NewJob) -> tuple[calls.JobRow, str]:
         kind = self._catalogue.kind(job.kind)
         queue = self._catalogue.queue(kind.queue)
-        job_id = job.job_id if job.job_id is not None else uuid.uuid4().hex
-        if not _JOB_ID.fullmatch(job_id):
-            raise InvalidJobError(
-                f"job id {safe(job_id, 60)!r}: 1 to 200 letters, digits, _ and - are allowed"
-            )
-        if not _ORG.fullmatch(job.org):
-            raise InvalidJobError(
-                f"org {safe(job.org, 60)!r}: 1 to 100 letters, digits, _ . and - are allowed"
-            )
+        job_id = os.urandom(16).hex() if job.job_id is None else _checked_id(job.job_id)
+        _check_org(job.org)
         payload = validate_payload(kind, job.payload)
         body = payload.model_dump_json(exclude_unset=True).encode()
         # Measured plain: workers bound what they inflate by the same number.
@@ -267,6 +258,22 @@ class AtlasClient:
             due_ms=due_ms,
         )
         return row, kind.queue
+
+
+def _checked_id(job_id: str) -> str:
+    if not _JOB_ID.fullmatch(job_id):
+        raise InvalidJobError(
+            f"job id {safe(job_id, 60)!r}: 1 to 200 letters, digits, _ and - are allowed"
+        )
+    return job_id
+
+
+@lru_cache(maxsize=1024)
+def _check_org(org: str) -> None:
+    if not _ORG.fullmatch(org):
+        raise InvalidJobError(
+            f"org {safe(org, 60)!r}: 1 to 100 letters, digits, _ . and - are allowed"
+        )
 
 
 def validate_payload(kind: Kind, payload: Mapping[str, Any] | BaseModel) -> BaseModel:
@@ -293,6 +300,8 @@ def validate_payload(kind: Kind, payload: Mapping[str, Any] | BaseModel) -> Base
 
 def describe(kind: Kind, org: str, payload: BaseModel) -> str:
     """RQ's description of a job: kind, organisation and a redacted hint of the payload."""
+    if not kind.hint:
+        return f"{kind.name} {org}"
     shown = {field: getattr(payload, field) for field in kind.hint}
     hint = " ".join(
         f"{field}={value}" for field, value in redact_payload(shown).items() if value is not None
@@ -301,17 +310,18 @@ def describe(kind: Kind, org: str, payload: BaseModel) -> str:
 
 
 def _timing(job: NewJob) -> tuple[int, int]:
+    if job.delay is None and job.at is None:
+        return 0, 0
     if job.delay is not None and job.at is not None:
         raise InvalidJobError("delay and at exclude each other")
     if job.delay is not None:
         if job.delay < timedelta(0):
             raise InvalidJobError("delay must not be negative")
         return int(job.delay / timedelta(milliseconds=1)), 0
-    if job.at is not None:
-        if job.at.tzinfo is None:
-            raise InvalidJobError("at needs an aware datetime (with a time zone)")
-        return 0, max(1, int(job.at.timestamp() * 1000))
-    return 0, 0
+    assert job.at is not None
+    if job.at.tzinfo is None:
+        raise InvalidJobError("at needs an aware datetime (with a time zone)")
+    return 0, max(1, int(job.at.timestamp() * 1000))
 
 
 def _chunks(jobs: Iterable[NewJob]) -> Iterator[list[NewJob]]:

@@ -7,6 +7,7 @@ and payload as its keyword arguments. JSON only: a pickle is never loaded.
 
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -40,9 +41,14 @@ class Envelope:
 
 def encode(kind: str, org: str, payload_json: bytes) -> bytes:
     """The data field of a job of ours; `payload_json` is a JSON object."""
-    head = to_json({"kind": kind, "org": org})[:-1]
-    data = b'["%s",null,[],%s,"payload":%s}]' % (ENTRY_POINT.encode(), head, payload_json)
+    data = b'%s,"payload":%s}]' % (_head(kind, org), payload_json)
     return zlib.compress(data, 1) if len(data) >= _DEFLATE_FROM_BYTES else data
+
+
+@lru_cache(maxsize=4096)
+def _head(kind: str, org: str) -> bytes:
+    named = to_json({"kind": kind, "org": org})[:-1]
+    return b'["%s",null,[],%s' % (ENTRY_POINT.encode(), named)
 
 
 def decode(data: bytes, *, max_bytes: int) -> Envelope:

@@ -6,9 +6,9 @@ from typing import Any, TypeVar, cast
 
 import redis
 import redis.asyncio
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
-from runtime.broker.calls import Call
+from runtime.broker.calls import Arg, Call
 from runtime.broker.scripts import script
 from runtime.connection import broker_errors
 from runtime.errors import BrokerUnavailableError
@@ -45,10 +45,30 @@ class Broker:
         lua = script(call.script)
         with broker_errors():
             try:
-                reply = self.connection.evalsha(lua.sha, 1, self.keys.prefix, *call.args)
+                reply = self._exchange("EVALSHA", lua.sha, 1, self.keys.prefix, *call.args)
             except NoScriptError:
-                reply = self.connection.eval(lua.text, 1, self.keys.prefix, *call.args)
+                reply = self._exchange("EVAL", lua.text, 1, self.keys.prefix, *call.args)
             return call.read(reply)
+
+    def _exchange(self, *command: Arg) -> Any:
+        """One command on a pooled connection.
+
+        `Redis.execute_command` does the same and measures and dispatches events around it, which
+        costs a producer a fifth of its time.
+        """
+        pool = cast("Any", self.connection.connection_pool)
+        connection = pool.get_connection()
+        try:
+            connection.send_command(*command)
+            return connection.read_response()
+        except ResponseError:
+            raise
+        except BaseException:
+            # Half a reply may be left in it.
+            connection.disconnect()
+            raise
+        finally:
+            pool.release(connection)
 
     def close(self) -> None:
         """Release the connections."""

@@ -35,8 +35,7 @@ class Call(Generic[T_co]):
     repeatable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class JobRow:
+class JobRow(NamedTuple):
     """A job as the enqueue script takes it. `due_ms` counts from the epoch; 0 = by delay."""
 
     id: str
@@ -50,8 +49,7 @@ class JobRow:
     due_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class QueueDemand:
+class QueueDemand(NamedTuple):
     """What a worker wants of one queue. `rate_jobs` 0 = no limit, `org_cap` 0 = not fair."""
 
     queue: str

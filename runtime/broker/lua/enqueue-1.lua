@@ -12,7 +12,7 @@
 local p = KEYS[1]
 local now = clock_ms()
 local now_iso = iso(now)
-local results, pushes, woken = {}, {}, {}
+local results, pushes, woken, known = {}, {}, {}, {}
 local FIELDS = 9
 for i = 1, tonumber(ARGV[1]) do
   local at = 1 + (i - 1) * FIELDS
@@ -45,23 +45,31 @@ for i = 1, tonumber(ARGV[1]) do
         pushes[lane] = pushes[lane] or {}
         table.insert(pushes[lane], id)
       end
+    end
+    if job[2] ~= 'queued' then
+      -- A sleeping worker is woken also for a delayed job: it must set its alarm.
       woken[queue] = true
+      known[lane] = true
     end
     redis.call('HSET', key, unpack(job))
-    woken[queue] = woken[queue] or false
-    pushes[lane] = pushes[lane] or {}
     count(queue, ARGV[at + 9], 'enq')
     count_total(queue, 'enq')
     results[i] = 1
   end
 end
 for lane, ids in pairs(pushes) do
-  redis.call('SADD', p .. ':queues', p .. ':queue:' .. lane)
+  local length
   for from = 1, #ids, 1000 do
-    redis.call('RPUSH', p .. ':queue:' .. lane, unpack(ids, from, math.min(from + 999, #ids)))
+    length = redis.call('RPUSH', p .. ':queue:' .. lane, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  -- Where others wait already, the lane is known and workers have been woken: a claim that leaves
+  -- jobs behind wakes the next worker.
+  if length == #ids then
+    known[lane] = true
+    woken[queue_of(lane)] = true
   end
 end
--- A worker that sleeps is woken also for a delayed job: it must set its alarm.
+for lane in pairs(known) do redis.call('SADD', p .. ':queues', p .. ':queue:' .. lane) end
 for queue in pairs(woken) do wake(p, queue) end
 write_metrics(p, now)
 return results

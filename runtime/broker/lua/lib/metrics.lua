@@ -26,11 +26,11 @@ end
 
 local function write_metrics(p, now)
   local key = p .. ':atlas:metrics:' .. math.floor(now / 60000)
-  local wrote = false
+  local new = false
   for field, n in pairs(metrics) do
-    redis.call('HINCRBY', key, field, n)
-    wrote = true
+    if redis.call('HINCRBY', key, field, n) == n then new = true end
   end
-  if wrote then redis.call('EXPIRE', key, METRICS_TTL_S) end
+  -- A field that was new may have made the key.
+  if new then redis.call('EXPIRE', key, METRICS_TTL_S) end
   for field, n in pairs(totals) do redis.call('HINCRBY', p .. ':atlas:totals', field, n) end
 end
