@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import islice
@@ -38,7 +39,8 @@ class JobRef(NamedTuple):
     created: bool
 
 
-class NewJob(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NewJob:
     """One job of a bulk enqueue; see `AtlasClient.enqueue` for the fields."""
 
     kind: str
