@@ -5,6 +5,7 @@ The data, the clock and the sizes are fixed, so the pictures change only when th
 
 import asyncio
 import html
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from tui.main import set_terminal_defaults
 
+# More frames than an operator gets: a picture need not wait for the next one.
+os.environ.setdefault("TEXTUAL_FPS", "60")
 set_terminal_defaults()
 
 from textual.pilot import Pilot  # noqa: E402 - Textual reads its settings at import
@@ -88,13 +91,14 @@ async def settle(pilot: Pilot[None], app: DashApp) -> None:
     """
     async with asyncio.timeout(_SETTLE_S):
         await pilot.pause()
-        while _unsettled(app):
-            while _unsettled(app):  # noqa: ASYNC110 - it ends in a thread, or in a timer
+        while unsettled(app):
+            while unsettled(app):  # noqa: ASYNC110 - it ends in a thread, or in a timer
                 await asyncio.sleep(0.002)
             await pilot.pause()
 
 
-def _unsettled(app: DashApp) -> bool:
+def unsettled(app: DashApp) -> bool:
+    """Whether something is still read, done or laid out."""
     screen = app.screen
     return app.session.busy or (isinstance(screen, Place) and screen.refresh_is_due)
 

@@ -18,7 +18,7 @@ textual._wait.SLEEP_IDLE = 0.0005
 
 from tui.app import DashApp  # noqa: E402
 from tui.data.sample import SampleSource  # noqa: E402
-from tui.screenshots import settle  # noqa: E402
+from tui.screenshots import settle, unsettled  # noqa: E402
 from tui.session import Options  # noqa: E402
 
 
@@ -31,8 +31,11 @@ class Dash:
     async def press(self, *keys):
         """Press keys one after the other, each when the one before has had its effect."""
         for key in keys:
+            # This waits itself until the process is idle.
             await self.pilot.press(key)
-            await self.settle()
+            if unsettled(self.app):
+                await settle(self.pilot, self.app)
+            self.check()
 
     async def tick(self, seconds=1.0):
         """Let time pass and read once."""
@@ -47,6 +50,10 @@ class Dash:
     async def settle(self):
         """Wait until everything that was begun has had its effect."""
         await settle(self.pilot, self.app)
+        self.check()
+
+    def check(self):
+        """No place failed to draw itself."""
         for screen in self.app.screen_stack:
             assert not getattr(screen, "problem", ""), screen.problem
 

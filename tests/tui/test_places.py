@@ -314,3 +314,20 @@ async def test_states_are_readable_without_colour(dash, no_color, monkeypatch):
         text = d.text()
         assert "X failing comm:email" in text
         assert text.splitlines()[2].startswith("> ")
+
+
+async def test_another_theme_repaints_everything_in_its_colours(dash):
+    def colours(d):
+        strips = d.app.screen._compositor.render_strips()
+        return [str(segment.style.color) for segment in strips[1] if segment.style]
+
+    async with dash() as d:
+        before = colours(d)
+        d.app.theme = "textual-light"
+        await d.settle()
+        await d.pilot.pause(0.1)
+        assert colours(d) != before
+        for theme in ("ansi-dark", "nord"):
+            d.app.theme = theme
+            await d.settle()
+            assert "workflow:triggers" in d.text()

@@ -49,11 +49,13 @@ class ActionDialog(ModalScreen[bool]):
         self._session = session
         self._action = action
         self._acting = False
+        self._what = TextPane(id="what")
+        self._what.show(action.text)
 
     def compose(self) -> ComposeResult:
         """See `Widget.compose`."""
         with Vertical(id="box"):
-            yield TextPane(id="what")
+            yield self._what
             yield Input(placeholder="reason, for the audit log", id="reason", compact=True)
             if self._action.typed:
                 yield Input(
@@ -69,19 +71,12 @@ class ActionDialog(ModalScreen[bool]):
                     yield Button(self._action.other_label, id="other", compact=True)
 
     def on_mount(self) -> None:
-        """Show the plan."""
+        """Make the buttons answer at once."""
         for button in self.query(Button):
             # While it glows a button takes no second press.
             button.active_effect_duration = 0
-        what = self.query_one(TextPane)
-        what.can_focus = False
-        what.show(self._action.text)
+        self._what.can_focus = False
         self._tell("", "")
-        self.call_after_refresh(self._fit)
-
-    def on_resize(self) -> None:
-        """Fit the text to the new width."""
-        self.call_after_refresh(self._fit)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Do what the button says."""
@@ -134,14 +129,8 @@ class ActionDialog(ModalScreen[bool]):
 
     def _tell(self, text: str, role: str) -> None:
         outcome = self.query_one("#outcome", Painted)
-        width = max(20, self.query_one(TextPane).size.width - 2)
+        width = max(20, self._what.size.width - 2)
         rows = wrap([line((text, role))], width) if text else []
         outcome.display = bool(text)
         outcome.styles.height = max(1, len(rows))
         outcome.paint(rows)
-
-    def _fit(self) -> None:
-        what = self.query_one(TextPane)
-        room = max(3, self.size.height - 12)
-        width = max(1, what.size.width - 2)
-        what.styles.height = min(room, len(wrap(self._action.text, width)))

@@ -7,7 +7,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from tui.data.model import JobState, QueueSnapshot, Snapshot
-from tui.formatting import count, duration, milliseconds, rate
+from tui.formatting import count, duration, milliseconds, plural, rate
 from tui.health import queue_health
 from tui.keymap import bind
 from tui.screens.joblist import JobListPlace
@@ -76,7 +76,7 @@ def summary_lines(queue: QueueSnapshot, now: datetime) -> list[Line]:
     head = line(
         (f"{queue.name}  ", "heading"),
         (health.text, health.role),
-        (f"  {queue.workers} workers  {queue.slots} slots{limit}", ""),
+        (f"  {plural(queue.workers, 'worker')}  {queue.slots} slots{limit}", ""),
         ("  fair" if queue.fair else "", "muted"),
     )
     numbers = line(

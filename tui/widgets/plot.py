@@ -27,7 +27,11 @@ class Series:
 
 def throughput_series(trend: Trend) -> list[Series]:
     """Finished and failed jobs per minute."""
-    return [Series(trend.ages_s, trend.finished, 4), Series(trend.ages_s, trend.failed, 1)]
+    series = [Series(trend.ages_s, trend.finished, 4)]
+    if any(trend.failed):
+        # A red line along the bottom would look like trouble where there is none.
+        series.append(Series(trend.ages_s, trend.failed, 1))
+    return series
 
 
 def depth_series(trend: Trend) -> list[Series]:

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 
 from rich.cells import cell_len
+from textual.geometry import Size
 
 from tui.keymap import bind
 from tui.widgets.painted import Line, Painted, Run, melted
+
+# The last column holds the mark that says there is more.
+_MARGIN = 2
 
 
 def wrap(lines: Sequence[Line], width: int) -> list[Line]:
@@ -64,6 +68,10 @@ class TextPane(Painted, can_focus=True):
         self._source = tuple(lines)
         self._wrap()
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002
+        """See `Widget.get_content_height`: what its text needs, where the height is ``auto``."""
+        return len(wrap(self._source, max(1, width - _MARGIN)))
+
     def on_resize(self) -> None:
         """Break the lines anew."""
         self._wrap()
@@ -93,8 +101,7 @@ class TextPane(Painted, can_focus=True):
         self._scroll(len(self._wrapped))
 
     def _wrap(self) -> None:
-        # The last column holds the mark that says there is more.
-        self._wrapped = wrap(self._source, max(1, self.size.width - 2))
+        self._wrapped = wrap(self._source, max(1, self.size.width - _MARGIN))
         self._scroll(self._top)
 
     def _scroll(self, top: int) -> None:
