@@ -68,18 +68,18 @@ class Control:
         """
         return self._set_paused(queue, reason, paused=False)
 
-    def plan_retry(self, *, ids: Sequence[str] = (), queue: str | None = None) -> Plan:
+    def plan_retry(self, *, ids: Sequence[str] | None = None, queue: str | None = None) -> Plan:
         """Fix what a retry would touch: those ids, or all that failed up to now.
 
         Args:
-            ids: job ids.
+            ids: job ids; none of them means nothing, not everything.
             queue: without ids, the queue whose failed jobs are meant; None means every queue.
 
         Raises:
             UnknownQueueError: no such queue.
             BrokerUnavailableError: Redis is away.
         """
-        if ids:
+        if ids is not None:
             return Plan("retry", queue, len(set(ids)), tuple(dict.fromkeys(ids)))
         sets = [self._broker.keys.failed(lane) for lane in self._lanes(queue)]
         page = reads.page_scored(self._broker.connection, sets, 0, 1, newest_first=True)
@@ -103,7 +103,7 @@ class Control:
         """
         if plan.action == "delete":
             return self._delete(plan, reason)
-        if plan.ids:
+        if plan.cutoff is None:
             return self._retry_ids(plan, reason)
         return self._retry_failed(plan, reason)
 

@@ -41,6 +41,10 @@ from runtime.text import safe
 # A filter looks through so many jobs of a list at most; the page says so.
 SCAN_LIMIT = 2_000
 _AUDIT_SCAN = 500
+# A snapshot this old still explains a job.
+_FRESH_S = 3.0
+# Jobs of which one asks why they do not run.
+_OPEN = frozenset({JobState.WAITING, JobState.SCHEDULED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,8 @@ class Reader:
         self._rq_queues: set[str] | None = None
         self._worker_keys: set[str] = set()
         self._heads: dict[str, _Head] = {}
+        self._last: Snapshot | None = None
+        self._last_at = 0.0
         self._minutes: dict[int, dict[str, QueueMinute]] = {}
 
     @classmethod
@@ -115,7 +121,8 @@ class Reader:
         self._rq_queues, self._worker_keys = raw.rq_queues, raw.worker_keys
         self._learn_minutes(raw)
         self._learn_heads(raw, look_up=first)
-        return self._compose(raw, lanes, ping_ms)
+        self._last, self._last_at = self._compose(raw, lanes, ping_ms), time.monotonic()
+        return self._last
 
     def page(
         self,
@@ -174,6 +181,7 @@ class Reader:
             lease_expires_at=epoch(lease / 1000) if lease is not None else None,
             rq_queue=safe(text(raw.fields, "origin"), 120),
             description=safe(redact_text(text(raw.fields, "description")), 300),
+            holds=self._holds(summary) if summary.state in _OPEN else (),
         )
 
     def explain(self, job_id: str) -> tuple[Hold, ...]:
@@ -183,15 +191,23 @@ class Reader:
             UnknownJobError: nothing is known of that id.
             BrokerUnavailableError: Redis is away.
         """
-        job = self.job(job_id).summary
-        snapshot = self.snapshot()
+        self.snapshot()  # what follows builds on the newest one
+        detail = self.job(job_id)
+        return detail.holds or self._holds(detail.summary)
+
+    def _holds(self, job: JobSummary) -> tuple[Hold, ...]:
+        snapshot = self._last
+        # A dashboard has just read one; a command reads its own.
+        if snapshot is None or time.monotonic() - self._last_at > _FRESH_S:
+            snapshot = self.snapshot()
         queue = next((q for q in snapshot.queues if q.name == job.queue), None)
         if queue is None:
             return (Hold("no worker", f"queue {job.queue!r} is not in this catalogue"),)
+        now = datetime.fromtimestamp(time.time() + self._clock_offset_s, UTC)
         waiting = None
         if job.state is JobState.WAITING:
-            waiting = self._surroundings(job, snapshot.taken_at)
-        return explain(job, snapshot.taken_at, queue, waiting)
+            waiting = self._surroundings(job, now)
+        return explain(job, now, queue, waiting)
 
     def _surroundings(self, job: JobSummary, now: datetime) -> Waiting:
         entry = self._catalogue.queue(job.queue)

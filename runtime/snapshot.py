@@ -239,8 +239,25 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """One reason why a job does not run.
+
+    `what` is one of running, ended, not due, due, paused, no worker, unknown kind, rate, cap,
+    slots, behind, next; `eta_s` an estimate of when it would run if nothing else held it.
+    """
+
+    what: str
+    message: str
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JobDetail:
-    """One job in full. `payload` is JSON-compatible and redacted; attempts are oldest first."""
+    """One job in full.
+
+    `payload` is JSON-compatible and redacted; attempts are oldest first; `holds` says of a job that
+    waits or is scheduled why it does not run yet.
+    """
 
     summary: JobSummary
     payload: dict[str, Any]
@@ -252,19 +269,7 @@ class JobDetail:
     lease_expires_at: datetime | None = None
     rq_queue: str = ""
     description: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """One reason why a job does not run.
-
-    `what` is one of running, ended, not due, due, paused, no worker, unknown kind, rate, cap,
-    slots, behind, next; `eta_s` an estimate of when it would run if nothing else held it.
-    """
-
-    what: str
-    message: str
-    eta_s: float | None = None
+    holds: tuple[Hold, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

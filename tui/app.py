@@ -18,7 +18,7 @@ from tui.screens.across import FailedScreen, StalledScreen
 from tui.screens.base import Place
 from tui.screens.help import HelpScreen
 from tui.screens.overview import OverviewScreen
-from tui.screens.queue import QueueScreen
+from tui.screens.queue_jobs import QueueScreen
 from tui.screens.workers import WorkersScreen
 from tui.session import Options, Session
 from tui.terminal import watch_terminal

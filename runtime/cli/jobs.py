@@ -1,7 +1,7 @@
 """``atlas jobs`` and ``atlas job``: lists of jobs, and one job in full."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import click
@@ -10,7 +10,7 @@ from runtime.cli.access import reader
 from runtime.cli.json_view import plain
 from runtime.cli.options import QueueName, json_option, print_json
 from runtime.cli.tables import Column, duration, milliseconds, moment, size, table
-from runtime.snapshot import Attempt, Hold, JobDetail, JobPage, JobState, JobSummary
+from runtime.snapshot import Attempt, JobDetail, JobPage, JobState, JobSummary
 
 _MAX_LIMIT = 1_000
 # What the time of a list means, by state.
@@ -19,8 +19,6 @@ _TIMES = {
     JobState.ACTIVE: "RUNS",
     JobState.SCHEDULED: "DUE IN",
 }
-# Jobs of which one may ask why they do not run.
-_NOT_STARTED = {JobState.WAITING, JobState.SCHEDULED, JobState.STALLED}
 
 
 @click.command()
@@ -49,13 +47,11 @@ def job(job_id: str, *, as_json: bool) -> None:
     """One job: payload (redacted), every attempt, timeline, and why it does not run yet."""
     with reader() as opened:
         detail = opened.job(job_id)
-        open_still = detail.summary.state in _NOT_STARTED
-        holds = opened.explain(job_id) if open_still else ()
     if as_json:
         summary = detail.summary
-        print_json({"id": summary.id, "state": summary.state, **plain(detail), "holds": holds})
+        print_json({"id": summary.id, "state": summary.state, **plain(detail)})
     else:
-        click.echo("\n".join(job_lines(detail, holds)))
+        click.echo("\n".join(job_lines(detail)))
 
 
 def page_lines(page: JobPage, now: datetime) -> Iterator[str]:
@@ -96,7 +92,7 @@ def _time_of(summary: JobSummary, state: JobState, now: datetime) -> str:
     return duration((now - since).total_seconds()) if since else "-"
 
 
-def job_lines(detail: JobDetail, holds: Sequence[Hold]) -> Iterator[str]:
+def job_lines(detail: JobDetail) -> Iterator[str]:
     """The text of ``atlas job``."""
     summary = detail.summary
     facts = {
@@ -114,7 +110,7 @@ def job_lines(detail: JobDetail, holds: Sequence[Hold]) -> Iterator[str]:
     for name, value in facts.items():
         if value:
             yield f"{name:<8} {value}"
-    for hold in holds:
+    for hold in detail.holds:
         yield f"held     {hold.message}"
     yield f"payload  {size(detail.payload_bytes)}"
     # ASCII: the payload is shown in a terminal, whatever is in it.

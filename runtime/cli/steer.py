@@ -67,7 +67,7 @@ def retry(
     if ids and queue is not None:
         raise click.UsageError("--queue goes with --all, not with job ids")
     with control(actor) as opened:
-        plan = opened.plan_retry(ids=ids, queue=queue)
+        plan = opened.plan_retry(ids=ids or None, queue=queue)
         _confirm(plan, yes=yes, quiet=as_json)
         result = opened.apply(plan, reason=reason)
     _report(result, plan, as_json=as_json)

@@ -114,3 +114,11 @@ def test_actions_stand_in_the_audit_stream_and_in_the_jobs_timeline(
     last = reader.job("j0").timeline[-1]
     assert last.what == "retry (operator)"
     assert "INC-7" in last.detail
+
+
+def test_no_ids_means_nothing_not_everything(client, broker, control) -> None:
+    fail_some(client, broker, 3)
+    plan = control.plan_retry(ids=[])
+    assert plan.count == 0
+    assert control.apply(plan).done == 0
+    assert control.plan_retry().count == 3

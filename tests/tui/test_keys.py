@@ -7,7 +7,7 @@ from tui.screens.base import Place
 from tui.screens.help import HelpScreen
 from tui.screens.job import JobScreen
 from tui.screens.overview import OverviewScreen
-from tui.screens.queue import QueueScreen
+from tui.screens.queue_jobs import QueueScreen
 from tui.screens.workers import WorkersScreen
 
 PLACES = {

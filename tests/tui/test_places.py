@@ -5,7 +5,7 @@ import pytest
 from tui.data.model import JobState
 from tui.data.sample import SampleSource
 from tui.screens.job import JobScreen
-from tui.screens.queue import STATES
+from tui.screens.queue_jobs import STATES
 
 
 async def test_one_tick_reads_one_snapshot_and_what_the_visible_place_shows(dash):

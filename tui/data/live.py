@@ -44,7 +44,7 @@ class LiveSource:
         with self._reading, _spoken():
             return self._reader.job(job_id)
 
-    def plan_retry(self, *, ids: Sequence[str] = (), queue: str | None = None) -> Plan:
+    def plan_retry(self, *, ids: Sequence[str] | None = None, queue: str | None = None) -> Plan:
         """See `Source.plan_retry`."""
         with self._acting, _spoken():
             return self._control.plan_retry(ids=ids, queue=queue)

@@ -29,7 +29,7 @@ class ReadOnlySource:
         """See `Source.job`."""
         return self._source.job(job_id)
 
-    def plan_retry(self, *, ids: Sequence[str] = (), queue: str | None = None) -> Plan:
+    def plan_retry(self, *, ids: Sequence[str] | None = None, queue: str | None = None) -> Plan:
         """Refused."""
         _refuse("retry")
 

@@ -136,7 +136,7 @@ class SampleSource:
             raise JobGoneError(f"no job {job_id!r}: it never was, or is not kept")
         return detail(found, self.now)
 
-    def plan_retry(self, *, ids: Sequence[str] = (), queue: str | None = None) -> Plan:
+    def plan_retry(self, *, ids: Sequence[str] | None = None, queue: str | None = None) -> Plan:
         """See `Source.plan_retry`."""
         self._called("plan_retry")
         if ids:

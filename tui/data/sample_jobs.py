@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
-from tui.data.model import Attempt, JobDetail, JobState, JobSummary, TimelineEntry
+from tui.data.model import Attempt, Hold, JobDetail, JobState, JobSummary, TimelineEntry
 from tui.data.sample_numbers import QUEUES, SampleQueue
 
 _ORGS = ("org_iron", "org_pulse", "org_lotus", "org_summit", "org_tide")
@@ -100,7 +100,20 @@ def detail(job: JobSummary, now: datetime) -> JobDetail:
         lease_expires_at=now + timedelta(seconds=21) if job.state is JobState.ACTIVE else None,
         rq_queue=f"dev:{job.queue}",
         description=f"{job.kind} {job.org} {job.hint}",
+        holds=_holds(job, now),
     )
+
+
+def _holds(job: JobSummary, now: datetime) -> tuple[Hold, ...]:
+    if job.state is JobState.SCHEDULED and job.due_at is not None:
+        left_s = (job.due_at - now).total_seconds()
+        return (Hold("not due", f"it is due in {left_s:.0f} s", eta_s=left_s),)
+    if job.state is JobState.WAITING:
+        return (
+            Hold("rate", f"{job.queue} may start 30 jobs a second; next in 33 ms"),
+            Hold("behind", "about 418 jobs are before it: 14 s at the present rate", eta_s=14.0),
+        )
+    return ()
 
 
 def _age_s(queue: SampleQueue, state: JobState, index: int, dice: bytes) -> float:

@@ -42,7 +42,7 @@ class Source(Protocol):
         """One job in full."""
         ...
 
-    def plan_retry(self, *, ids: Sequence[str] = (), queue: str | None = None) -> Plan:
+    def plan_retry(self, *, ids: Sequence[str] | None = None, queue: str | None = None) -> Plan:
         """What a retry of those ids, or of all failed of `queue` (None: everywhere), would do."""
         ...
 

@@ -14,6 +14,7 @@ from tui.session import Session
 from tui.widgets.job_text import (
     attempt_lines,
     fact_lines,
+    hold_lines,
     payload_lines,
     timeline_lines,
     title_line,
@@ -72,7 +73,7 @@ class JobScreen(Place):
         if self._problem:
             title = line(*title.runs, (f"  now: {self._problem}", "bad"))
         self._title.paint([clip(title, self.size.width)])
-        attempts = attempt_lines(detail, self._attempt, now)
+        attempts = [*hold_lines(detail), *attempt_lines(detail, self._attempt, now)]
         facts = [*fact_lines(detail, now), line(), *payload_lines(detail)]
         facts += [line(), *timeline_lines(detail, now)]
         self._main.show(attempts if wide else [*attempts, line(), *facts])

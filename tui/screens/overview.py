@@ -10,7 +10,7 @@ from tui.data.model import QueueSnapshot, Snapshot
 from tui.keymap import bind
 from tui.screens.actions import Offer, open_pause, open_plan
 from tui.screens.base import Place
-from tui.screens.queue import QueueScreen
+from tui.screens.queue_jobs import QueueScreen
 from tui.session import Session
 from tui.widgets.alerts import Alerts
 from tui.widgets.plot import Plot

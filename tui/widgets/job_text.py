@@ -77,6 +77,18 @@ def timeline_lines(detail: JobDetail, now: datetime) -> list[Line]:
     return lines
 
 
+def hold_lines(detail: JobDetail) -> list[Line]:
+    """Why the job does not run yet, the first reason to deal with first; nothing if it is over."""
+    if not detail.holds:
+        return []
+    lines = [line(("WHY IT DOES NOT RUN", "heading"))]
+    lines += [
+        line((f" {number}. {hold.what}: ", "warn"), hold.message)
+        for number, hold in enumerate(detail.holds, 1)
+    ]
+    return [*lines, line()]
+
+
 def attempt_lines(detail: JobDetail, chosen: int, now: datetime) -> list[Line]:
     """All attempts in a line each, then the chosen one (0 the newest) with its traceback."""
     attempts = detail.attempts[::-1]
