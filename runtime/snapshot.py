@@ -22,6 +22,30 @@ class JobState(StrEnum):
     CANCELED = "canceled"
 
 
+class QueueState(StrEnum):
+    """How a queue is, in one word; the first that applies.
+
+    ``paused`` by an operator; ``nobody``: jobs wait and no living worker serves it; ``failing``: at
+    least one failure a minute and one attempt in twenty; ``stalled``: jobs lost their worker and
+    have not ended since; ``late``: the oldest waits for five minutes or more.
+    """
+
+    PAUSED = "paused"
+    NOBODY = "nobody"
+    FAILING = "failing"
+    STALLED = "stalled"
+    LATE = "late"
+    OK = "ok"
+    IDLE = "idle"
+
+
+_FAILING_SHARE = 0.05
+_FAILING_PER_MIN = 1.0
+_LATE_S = 300.0
+# Below one job in twenty minutes nothing happens.
+_IDLE_PER_MIN = 0.05
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
     """Who paused a queue, when and why."""
@@ -70,6 +94,23 @@ class QueueSnapshot:
     def paused(self) -> bool:
         """True while no job of this queue may start."""
         return self.pause is not None
+
+    @property
+    def state(self) -> QueueState:
+        """The one thing about this queue that matters most."""
+        if self.paused:
+            return QueueState.PAUSED
+        if self.waiting and not self.workers:
+            return QueueState.NOBODY
+        tries = self.throughput_per_min + self.failed_per_min
+        if self.failed_per_min >= max(_FAILING_PER_MIN, _FAILING_SHARE * tries):
+            return QueueState.FAILING
+        if self.stalled:
+            return QueueState.STALLED
+        if (self.oldest_waiting_s or 0) >= _LATE_S:
+            return QueueState.LATE
+        busy = self.waiting or self.active or self.throughput_per_min >= _IDLE_PER_MIN
+        return QueueState.OK if busy else QueueState.IDLE
 
 
 @dataclass(frozen=True, slots=True)

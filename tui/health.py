@@ -6,11 +6,7 @@ eyes: ``X`` broken, ``N`` nobody serves it, ``P`` paused, ``!`` look here, ``.``
 
 from dataclasses import dataclass
 
-from tui.data.model import QueueSnapshot, WorkerSnapshot
-
-_FAILING_SHARE = 0.05
-_FAILING_PER_MIN = 1.0
-_LATE_S = 300.0
+from tui.data.model import QueueSnapshot, QueueState, WorkerSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +24,21 @@ class Health:
         return f"{self.letter} {self.word}"
 
 
-NOBODY = Health("N", "nobody", "bad", 5)
-FAILING = Health("X", "failing", "bad", 4)
-PAUSED = Health("P", "paused", "warn", 3)
-STALLED = Health("!", "stalled", "warn", 2)
-LATE = Health("!", "late", "warn", 1)
-# No colour where nothing is wrong: what is coloured is what to look at.
-FINE = Health(".", "ok", "", 0)
-IDLE = Health(".", "idle", "muted", 0)
+_QUEUE_STATES = {
+    QueueState.NOBODY: Health("N", "nobody", "bad", 5),
+    QueueState.FAILING: Health("X", "failing", "bad", 4),
+    QueueState.PAUSED: Health("P", "paused", "warn", 3),
+    QueueState.STALLED: Health("!", "stalled", "warn", 2),
+    QueueState.LATE: Health("!", "late", "warn", 1),
+    # No colour where nothing is wrong: what is coloured is what to look at.
+    QueueState.OK: Health(".", "ok", "", 0),
+    QueueState.IDLE: Health(".", "idle", "muted", 0),
+}
 
 
 def queue_health(queue: QueueSnapshot) -> Health:
-    """The one thing about a queue that matters most."""
-    if queue.paused:
-        return PAUSED
-    if queue.waiting and not queue.workers:
-        return NOBODY
-    tries = queue.throughput_per_min + queue.failed_per_min
-    if queue.failed_per_min >= max(_FAILING_PER_MIN, _FAILING_SHARE * tries):
-        return FAILING
-    if queue.stalled:
-        return STALLED
-    if (queue.oldest_waiting_s or 0) >= _LATE_S:
-        return LATE
-    busy = queue.waiting or queue.active or queue.throughput_per_min >= 0.05
-    return FINE if busy else IDLE
+    """The one thing about the queue that matters most."""
+    return _QUEUE_STATES[queue.state]
 
 
 _WORKER_STATES = {

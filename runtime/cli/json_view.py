@@ -42,7 +42,7 @@ def status_view(snapshot: Snapshot) -> dict[str, Any]:
 def queue_view(queue: QueueSnapshot) -> dict[str, Any]:
     """One queue, with ``paused`` as true or false beside who paused it."""
     view: dict[str, Any] = plain(queue)
-    return {"name": queue.name, "paused": queue.paused, **view}
+    return {"name": queue.name, "state": queue.state, "paused": queue.paused, **view}
 
 
 def host_view(host: HostSnapshot) -> dict[str, Any]:

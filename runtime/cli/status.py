@@ -110,7 +110,7 @@ def depth_table(queues: tuple[QueueSnapshot, ...]) -> str:
 def _depth_row(queue: QueueSnapshot) -> list[str]:
     return [
         queue.name,
-        state_word(queue),
+        queue.state,
         number(queue.waiting),
         number(queue.active),
         number(queue.scheduled),
@@ -120,17 +120,6 @@ def _depth_row(queue: QueueSnapshot) -> list[str]:
         duration(queue.oldest_waiting_s),
         milliseconds(queue.run_p95_ms),
     ]
-
-
-def state_word(queue: QueueSnapshot) -> str:
-    """A queue's state in one word."""
-    if queue.paused:
-        return "paused"
-    if queue.active:
-        return "busy"
-    if queue.waiting:
-        return "waiting" if queue.workers else "no worker"
-    return "idle"
 
 
 def limits_table(queues: tuple[QueueSnapshot, ...]) -> str:
