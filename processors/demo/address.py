@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -23,9 +24,10 @@ class Address:
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        self._text = "".join(
-            f"export {name}={shlex.quote(environment[name])}\n" for name in VARIABLES
-        )
+        variables = [f"export {name}={shlex.quote(environment[name])}\n" for name in VARIABLES]
+        # `atlas` lies beside the interpreter, in an environment that is not on anybody's PATH.
+        scripts = shlex.quote(str(Path(sys.executable).parent))
+        self._text = "".join([*variables, f'export PATH={scripts}:"$PATH"\n'])
         self._file = _directory() / f"{_PREFIX}{os.getpid()}{_SUFFIX}"
         self._made: list[Path] = []
 

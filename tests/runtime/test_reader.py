@@ -43,7 +43,7 @@ def test_reading_works_for_a_redis_user_who_may_only_read(
 ) -> None:
     client.enqueue("echo", org="o", payload={}, job_id="j")
     raw.execute_command(
-        "ACL", "SETUSER", "viewer", "on", ">secret", "%R~rq:*" if False else "~rq:*",
+        "ACL", "SETUSER", "viewer", "on", ">secret", "~rq:*",
         "-@all", "+@read", "-@dangerous", "+ping", "+info", "+select", "+time", "+client|setinfo",
         "+client|setname",
     )  # fmt: skip
