@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from processors.catalogue import CATALOGUE
+from processors.recurring import RECURRING
 from runtime.application import Application, CheckResult
 
 if TYPE_CHECKING:
@@ -37,4 +38,6 @@ def _commands() -> Iterable["click.Command"]:
     return (outbox,)
 
 
-application = Application(catalogue=CATALOGUE, open=_open, checks=_checks, commands=_commands)
+application = Application(
+    catalogue=CATALOGUE, open=_open, checks=_checks, commands=_commands, recurring=RECURRING
+)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import click
 
     from runtime.client import AtlasClient
+    from runtime.recurring import Recurring
     from runtime.settings import Settings
 
 
@@ -41,12 +42,15 @@ class Application:
             releases them.
         checks: called by ``atlas check``; must not raise.
         commands: called by ``atlas`` for the domain's own sub-commands.
+        recurring: jobs that run again and again from the first worker's start on; operators may
+            change, pause or remove them at run time.
     """
 
     catalogue: Catalogue
     open: Callable[["Settings"], AbstractContextManager[Any]] = lambda _settings: nullcontext()
     checks: Callable[["Settings"], Iterable[CheckResult]] = lambda _settings: ()
     commands: Callable[[], Iterable["click.Command"]] = field(default=lambda: ())
+    recurring: tuple["Recurring", ...] = ()
 
 
 class JobContext(NamedTuple):

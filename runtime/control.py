@@ -1,15 +1,20 @@
 """Steering: every write an operator can make; each is recorded in the audit stream."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Self
 
 from runtime.application import load_application
 from runtime.broker import calls, open_broker, reads
 from runtime.broker.broker import Broker
 from runtime.catalogue import Catalogue
+from runtime.client import validate_payload
+from runtime.errors import UnknownJobError
 from runtime.keys import QueueNames
+from runtime.recurring import Recurring
 from runtime.settings import Settings
 from runtime.snapshot import ActionResult, Plan
+from runtime.text import safe
 
 _CHUNK = 500
 
@@ -67,6 +72,51 @@ class Control:
             BrokerUnavailableError: Redis is away.
         """
         return self._set_paused(queue, reason, paused=False)
+
+    def set_recurring(self, recurring: Recurring, *, reason: str = "") -> ActionResult:
+        """Create a recurring job, or change the one of that id; from now on it is not declared.
+
+        Raises:
+            InvalidJobError: it could never run.
+            UnknownKindError: no such kind.
+            BrokerUnavailableError: Redis is away.
+        """
+        recurring.check()
+        kind = self._catalogue.kind(recurring.kind)
+        validate_payload(kind, recurring.payload)
+        definition = recurring.to_json()
+        self._broker.run(calls.put_recurring(self._actor, reason, recurring.id, definition))
+        message = f"{recurring.id} runs {kind.name} {recurring.describe()}"
+        return ActionResult("set recurring", recurring.id, 1, message=message)
+
+    def pause_recurring(self, recurring_id: str, *, paused: bool, reason: str = "") -> ActionResult:
+        """Let a recurring job enqueue nothing, or enqueue again. What passes is not made up for.
+
+        Raises:
+            UnknownJobError: no such recurring job.
+            InvalidJobError: its definition cannot be read.
+            BrokerUnavailableError: Redis is away.
+        """
+        definitions, _ = reads.read_recurring(self._broker.connection, self._broker.keys)
+        if (found := definitions.get(recurring_id.encode())) is None:
+            raise UnknownJobError(_no_recurring(recurring_id, definitions))
+        changed = replace(Recurring.from_json(found), paused=paused)
+        self.set_recurring(changed, reason=reason)
+        state = "paused" if paused else "running"
+        return ActionResult("set recurring", recurring_id, 1, message=f"{recurring_id} is {state}")
+
+    def remove_recurring(self, recurring_id: str, *, reason: str = "") -> ActionResult:
+        """Remove a recurring job; a declared one comes back with the next worker's start.
+
+        Raises:
+            UnknownJobError: no such recurring job.
+            BrokerUnavailableError: Redis is away.
+        """
+        if not self._broker.run(calls.drop_recurring(self._actor, reason, recurring_id)):
+            definitions, _ = reads.read_recurring(self._broker.connection, self._broker.keys)
+            raise UnknownJobError(_no_recurring(recurring_id, definitions))
+        message = f"{recurring_id} is removed"
+        return ActionResult("remove recurring", recurring_id, 1, message=message)
 
     def plan_retry(self, *, ids: Sequence[str] | None = None, queue: str | None = None) -> Plan:
         """Fix what a retry would touch: those ids, or all that failed up to now.
@@ -151,6 +201,11 @@ class Control:
     def _lanes(self, queue: str | None) -> list[str]:
         names = [self._catalogue.queue(queue).name] if queue else list(self._catalogue.queues)
         return [lane for name in names for lane in self._names.lanes(name)]
+
+
+def _no_recurring(recurring_id: str, known: Iterable[bytes]) -> str:
+    names = ", ".join(sorted(name.decode("utf-8", "replace") for name in known)) or "none"
+    return f"no recurring job {safe(recurring_id, 64)!r}; there are: {safe(names, 500)}"
 
 
 _DONE = {"retry": "waiting again", "delete": "deleted"}

@@ -8,11 +8,12 @@ from runtime import envelope
 from runtime.allowed import is_allowed
 from runtime.broker.encoding import decode_value, inflate_text
 from runtime.catalogue import Catalogue, Kind
-from runtime.errors import UnknownKindError
+from runtime.errors import InvalidJobError, UnknownKindError
 from runtime.keys import QueueNames
+from runtime.recurring import Recurring
 from runtime.redact import redact_payload, redact_text
 from runtime.retry import RetryPolicy
-from runtime.snapshot import Attempt, JobState, JobSummary
+from runtime.snapshot import Attempt, JobState, JobSummary, RecurringSnapshot
 from runtime.text import safe
 
 Hash = Mapping[bytes, bytes]
@@ -172,6 +173,33 @@ def attempt(number: int, entry: Hash) -> Attempt:
         ),
         fingerprint=safe(text(entry, "fingerprint"), 40),
         return_value=safe(redact_text(decode_value(entry.get(b"return_value", b""))), 2_000),
+    )
+
+
+def recurring_view(
+    recurring_id: str, definition: bytes, slot_ms: bytes | None, now: datetime
+) -> RecurringSnapshot:
+    """One recurring job; a definition that cannot be read is shown with its problem."""
+    shown = safe(recurring_id, 64)
+    last = epoch(int(slot_ms) / 1000) if slot_ms and slot_ms.isdigit() else None
+    try:
+        recurring = Recurring.from_json(definition)
+        recurring.check()
+    except InvalidJobError as error:
+        problem = safe(str(error), 300)
+        return RecurringSnapshot(
+            shown, "", "", "", "", paused=False, declared=False, last_slot=last, problem=problem
+        )
+    return RecurringSnapshot(
+        id=shown,
+        kind=safe(recurring.kind, 80),
+        org=safe(recurring.org, 100),
+        when=recurring.describe(),
+        missed=recurring.missed,
+        paused=recurring.paused,
+        declared=b'"declared":true' in definition,
+        last_slot=last,
+        next_slot=None if recurring.paused else recurring.next_slot(now),
     )
 
 

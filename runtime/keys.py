@@ -149,6 +149,14 @@ class Keys:
         """Hash of counters that only grow."""
         return f"{self.prefix}:atlas:totals"
 
+    def recurring(self) -> str:
+        """Hash: id of a recurring job to its definition, JSON."""
+        return f"{self.prefix}:atlas:recurring"
+
+    def recurring_slots(self) -> str:
+        """Hash: id of a recurring job to its newest slot that was enqueued, in ms."""
+        return f"{self.prefix}:atlas:recurring-slots"
+
     def quarantine(self) -> str:
         """Hash: job id to ``lane|ms|reason``."""
         return f"{self.prefix}:atlas:quarantine"

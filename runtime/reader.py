@@ -2,28 +2,18 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from runtime.alerts import find_alerts
 from runtime.application import load_application
 from runtime.broker import open_broker, reads
 from runtime.broker.broker import Broker
 from runtime.catalogue import Catalogue, Priority
 from runtime.errors import UnknownJobError
 from runtime.explain import Waiting, explain, next_token_ms
-from runtime.host import read_host
-from runtime.jobview import JobView, attempt, epoch, rq_time, text
+from runtime.jobview import JobView, attempt, epoch, recurring_view, text
 from runtime.keys import QueueNames
-from runtime.metrics import QueueMinute, parse_minute
-from runtime.overview import (
-    HISTORY_MINUTES,
-    compose_queue,
-    compose_redis,
-    compose_worker,
-    history_of,
-)
+from runtime.overview_reader import OverviewReader
 from runtime.redact import redact_text
 from runtime.settings import Settings
 from runtime.snapshot import (
@@ -33,6 +23,7 @@ from runtime.snapshot import (
     JobPage,
     JobState,
     JobSummary,
+    RecurringSnapshot,
     Snapshot,
     TimelineEntry,
 )
@@ -47,15 +38,6 @@ _FRESH_S = 3.0
 _OPEN = frozenset({JobState.WAITING, JobState.SCHEDULED})
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """The job at a list's head: since when it waits, if known, and what to say until it is."""
-
-    job_id: str
-    since: datetime | None = None
-    at_latest: datetime | None = None
-
-
 class Reader:
     """Snapshots, job pages and single jobs. Blocking; not to be shared between threads.
 
@@ -68,13 +50,9 @@ class Reader:
         self._settings = settings
         self._names = QueueNames(settings.queue_prefix)
         self._view = JobView(catalogue, self._names, max_bytes=settings.worker.max_payload_bytes)
-        self._clock_offset_s = 0.0
-        self._rq_queues: set[str] | None = None
-        self._worker_keys: set[str] = set()
-        self._heads: dict[str, _Head] = {}
+        self._overview = OverviewReader(broker, catalogue, settings)
         self._last: Snapshot | None = None
         self._last_at = 0.0
-        self._minutes: dict[int, dict[str, QueueMinute]] = {}
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -93,35 +71,10 @@ class Reader:
     def snapshot(self) -> Snapshot:
         """The whole system now: one round trip, and two more the first time.
 
-        What one refresh learns (new lanes, new workers, a new head of a queue) the next one uses.
-
         Raises:
             BrokerUnavailableError: Redis is away.
         """
-        connection, keys = self._broker.connection, self._broker.keys
-        first = self._rq_queues is None
-        if first:
-            now_s, self._rq_queues, self._worker_keys = reads.read_names(connection, keys)
-            self._clock_offset_s = now_s - time.time()
-        now_s = time.time() + self._clock_offset_s
-        lanes = self._known_lanes()
-        started = time.perf_counter()
-        raw = reads.read_overview(
-            connection,
-            keys,
-            lanes=[lane for queue in lanes.values() for lane in queue],
-            queues=[self._names.full(name) for name in self._catalogue.queues],
-            heads=[head.job_id for head in self._heads.values() if head.since is None],
-            worker_keys=sorted(self._worker_keys),
-            minutes=self._wanted_minutes(int(now_s // 60)),
-            now_ms=int(now_s * 1000),
-        )
-        ping_ms = (time.perf_counter() - started) * 1000
-        self._clock_offset_s = raw.now_s - time.time()
-        self._rq_queues, self._worker_keys = raw.rq_queues, raw.worker_keys
-        self._learn_minutes(raw)
-        self._learn_heads(raw, look_up=first)
-        self._last, self._last_at = self._compose(raw, lanes, ping_ms), time.monotonic()
+        self._last, self._last_at = self._overview.read(), time.monotonic()
         return self._last
 
     def page(
@@ -184,6 +137,19 @@ class Reader:
             holds=self._holds(summary) if summary.state in _OPEN else (),
         )
 
+    def recurring(self) -> tuple[RecurringSnapshot, ...]:
+        """All recurring jobs, by id.
+
+        Raises:
+            BrokerUnavailableError: Redis is away.
+        """
+        definitions, slots = reads.read_recurring(self._broker.connection, self._broker.keys)
+        now = self._overview.now()
+        return tuple(
+            recurring_view(key.decode("utf-8", "replace"), value, slots.get(key), now)
+            for key, value in sorted(definitions.items())
+        )
+
     def explain(self, job_id: str) -> tuple[Hold, ...]:
         """Why the job does not run: every condition that holds it, the first to deal with first.
 
@@ -203,7 +169,7 @@ class Reader:
         queue = next((q for q in snapshot.queues if q.name == job.queue), None)
         if queue is None:
             return (Hold("no worker", f"queue {job.queue!r} is not in this catalogue"),)
-        now = datetime.fromtimestamp(time.time() + self._clock_offset_s, UTC)
+        now = self._overview.now()
         waiting = None
         if job.state is JobState.WAITING:
             waiting = self._surroundings(job, now)
@@ -223,98 +189,6 @@ class Reader:
             org_cap=entry.org_cap if entry.fair else 0,
             next_token_ms=next_token_ms(entry.rate, place.tokens, place.tokens_at_ms, now),
         )
-
-    # Snapshots
-
-    def _known_lanes(self) -> dict[str, list[str]]:
-        """Per queue the lanes worth asking for: the plain one, and those that were ever used."""
-        queues_key = self._broker.keys.queue("")
-        known = {key.removeprefix(queues_key) for key in self._rq_queues or ()}
-        return {
-            name: [
-                lane
-                for lane in self._names.lanes(name)
-                if lane in known or lane == self._names.full(name)
-            ]
-            for name in self._catalogue.queues
-        }
-
-    def _wanted_minutes(self, current: int) -> list[int]:
-        """The running minute, the one before (it may still have changed), and unknown ones."""
-        wanted = range(current - HISTORY_MINUTES + 1, current + 1)
-        for old in [minute for minute in self._minutes if minute not in wanted]:
-            del self._minutes[old]
-        return [m for m in wanted if m >= current - 1 or m not in self._minutes]
-
-    def _learn_minutes(self, raw: reads.Overview) -> None:
-        for minute, fields in raw.minutes.items():
-            self._minutes[minute] = parse_minute(fields)
-
-    def _learn_heads(self, raw: reads.Overview, *, look_up: bool) -> None:
-        """Note each list's head and since when it waits; one that moved is looked up next time.
-
-        Until then the time of the head before it stands in: a list is first in, first out, so the
-        new head came later, by about one refresh.
-        """
-        heads: dict[str, _Head] = {}
-        for lane, reply in raw.lanes.items():
-            if not reply.head:
-                continue
-            before = self._heads.get(lane, _Head(""))
-            since = before.since or rq_time(raw.heads.get(before.job_id, "")) or before.at_latest
-            if before.job_id == reply.head:
-                heads[lane] = _Head(reply.head, since, since)
-            else:
-                heads[lane] = _Head(reply.head, None, since)
-        if look_up and heads:
-            ids = [head.job_id for head in heads.values()]
-            found = reads.read_enqueued_at(self._broker.connection, self._broker.keys, ids)
-            times = {job_id: rq_time(moment) for job_id, moment in found.items()}
-            heads = {
-                lane: _Head(head.job_id, times[head.job_id], times[head.job_id])
-                for lane, head in heads.items()
-            }
-        self._heads = heads
-
-    def _compose(
-        self, raw: reads.Overview, lanes: dict[str, list[str]], ping_ms: float
-    ) -> Snapshot:
-        current = int(raw.now_s // 60)
-        workers = tuple(
-            worker
-            for key, fields in sorted(raw.workers.items())
-            if (worker := compose_worker(key, fields, raw.now_s)) is not None
-        )
-        queues = tuple(
-            compose_queue(
-                self._catalogue.queues[name],
-                self._names.full(name),
-                queue_lanes,
-                raw,
-                self._minutes,
-                heads={lane: head.at_latest for lane, head in self._heads.items()},
-                workers=workers,
-            )
-            for name, queue_lanes in lanes.items()
-        )
-        redis = compose_redis(raw.info, ping_ms)
-        return Snapshot(
-            taken_at=datetime.fromtimestamp(raw.now_s, UTC),
-            environment=self._settings.environment,
-            prefix=self._settings.queue_prefix,
-            queues=queues,
-            workers=workers,
-            redis=redis,
-            host=read_host(),
-            alerts=find_alerts(queues, workers, redis),
-            history={
-                name: history_of(self._names.full(name), self._minutes, current)
-                for name in self._catalogue.queues
-            },
-            quarantined=raw.quarantined,
-        )
-
-    # Jobs
 
     def _ids(self, names: Sequence[str], state: JobState, offset: int, limit: int) -> reads.IdPage:
         connection, keys = self._broker.connection, self._broker.keys

@@ -314,6 +314,25 @@ class JobDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class RecurringSnapshot:
+    """A recurring job: `when` in words, its newest slot and the next one.
+
+    `problem` says why it cannot run, if so; `declared` ones come from the application's code.
+    """
+
+    id: str
+    kind: str
+    org: str
+    when: str
+    missed: str
+    paused: bool
+    declared: bool
+    last_slot: datetime | None = None
+    next_slot: datetime | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What an action would do, fixed at one moment; jobs that arrive later are not in it.
 

@@ -257,6 +257,47 @@ def mend(
     return Call("mend", args, _texts)
 
 
+class RecurringRows(NamedTuple):
+    """Recurring jobs as Redis keeps them: definitions (JSON) and newest slots (ms) by id."""
+
+    now_ms: int
+    definitions: dict[str, bytes]
+    slots: dict[str, int]
+
+
+def put_recurring(actor: str, reason: str, recurring_id: str, definition: bytes) -> Call[bool]:
+    """Create or change a recurring job; an empty actor declares it. False: it was left alone."""
+    args: list[Arg] = [actor, reason, recurring_id, definition]
+    return Call("put_recurring", args, lambda reply: bool(reply == 1))
+
+
+def drop_recurring(actor: str, reason: str, recurring_id: str) -> Call[bool]:
+    """Remove a recurring job; False when there was none."""
+    return Call("drop_recurring", [actor, reason, recurring_id], lambda reply: bool(reply == 1))
+
+
+def take_recurring() -> Call[RecurringRows | None]:
+    """All recurring jobs if it is this worker's turn to look, else None."""
+    return Call("read_recurring", [], _read_recurring, repeatable=False)
+
+
+def advance_recurring(recurring_id: str, slot_ms: int) -> Call[bool]:
+    """Note a slot as enqueued."""
+    args: list[Arg] = [recurring_id, slot_ms]
+    return Call("advance_recurring", args, lambda reply: bool(reply == 1))
+
+
+def _read_recurring(reply: Any) -> RecurringRows | None:
+    if not reply:
+        return None
+    now_ms, definitions, slots = reply
+    return RecurringRows(
+        now_ms,
+        {_text(definitions[i]): definitions[i + 1] for i in range(0, len(definitions), 2)},
+        {_text(slots[i]): int(slots[i + 1]) for i in range(0, len(slots), 2)},
+    )
+
+
 def record(actor: str, action: str, target: str, count: int, reason: str) -> Call[None]:
     """Note an operator's action that took several calls in the audit stream."""
     return Call("record", [actor, action, target, count, reason], lambda _reply: None)

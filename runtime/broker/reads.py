@@ -301,6 +301,16 @@ def read_quarantine(connection: redis.Redis, keys: Keys) -> Mapping[str, str]:
     return {_text(key): _text(value) for key, value in raw.items()}
 
 
+def read_recurring(connection: redis.Redis, keys: Keys) -> tuple[Hash, Hash]:
+    """Definitions (JSON) and newest slots (ms) of all recurring jobs."""
+    pipe: Any = connection.pipeline(transaction=False)
+    pipe.hgetall(keys.recurring())
+    pipe.hgetall(keys.recurring_slots())
+    with broker_errors():
+        definitions, slots = pipe.execute()
+    return definitions, slots
+
+
 def read_audit(connection: redis.Redis, keys: Keys, limit: int) -> list[tuple[int, Hash]]:
     """The newest audit entries: (ms since the epoch, fields), newest first."""
     with broker_errors():

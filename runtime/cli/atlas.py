@@ -21,6 +21,7 @@ _COMMANDS = {
     "resume": ("runtime.cli.steer:resume", "End a pause."),
     "retry": ("runtime.cli.steer:retry", "Run failed jobs again."),
     "delete": ("runtime.cli.steer:delete", "Delete jobs."),
+    "cron": ("runtime.cli.cron:cron", "Jobs that run again and again."),
     "explain": ("runtime.cli.diagnose:explain", "Why a job is not running."),
     "audit": ("runtime.cli.diagnose:audit", "Check that every job is where it belongs."),
     "check": ("runtime.cli.check:check", "Show the configuration and what would not work."),

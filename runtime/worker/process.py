@@ -12,10 +12,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 import psutil
@@ -23,12 +21,12 @@ import structlog
 
 from runtime import __version__
 from runtime.application import Application, load_application
-from runtime.broker import calls, open_async_broker, open_broker
+from runtime.broker import open_async_broker, open_broker
 from runtime.broker.calls import ClaimedJob, Ended
 from runtime.broker.registration import WorkerPulse, WorkerRecord, beat, register, unregister
 from runtime.catalogue import Catalogue, Retention
 from runtime.client import AtlasClient
-from runtime.errors import AtlasError, BrokerUnavailableError
+from runtime.errors import BrokerUnavailableError
 from runtime.keys import QueueNames
 from runtime.logging_setup import configure_logging
 from runtime.settings import Settings, load_settings
@@ -37,7 +35,9 @@ from runtime.worker.ending import end_tasks
 from runtime.worker.flusher import Flusher
 from runtime.worker.handlers import load_handlers
 from runtime.worker.leases import LeaseKeeper
+from runtime.worker.maintenance import Maintenance, every
 from runtime.worker.parent_death import die_with_parent
+from runtime.worker.recurrence import Recurrence
 from runtime.worker.runner import Runner, cancel_overdue
 from runtime.worker.running import Running, RunningJobs
 from runtime.worker.slots import Slots
@@ -49,8 +49,6 @@ EXIT_OK = 0
 # Asks the supervisor for a fresh process: limits reached, or a thread that cannot be stopped.
 EXIT_RECYCLE = 75
 _BEAT_S = 5.0
-_SWEEP_S = 1.0
-_REAP_S = 5.0
 _OVERDUE_S = 0.05
 # How long cancelled handlers get to end before their process does.
 _CANCEL_GRACE_S = 3.0
@@ -147,16 +145,22 @@ class WorkerProcess:
                 threads=threads,
                 rng=random.Random(),  # noqa: S311 - jitter needs no secrecy
             )
+            maintenance = Maintenance(
+                self._broker,
+                Recurrence(open_broker(self._settings), client, self._application.recurring),
+                queues=self._all_queues,
+                max_stalled=settings.max_stalled,
+                retention=self._any_retention(),
+            )
             keeper.start()
             services = [
                 asyncio.create_task(service)
                 for service in (
                     self._flusher.run(),
                     self._claimer.run(),
-                    self._every(_BEAT_S, self._beat),
-                    self._every(_SWEEP_S, self._sweep),
-                    self._every(_REAP_S, self._reap),
-                    self._every(_OVERDUE_S, self._cancel_overdue),
+                    every(_BEAT_S, self._beat),
+                    every(_OVERDUE_S, self._cancel_overdue),
+                    *maintenance.services(),
                 )
             ]
             try:
@@ -295,19 +299,6 @@ class WorkerProcess:
 
     # Services
 
-    async def _every(
-        self, seconds: float, service: Callable[[], Coroutine[Any, Any, None]]
-    ) -> None:
-        """Run a service for ever; Redis' absence is the claimer's to report."""
-        while True:
-            try:
-                await service()
-            except BrokerUnavailableError:
-                pass
-            except AtlasError as error:
-                log.error("service failed", service=service.__name__, error=str(error))
-            await asyncio.sleep(seconds)
-
     async def _beat(self) -> None:
         with self._usage.oneshot():
             rss, cpu = self._usage.memory_info().rss, self._usage.cpu_percent()
@@ -333,18 +324,6 @@ class WorkerProcess:
 
     async def _cancel_overdue(self) -> None:
         cancel_overdue(self._running)
-
-    async def _sweep(self) -> None:
-        await self._broker.run(calls.sweep(self._all_queues))
-
-    async def _reap(self) -> None:
-        limits = self._settings.worker
-        call = calls.reap(
-            self._all_queues, max_stalled=limits.max_stalled, retention=self._any_retention()
-        )
-        requeued, failed, _ = await self._broker.run(call)
-        if requeued or failed:
-            log.warning("took back jobs of lost workers", requeued=requeued, failed=failed)
 
     def _any_retention(self) -> Retention:
         # The environment's retention is the same for every queue of a catalogue.

@@ -24,6 +24,7 @@ from runtime.errors import AtlasError
 from runtime.settings import Settings
 from runtime.worker.handlers import load_handlers
 from runtime.worker.process import EXIT_OK, EXIT_RECYCLE
+from runtime.worker.recurrence import check_declared
 
 log = structlog.get_logger("atlas.supervisor")
 
@@ -202,12 +203,13 @@ def run(
 
     Raises:
         CatalogueError: the application or one of its handlers cannot be loaded.
+        InvalidJobError: a recurring job that it declares could never run.
         UnknownQueueError: no such queue.
     """
-    catalogue = load_application(settings.application).catalogue.for_environment(
-        settings.environment
-    )
+    application = load_application(settings.application)
+    catalogue = application.catalogue.for_environment(settings.environment)
     load_handlers(catalogue)
+    check_declared(application.recurring)
     chosen = [catalogue.queue(name) for name in queues] or list(catalogue.queues.values())
     return Supervisor(
         settings,

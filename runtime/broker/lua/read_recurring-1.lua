@@ -1,0 +1,11 @@
+--[[
+  For the worker whose turn it is (one in a second over all workers): every recurring job.
+
+  KEYS[1] RQ key prefix
+  Returns { now ms, definitions by id, newest slots by id }, or nothing when it is not our turn
+]]
+-- @include clock
+local p = KEYS[1]
+if not redis.call('SET', p .. ':atlas:recurred', '1', 'NX', 'PX', 900) then return {} end
+return {clock_ms(), redis.call('HGETALL', p .. ':atlas:recurring'),
+  redis.call('HGETALL', p .. ':atlas:recurring-slots')}
