@@ -103,13 +103,13 @@ class Claimer:
         if self._unsure:
             await self._disown_unknown()
         demands = self._demands()
-        if not demands:
+        if not demands or not self._slots.budget():
             return None
         call = calls.claim(
             self._worker,
             secrets.token_hex(8),
             demands,
-            wanted=sum(demand.free for demand in demands),
+            wanted=self._slots.budget(),
             lease_ms=self._lease_ms,
             max_bytes=self._max_bytes,
         )

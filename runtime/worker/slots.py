@@ -74,6 +74,14 @@ class Slots:
         free = min(queue.size - queue.busy, self.total - self.busy)
         return max(0, free + queue.ahead_wanted() - len(queue.ahead))
 
+    def budget(self) -> int:
+        """How many jobs to claim now in all: free slots, and what may be claimed ahead.
+
+        The demands of single queues add up to more, since they share the process' slots.
+        """
+        ahead = sum(max(0, q.ahead_wanted() - len(q.ahead)) for q in self._queues.values())
+        return max(0, self.total - self.busy + min(ahead, self.total) - self._held_back())
+
     def add(self, running: Running) -> None:
         """A claimed job: starts now or as soon as a slot is free."""
         queue = self._queues[running.queue]
@@ -101,6 +109,10 @@ class Slots:
         for queue in self._queues.values():
             queue.ahead.clear()
         return dropped
+
+    def _held_back(self) -> int:
+        """Jobs that wait here although their queue has a slot: for one of the process'."""
+        return sum(min(len(q.ahead), max(0, q.size - q.busy)) for q in self._queues.values())
 
     def _take(self, queue: _QueueSlots, running: Running) -> None:
         queue.busy += 1
