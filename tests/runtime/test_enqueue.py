@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,6 +15,7 @@ from runtime.errors import (
     UnknownKindError,
 )
 from runtime.settings import Settings
+from tests.runtime.conftest import ROOT
 from tests.runtime.drive import FAIR, places, status
 from tests.runtime.engine_app import Note
 
@@ -112,3 +116,49 @@ def test_redis_away_is_one_clear_error(make_settings) -> None:
     )
     with AtlasClient.from_settings(settings) as client, pytest.raises(BrokerUnavailableError):
         client.enqueue("echo", org="o", payload={})
+
+
+def test_a_client_made_before_a_fork_works_in_both_processes(
+    client: AtlasClient, raw: redis.Redis
+) -> None:
+    """As under a web server that forks its workers after the application was loaded."""
+    client.enqueue("echo", org="o", payload={}, job_id="before")
+    code = (
+        "import os, sys\n"
+        "from runtime.client import AtlasClient\n"
+        "client = AtlasClient.from_environment()\n"
+        "client.enqueue('echo', org='o', payload={}, job_id='parent-1')\n"
+        "child = os.fork()\n"
+        "name = 'parent' if child else 'child'\n"
+        "for n in range(2, 50):\n"
+        "    ref = client.enqueue('echo', org='o', payload={}, job_id=f'{name}-{n}')\n"
+        "    assert ref.id == f'{name}-{n}' and ref.created\n"
+        "if not child:\n"
+        "    os._exit(0)\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    url = raw.connection_pool.connection_kwargs
+    address = f"unix://{url['path']}?db={url['db']}" if "path" in url else "redis://127.0.0.1"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=ROOT,
+        env={
+            "REDIS_URL": address,
+            "ATLAS_APPLICATION": "tests.runtime.engine_app",
+            "ATLAS_ENV": "test",
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ.get("HOME", "/"),
+        },
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert raw.llen("rq:queue:dev:test:plain") == 1 + 1 + 48 + 48
+
+
+def test_a_connection_that_died_while_idle_costs_nothing(
+    client: AtlasClient, raw: redis.Redis
+) -> None:
+    client.enqueue("echo", org="o", payload={}, job_id="a")
+    raw.client_kill_filter(_type="normal", skipme=True)
+    assert client.enqueue("echo", org="o", payload={}, job_id="b").created
