@@ -217,11 +217,12 @@ def test_limits_replace_a_process_between_jobs(
     client: AtlasClient, reader: Reader, worker: WorkerCommand
 ) -> None:
     process = worker.start("--queues", "test:plain", ATLAS_MAX_JOBS="20")
-    wait_until(lambda: children_of(process))
-    first = children_of(process)[0].pid
+    # Registered: before that, the supervisor's imports may have children for a moment.
+    wait_until(lambda: reader.snapshot().workers)
+    (first,) = (worker.pid for worker in reader.snapshot().workers)
     client.enqueue_many(NewJob("echo", "o", {}) for _ in range(100))
     wait_until(lambda: reader.snapshot().queues[0].finished_total == 100)
-    wait_until(lambda: [c.pid for c in children_of(process)] not in ([], [first]))
+    wait_until(lambda: [w.pid for w in reader.snapshot().workers] not in ([], [first]))
     assert process.poll() is None
 
 
