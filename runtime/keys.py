@@ -89,10 +89,6 @@ class Keys:
         """Hash of a worker."""
         return f"{self.prefix}:worker:{name}"
 
-    def worker_executions(self, name: str) -> str:
-        """Set of ``job:execution`` that a worker runs."""
-        return f"{self.prefix}:worker:{name}:executions"
-
     def workers(self) -> str:
         """Set of the keys of all workers."""
         return f"{self.prefix}:workers"

@@ -45,12 +45,6 @@ def interpolate(value: Any, scope: Mapping[str, Any], *, escape: Callable[[str],
     return _interpolate(value, scope, escape, 0)
 
 
-def unknown_variables(value: Any, scope: Mapping[str, Any]) -> list[str]:
-    """Paths in the text `value` that the scope does not have."""
-    paths = _VARIABLE.findall(value) if isinstance(value, str) else []
-    return [path for path in paths if lookup(scope, path) is MISSING]
-
-
 def _interpolate(
     value: Any, scope: Mapping[str, Any], escape: Callable[[str], str], depth: int
 ) -> Any:

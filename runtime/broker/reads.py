@@ -3,7 +3,7 @@
 Works with a Redis user that may only read (``+@read +ping +info``).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -294,13 +294,6 @@ def read_place(connection: redis.Redis, keys: Keys, lane: str, org: str, job_id:
     return PlaceReply(rank if fair else listed, orgs if fair else 0, active, tokens, at)
 
 
-def read_quarantine(connection: redis.Redis, keys: Keys) -> Mapping[str, str]:
-    """Job id to ``lane|ms|reason`` of all jobs set aside."""
-    with broker_errors():
-        raw: Any = connection.hgetall(keys.quarantine())
-    return {_text(key): _text(value) for key, value in raw.items()}
-
-
 def read_recurring(connection: redis.Redis, keys: Keys) -> tuple[Hash, Hash]:
     """Definitions (JSON) and newest slots (ms) of all recurring jobs."""
     pipe: Any = connection.pipeline(transaction=False)
@@ -316,16 +309,6 @@ def read_audit(connection: redis.Redis, keys: Keys, limit: int) -> list[tuple[in
     with broker_errors():
         raw: Any = connection.xrevrange(keys.audit(), count=limit)
     return [(int(entry_id.split(b"-")[0]), fields) for entry_id, fields in raw]
-
-
-def ping(connection: redis.Redis) -> None:
-    """One PING.
-
-    Raises:
-        BrokerUnavailableError: Redis is away.
-    """
-    with broker_errors():
-        connection.ping()
 
 
 def _lane(replies: Any) -> LaneReply:

@@ -4,7 +4,7 @@ import html
 
 import pytest
 
-from processors.workflow.interpolation import MISSING, interpolate, lookup, unknown_variables
+from processors.workflow.interpolation import MISSING, interpolate, lookup
 
 SCOPE = {
     "lead": {"first_name": "Ana", "tags": ["vip", "trial"], "score": 60, "extra": None},
@@ -59,6 +59,5 @@ def test_nesting_is_bounded():
     assert interpolate(value, SCOPE) == value
 
 
-def test_lookup_and_unknown():
+def test_lookup_of_what_is_not_there():
     assert lookup(SCOPE, "lead.nothing.more") is MISSING
-    assert unknown_variables("{{lead.first_name}} {{a.b}} {{c}}", SCOPE) == ["a.b", "c"]

@@ -94,11 +94,6 @@ class Table(Painted, can_focus=True):
         self.repaint()
         self.post_message(self.Moved())
 
-    def put_cursor_on(self, key: str) -> None:
-        """Put the cursor on the row of that key, if it is there."""
-        if key in self.keys:
-            self.put_cursor(self.keys.index(key))
-
     def repaint(self) -> None:
         """Paint what fits around the cursor."""
         if not self.size.width:
