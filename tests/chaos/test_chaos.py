@@ -112,13 +112,13 @@ def arena(request, tmp_path: Path, make_settings) -> Iterator[Arena]:
 def start(arena: Arena, processes: int = 2) -> None:
     arena.worker.start(
         "--queues", "test:plain", "--processes", str(processes), "--concurrency", "10",
-        ATLAS_LEASE_S="2", ATLAS_RENEW_S="0.5", **_PATIENT,
+        ATLAS_LEASE_S="2", ATLAS_RENEW_S="0.5", LOG_LEVEL="critical", **_PATIENT,
     )  # fmt: skip
     wait_until(arena.children)
 
 
 def holds(verdict: Verdict, *, extra_at_most: int) -> None:
-    print(verdict)
+    print(f"\n{verdict}")
     assert (verdict.lost, verdict.wrong_marks, verdict.orphans) == (0, 0, 0)
     assert verdict.extra_runs <= extra_at_most
 
