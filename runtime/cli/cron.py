@@ -5,13 +5,19 @@ from typing import Any
 import click
 
 from runtime.cli.access import control, reader
-from runtime.cli.options import actor_option, json_option, print_json
+from runtime.cli.options import F, actor_option, json_option, print_json
 from runtime.cli.produce import JsonObject
 from runtime.cli.tables import Column, moment, table
 from runtime.recurring import Recurring
 from runtime.snapshot import ActionResult, RecurringSnapshot
 
 _reason = click.option("--reason", default="", help="Why, for the audit and for colleagues.")
+
+
+def _named(function: F) -> F:
+    """What every command on one recurring job takes: its id, a reason, who acts, ``--json``."""
+    with_options = _reason(actor_option(json_option(function)))
+    return click.argument("recurring_id", metavar="ID")(with_options)
 
 
 @click.group()
@@ -73,10 +79,7 @@ def set_recurring(recurring_id: str, kind: str, **options: Any) -> None:
 
 
 @cron.command()
-@click.argument("recurring_id", metavar="ID")
-@_reason
-@actor_option
-@json_option
+@_named
 def pause(recurring_id: str, *, reason: str, actor: str, as_json: bool) -> None:
     """Let ID enqueue nothing; what passes meanwhile is not made up for."""
     with control(actor) as opened:
@@ -85,10 +88,7 @@ def pause(recurring_id: str, *, reason: str, actor: str, as_json: bool) -> None:
 
 
 @cron.command()
-@click.argument("recurring_id", metavar="ID")
-@_reason
-@actor_option
-@json_option
+@_named
 def resume(recurring_id: str, *, reason: str, actor: str, as_json: bool) -> None:
     """Let ID enqueue again, from its next slot on."""
     with control(actor) as opened:
@@ -97,10 +97,7 @@ def resume(recurring_id: str, *, reason: str, actor: str, as_json: bool) -> None
 
 
 @cron.command()
-@click.argument("recurring_id", metavar="ID")
-@_reason
-@actor_option
-@json_option
+@_named
 def remove(recurring_id: str, *, reason: str, actor: str, as_json: bool) -> None:
     """Remove ID; one declared by the application comes back with the next worker's start."""
     with control(actor) as opened:
