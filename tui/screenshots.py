@@ -100,7 +100,17 @@ async def settle(pilot: Pilot[None], app: DashApp) -> None:
 def unsettled(app: DashApp) -> bool:
     """Whether something is still read, done or laid out."""
     screen = app.screen
-    return app.session.busy or (isinstance(screen, Place) and screen.refresh_is_due)
+    if app.session.busy or (isinstance(screen, Place) and screen.refresh_is_due):
+        return True
+    # A screen is laid out and painted by a timer of its own; until then its compositor holds what
+    # was there before, or blanks.
+    return bool(
+        screen._layout_required
+        or screen._scroll_required
+        or screen._repaint_required
+        or screen._dirty_widgets
+        or any(widget._layout_required for widget in screen.query("*"))
+    )
 
 
 async def render(shot: Shot) -> str:
