@@ -5,14 +5,16 @@ default ``processors``), as ``celery -A`` does, and takes the module's ``applica
 """
 
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from runtime.catalogue import Catalogue
 from runtime.errors import CatalogueError
+from runtime.middleware import Middleware
 
 if TYPE_CHECKING:
     import click
@@ -42,6 +44,8 @@ class Application:
             releases them.
         checks: called by ``atlas check``; must not raise.
         commands: called by ``atlas`` for the domain's own sub-commands.
+        middleware: hooks around enqueueing and execution, the outermost first; not applied to jobs
+            of stock RQ producers.
         recurring: jobs that run again and again from the first worker's start on; operators may
             change, pause or remove them at run time.
     """
@@ -51,6 +55,7 @@ class Application:
     checks: Callable[["Settings"], Iterable[CheckResult]] = lambda _settings: ()
     commands: Callable[[], Iterable["click.Command"]] = field(default=lambda: ())
     recurring: tuple["Recurring", ...] = ()
+    middleware: tuple[Middleware, ...] = ()
 
 
 class JobContext(NamedTuple):
@@ -62,6 +67,8 @@ class JobContext(NamedTuple):
         client: enqueues further jobs; blocking and safe to share between threads. From an
             ``async def`` handler call it through `asyncio.to_thread`.
         resources: what `Application.open` made in this process.
+        headers: short texts that came with the job, for middleware.
+        execution: names this attempt (RQ's execution id).
     """
 
     job_id: str
@@ -75,6 +82,38 @@ class JobContext(NamedTuple):
     deadline: datetime
     client: "AtlasClient"
     resources: Any
+    headers: Mapping[str, str] = MappingProxyType({})
+    execution: str = ""
+    notes: "NoteTaker | None" = None
+
+    def progress(self, done: float, total: float = 1.0, message: str = "") -> None:
+        """Say how far the job is: `done` of `total`, and one line. The last one is kept.
+
+        Returns at once, from any thread; it is written within half a second, and before the end of
+        the attempt is.
+        """
+        if self.notes is not None:
+            self.notes.progress(self.job_id, self.execution, done, total, message)
+
+    def log(self, line: str) -> None:
+        """Add a line to the job's own log: the last 100 are kept, each up to 500 characters.
+
+        Returns at once, from any thread.
+        """
+        if self.notes is not None:
+            self.notes.log(self.job_id, self.execution, line)
+
+
+class NoteTaker(Protocol):
+    """Takes what running jobs say of themselves; see `JobContext.progress` and `JobContext.log`."""
+
+    def progress(
+        self, job_id: str, execution: str, done: float, total: float, message: str
+    ) -> None:
+        """Note how far a job is."""
+
+    def log(self, job_id: str, execution: str, line: str) -> None:
+        """Note a line."""
 
 
 def load_application(dotted: str) -> Application:

@@ -7,8 +7,9 @@ from itertools import islice
 from typing import Self
 
 from runtime.application import load_application
-from runtime.broker import calls, census, open_broker
+from runtime.broker import census, open_broker, steering
 from runtime.broker.broker import Broker
+from runtime.broker.policy import Policy
 from runtime.catalogue import Catalogue
 from runtime.keys import QueueNames
 from runtime.settings import Settings
@@ -19,7 +20,7 @@ _EXAMPLES = 20
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One job that was wrong. `verdict`: orphan, double, ghost or misplaced."""
+    """One job that was wrong. `verdict`: orphan, double, ghost, misplaced or abandoned."""
 
     job_id: str
     queue: str
@@ -48,7 +49,7 @@ class Auditor:
         self._broker = broker
         self._catalogue = catalogue
         self._names = QueueNames(settings.queue_prefix)
-        self._max_stalled = settings.worker.max_stalled
+        self._policy = Policy.of(catalogue, self._names, max_stalled=settings.worker.max_stalled)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -98,18 +99,16 @@ class Auditor:
                 continue
             examined += 1
             expected = [census.PLACES[status]] if status in census.PLACES else []
-            if seen.get(job_id, []) != expected:
+            # Whether a deferred one is waited for by anybody is judged job by job.
+            if seen.get(job_id, []) != expected or status == "deferred":
                 suspects[job_id] = lane
         # What is left was named by a place and has no hash.
         return suspects | lane_of, examined
 
     def _judged(self, suspects: dict[str, str], *, repair: bool) -> Iterator[tuple[str, str, str]]:
-        retention = next(iter(self._catalogue.queues.values())).retention
         pairs = iter(suspects.items())
         while chunk := list(islice(pairs, _CHUNK)):
-            call = calls.mend(
-                chunk, repair=repair, max_stalled=self._max_stalled, retention=retention
-            )
-            for (job_id, lane), verdict in zip(chunk, self._broker.run(call), strict=True):
+            verdicts = self._broker.run(steering.mend(chunk, self._policy, repair=repair))
+            for (job_id, lane), verdict in zip(chunk, verdicts, strict=True):
                 if verdict != "ok":
                     yield job_id, lane, verdict

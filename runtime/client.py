@@ -1,56 +1,27 @@
 """The producers' API: what the CRM calls to hand over work."""
 
-import os
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from runtime import envelope
 from runtime.application import load_application
-from runtime.broker import calls, open_broker
+from runtime.broker import calls, open_broker, reads
 from runtime.broker.broker import Broker
-from runtime.catalogue import Catalogue, Kind, Priority
-from runtime.errors import InvalidJobError, InvalidPayloadError
+from runtime.catalogue import Catalogue, Priority
+from runtime.errors import InvalidJobError, UnknownJobError
+from runtime.job_rows import PlacedRow, RowMaker
 from runtime.keys import QueueNames
-from runtime.redact import redact_payload
+from runtime.middleware import Middleware, around_enqueue
+from runtime.new_job import Flow, FlowProgress, FlowRef, JobRef, NewJob, OnChildFailure
 from runtime.settings import Settings, load_settings
 from runtime.text import safe
 
-# RQ's rule for job ids (rq/job.py, JOB_ID_PATTERN); the length is ours.
-_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
-_ORG = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _CHUNK = 500
-# Room for what stands around a payload: entry point, kind and organisation.
-_ENVELOPE_BYTES = 512
-_HINT_CHARS = 120
-
-
-class JobRef(NamedTuple):
-    """The job that answers a call; `created` is False when that id was already known."""
-
-    id: str
-    queue: str
-    created: bool
-
-
-@dataclass(frozen=True, slots=True)
-class NewJob:
-    """One job of a bulk enqueue; see `AtlasClient.enqueue` for the fields."""
-
-    kind: str
-    org: str
-    payload: Mapping[str, Any] | BaseModel
-    priority: Priority | None = None
-    delay: timedelta | None = None
-    at: datetime | None = None
-    job_id: str | None = None
+_MAX_CHILDREN = 10_000
 
 
 class AtlasClient:
@@ -65,12 +36,17 @@ class AtlasClient:
     """
 
     def __init__(
-        self, broker: Broker, catalogue: Catalogue, names: QueueNames, *, max_payload_bytes: int
+        self,
+        broker: Broker,
+        catalogue: Catalogue,
+        names: QueueNames,
+        *,
+        max_payload_bytes: int,
+        middleware: Sequence[Middleware] = (),
     ) -> None:
         self._broker = broker
-        self._catalogue = catalogue
-        self._names = names
-        self._max_payload_bytes = max_payload_bytes
+        self._rows = RowMaker(catalogue, names, max_payload_bytes=max_payload_bytes)
+        self._middleware = tuple(middleware)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -79,12 +55,13 @@ class AtlasClient:
         Raises:
             CatalogueError: the application cannot be loaded.
         """
-        catalogue = load_application(settings.application).catalogue
+        application = load_application(settings.application)
         return cls(
             open_broker(settings),
-            catalogue.for_environment(settings.environment),
+            application.catalogue.for_environment(settings.environment),
             QueueNames(settings.queue_prefix),
             max_payload_bytes=settings.worker.max_payload_bytes,
+            middleware=application.middleware,
         )
 
     @classmethod
@@ -183,6 +160,7 @@ class AtlasClient:
         delay: timedelta | None = None,
         at: datetime | None = None,
         job_id: str | None = None,
+        **options: Any,
     ) -> JobRef:
         """Enqueue one job.
 
@@ -194,6 +172,8 @@ class AtlasClient:
             delay: earliest start from now, to the millisecond.
             at: earliest start as an aware datetime (the past means now).
             job_id: letters, digits, ``_`` and ``-``; makes the call idempotent.
+            options: the further fields of `NewJob`: ``unique``, ``concurrency_key`` and
+                ``concurrency``, ``not_after`` and ``expired``, ``headers``.
 
         Raises:
             UnknownKindError: no such kind.
@@ -201,7 +181,9 @@ class AtlasClient:
             InvalidJobError: another argument is not allowed.
             BrokerUnavailableError: Redis is away; it is safe to repeat a call with a `job_id`.
         """
-        return self.enqueue_many([NewJob(kind, org, payload, priority, delay, at, job_id)])[0]
+        return self._enqueue([NewJob(kind, org, payload, priority, delay, at, job_id, **options)])[
+            0
+        ]
 
     def enqueue_many(self, jobs: Iterable[NewJob]) -> list[JobRef]:
         """Enqueue many jobs, hundreds a call to Redis.
@@ -213,133 +195,131 @@ class AtlasClient:
             BrokerUnavailableError: Redis is away; jobs before it may be queued.
         """
         chunks = _chunks(jobs)
-        rows = self._rows(next(chunks, []), 0)
-        if len(rows) < _CHUNK:
-            return self._send(rows) if rows else []
+        first = next(chunks, [])
+        if len(first) < _CHUNK:
+            return self._enqueue(first) if first else []
+        if self._middleware:
+            refs = self._enqueue(first)
+            for number, chunk in enumerate(chunks, 1):
+                refs += self._enqueue(chunk, number * _CHUNK)
+            return refs
+        return self._overlapped(self._placed(first, 0), chunks)
+
+    def enqueue_batch(
+        self, jobs: Sequence[NewJob], *, then: NewJob, on_failure: OnChildFailure = "ignore"
+    ) -> FlowRef:
+        """Enqueue a group of jobs, and one more that runs when all of them are over.
+
+        Its progress is `flow_progress` of the answer's id.
+
+        Raises:
+            InvalidJobError: as `enqueue_flow`.
+            BrokerUnavailableError: Redis is away; a call with ids for every job can be repeated.
+        """
+        return self.enqueue_flow(Flow(then, jobs, on_failure))
+
+    def enqueue_flow(self, flow: Flow) -> FlowRef:
+        """Enqueue a job and the children that it waits for.
+
+        The children come first: what a producer that dies in the middle leaves behind are jobs
+        that run, never a parent that waits for nobody.
+
+        Raises:
+            InvalidJobError: a job does not validate, or a child's id belongs to a job that is not
+                this flow's.
+            BrokerUnavailableError: Redis is away; a call with ids for every job can be repeated.
+        """
+        return self._enqueue_flow(flow, parent="")
+
+    def flow_progress(self, job_id: str) -> FlowProgress:
+        """How the children of a flow's parent stand; kept for a week after its end.
+
+        Raises:
+            UnknownJobError: nothing is known of a flow of that id.
+            BrokerUnavailableError: Redis is away.
+        """
+        counts = reads.read_flow(self._broker.connection, self._broker.keys, job_id)
+        if counts is None:
+            raise UnknownJobError(f"no flow {safe(job_id, 80)!r}: it never was, or is not kept")
+        return FlowProgress(*counts)
+
+    def _enqueue_flow(self, flow: Flow, *, parent: str) -> FlowRef:
+        job = flow.job
+        if job.delay is not None or job.at is not None or job.unique is not None:
+            raise InvalidJobError("a job that waits for children takes no delay, at or unique")
+        if not 1 <= len(flow.children) <= _MAX_CHILDREN:
+            raise InvalidJobError(
+                f"{len(flow.children)} children: 1 to {_MAX_CHILDREN} are allowed"
+            )
+        row, queue = self._rows.row(job, parent=parent, is_flow=True)
+        plain = [child for child in flow.children if isinstance(child, NewJob)]
+        if any(child.unique for child in plain):
+            raise InvalidJobError("a job that another one waits for takes no unique")
+        refs = iter(self._enqueue_children(plain, row.id))
+        children = tuple(
+            next(refs).id
+            if isinstance(child, NewJob)
+            else self._enqueue_flow(child, parent=row.id).id
+            for child in flow.children
+        )
+        created, foreign = self._broker.run(
+            calls.seal_flow(row, children, on_child_failure=flow.on_child_failure)
+        )
+        if foreign:
+            names = ", ".join(safe(name, 80) for name in foreign[:3])
+            raise InvalidJobError(f"children that exist and belong elsewhere: {names}")
+        return FlowRef(row.id, queue, created, children)
+
+    def _enqueue_children(self, jobs: list[NewJob], parent: str) -> list[JobRef]:
         refs: list[JobRef] = []
-        # While Redis works on one chunk, the next is validated: half the time of a large call.
+        for start in range(0, len(jobs), _CHUNK):
+            refs += self._enqueue(jobs[start : start + _CHUNK], start, parent=parent)
+        return refs
+
+    def _enqueue(self, jobs: list[NewJob], first: int = 0, *, parent: str = "") -> list[JobRef]:
+        def send(jobs: list[NewJob]) -> list[JobRef]:
+            return self._send(self._placed(jobs, first, parent=parent))
+
+        return around_enqueue(self._middleware, jobs, send) if self._middleware else send(jobs)
+
+    def _overlapped(self, rows: list[PlacedRow], chunks: Iterator[list[NewJob]]) -> list[JobRef]:
+        """While Redis works on one chunk, the next is validated: half the time of a large call."""
+        refs: list[JobRef] = []
         with ThreadPoolExecutor(1) as sender:
             sent = sender.submit(self._send, rows)
             for number, chunk in enumerate(chunks, 1):
-                rows = self._rows(chunk, number * _CHUNK)
+                rows = self._placed(chunk, number * _CHUNK)
                 refs += sent.result()
                 sent = sender.submit(self._send, rows)
             return refs + sent.result()
 
-    def _rows(self, chunk: list[NewJob], first: int) -> list[tuple[calls.JobRow, str]]:
-        return [self._row(job, number) for number, job in enumerate(chunk, first)]
+    def _placed(self, chunk: list[NewJob], first: int, *, parent: str = "") -> list[PlacedRow]:
+        rows: list[PlacedRow] = []
+        for number, job in enumerate(chunk, first):
+            try:
+                rows.append(self._rows.row(job, parent=parent))
+            except InvalidJobError as error:
+                if number == 0:
+                    raise
+                raise type(error)(f"job number {number + 1}: {error}") from error
+        return rows
 
-    def _send(self, rows: list[tuple[calls.JobRow, str]]) -> list[JobRef]:
-        created = self._broker.run(calls.enqueue([row for row, _ in rows]))
-        return [JobRef(row.id, queue, new) for (row, queue), new in zip(rows, created, strict=True)]
+    def _send(self, rows: list[PlacedRow]) -> list[JobRef]:
+        answers = self._broker.run(calls.enqueue([placed.row for placed in rows]))
+        return [
+            JobRef(answer.id, placed.queue, answer.outcome == "created", answer.outcome)
+            for placed, answer in zip(rows, answers, strict=True)
+        ]
 
     def close(self) -> None:
         """Release the connections."""
         self._broker.close()
-
-    def _row(self, job: NewJob, number: int) -> tuple[calls.JobRow, str]:
-        try:
-            return self._validated(job)
-        except InvalidJobError as error:
-            if number == 0:
-                raise
-            raise type(error)(f"job number {number + 1}: {error}") from error
-
-    def _validated(self, job: NewJob) -> tuple[calls.JobRow, str]:
-        kind = self._catalogue.kind(job.kind)
-        queue = self._catalogue.queue(kind.queue)
-        job_id = os.urandom(16).hex() if job.job_id is None else _checked_id(job.job_id)
-        _check_org(job.org)
-        payload = validate_payload(kind, job.payload)
-        body = payload.model_dump_json(exclude_unset=True).encode()
-        # Measured plain: workers bound what they inflate by the same number.
-        if len(body) + _ENVELOPE_BYTES > self._max_payload_bytes:
-            raise InvalidJobError(
-                f"{kind.name}: {len(body)} bytes of payload, at most "
-                f"{self._max_payload_bytes - _ENVELOPE_BYTES} are allowed"
-            )
-        data = envelope.encode(kind.name, job.org, body)
-        lane = self._names.lane(kind.queue, job.priority or kind.priority)
-        delay_ms, due_ms = _timing(job)
-        row = calls.JobRow(
-            id=job_id,
-            lane=lane,
-            data=data,
-            description=describe(kind, job.org, payload),
-            kind=kind.name,
-            rl_key=f"{lane}|{job.org}" if queue.fair else "",
-            org_cap=queue.org_cap,
-            delay_ms=delay_ms,
-            due_ms=due_ms,
-        )
-        return row, kind.queue
-
-
-def _checked_id(job_id: str) -> str:
-    if not _JOB_ID.fullmatch(job_id):
-        raise InvalidJobError(
-            f"job id {safe(job_id, 60)!r}: 1 to 200 letters, digits, _ and - are allowed"
-        )
-    return job_id
-
-
-@lru_cache(maxsize=1024)
-def _check_org(org: str) -> None:
-    if not _ORG.fullmatch(org):
-        raise InvalidJobError(
-            f"org {safe(org, 60)!r}: 1 to 100 letters, digits, _ . and - are allowed"
-        )
-
-
-def validate_payload(kind: Kind, payload: Mapping[str, Any] | BaseModel) -> BaseModel:
-    """The payload as an instance of the kind's model.
-
-    Raises:
-        InvalidPayloadError: one line that names every field that is wrong and why.
-    """
-    if isinstance(payload, kind.payload):
-        return payload
-    if isinstance(payload, BaseModel):
-        raise InvalidPayloadError(
-            f"{kind.name}: takes a {kind.payload.__name__}, not a {type(payload).__name__}"
-        )
-    try:
-        return kind.payload.model_validate(payload)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in e['loc']) or 'payload'}: {e['msg']}"
-            for e in error.errors(include_url=False, include_input=False)
-        )
-        raise InvalidPayloadError(f"{kind.name}: {safe(problems, 500)}") from None
-
-
-def describe(kind: Kind, org: str, payload: BaseModel) -> str:
-    """RQ's description of a job: kind, organisation and a redacted hint of the payload."""
-    if not kind.hint:
-        return f"{kind.name} {org}"
-    shown = {field: getattr(payload, field) for field in kind.hint}
-    hint = " ".join(
-        f"{field}={value}" for field, value in redact_payload(shown).items() if value is not None
-    )
-    return f"{kind.name} {org} {safe(hint, _HINT_CHARS)}".rstrip()
-
-
-def _timing(job: NewJob) -> tuple[int, int]:
-    if job.delay is None and job.at is None:
-        return 0, 0
-    if job.delay is not None and job.at is not None:
-        raise InvalidJobError("delay and at exclude each other")
-    if job.delay is not None:
-        if job.delay < timedelta(0):
-            raise InvalidJobError("delay must not be negative")
-        return int(job.delay / timedelta(milliseconds=1)), 0
-    assert job.at is not None
-    if job.at.tzinfo is None:
-        raise InvalidJobError("at needs an aware datetime (with a time zone)")
-    return 0, max(1, int(job.at.timestamp() * 1000))
 
 
 def _chunks(jobs: Iterable[NewJob]) -> Iterator[list[NewJob]]:
     iterator = iter(jobs)
     while chunk := list(islice(iterator, _CHUNK)):
         yield chunk
+
+
+__all__ = ["AtlasClient", "Flow", "FlowProgress", "FlowRef", "JobRef", "NewJob"]

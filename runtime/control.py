@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Self
 
 from runtime.application import load_application
-from runtime.broker import calls, open_broker, reads
+from runtime.broker import open_broker, reads, steering
 from runtime.broker.broker import Broker
 from runtime.catalogue import Catalogue
-from runtime.client import validate_payload
 from runtime.errors import UnknownJobError
+from runtime.job_rows import validate_payload
 from runtime.keys import QueueNames
 from runtime.recurring import Recurring
 from runtime.settings import Settings
@@ -85,7 +85,7 @@ class Control:
         kind = self._catalogue.kind(recurring.kind)
         validate_payload(kind, recurring.payload)
         definition = recurring.to_json()
-        self._broker.run(calls.put_recurring(self._actor, reason, recurring.id, definition))
+        self._broker.run(steering.put_recurring(self._actor, reason, recurring.id, definition))
         message = f"{recurring.id} runs {kind.name} {recurring.describe()}"
         return ActionResult("set recurring", recurring.id, 1, message=message)
 
@@ -112,7 +112,7 @@ class Control:
             UnknownJobError: no such recurring job.
             BrokerUnavailableError: Redis is away.
         """
-        if not self._broker.run(calls.drop_recurring(self._actor, reason, recurring_id)):
+        if not self._broker.run(steering.drop_recurring(self._actor, reason, recurring_id)):
             definitions, _ = reads.read_recurring(self._broker.connection, self._broker.keys)
             raise UnknownJobError(_no_recurring(recurring_id, definitions))
         message = f"{recurring_id} is removed"
@@ -159,7 +159,7 @@ class Control:
 
     def _set_paused(self, queue: str, reason: str, *, paused: bool) -> ActionResult:
         name = self._catalogue.queue(queue).name
-        call = calls.set_paused(
+        call = steering.set_paused(
             self._actor, reason, self._names.full(name), logical=name, paused=paused
         )
         changed = self._broker.run(call)
@@ -171,7 +171,7 @@ class Control:
         done: list[bool] = []
         for start in range(0, len(plan.ids), _CHUNK):
             chunk = plan.ids[start : start + _CHUNK]
-            done += self._broker.run(calls.requeue(self._actor, reason, chunk))
+            done += self._broker.run(steering.requeue(self._actor, reason, chunk))
         target = plan.ids[0] if len(plan.ids) == 1 else f"{len(plan.ids)} jobs"
         return _result("retry", target, sum(done), len(done) - sum(done))
 
@@ -179,20 +179,20 @@ class Control:
         done = skipped = 0
         for lane in self._lanes(plan.queue):
             while True:
-                call = calls.requeue_failed(lane, plan.cutoff or 0.0, _CHUNK)
+                call = steering.requeue_failed(lane, plan.cutoff or 0.0, _CHUNK)
                 moved, gone = self._broker.run(call)
                 done, skipped = done + moved, skipped + gone
                 if moved + gone < _CHUNK:
                     break
         target = plan.queue or "every queue"
-        self._broker.run(calls.record(self._actor, "retry", target, done, reason))
+        self._broker.run(steering.record(self._actor, "retry", target, done, reason))
         return _result("retry", target, done, skipped)
 
     def _delete(self, plan: Plan, reason: str) -> ActionResult:
         results: list[int] = []
         for start in range(0, len(plan.ids), _CHUNK):
             chunk = plan.ids[start : start + _CHUNK]
-            results += self._broker.run(calls.delete(self._actor, reason, chunk))
+            results += self._broker.run(steering.delete(self._actor, reason, chunk))
         done, running = results.count(1), results.count(-1)
         target = plan.ids[0] if len(plan.ids) == 1 else f"{len(plan.ids)} jobs"
         errors = (f"{running} running: not deleted",) if running else ()

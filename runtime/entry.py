@@ -7,12 +7,15 @@ from typing import Any
 
 from runtime.application import JobContext, load_application
 from runtime.catalogue import Priority
-from runtime.client import AtlasClient, validate_payload
+from runtime.client import AtlasClient
+from runtime.job_rows import validate_payload
 from runtime.settings import load_settings
 from runtime.worker.handlers import load_handler
 
 
-def perform(kind: str, org: str, payload: dict[str, Any]) -> Any:
+def perform(
+    kind: str, org: str, payload: dict[str, Any], headers: dict[str, str] | None = None
+) -> Any:
     """Run a job's handler here and now, without the engine's leases, retries or limits.
 
     This is what makes a job of ours runnable by ``rq worker`` in an emergency.
@@ -44,6 +47,7 @@ def perform(kind: str, org: str, payload: dict[str, Any]) -> Any:
             deadline=now + timedelta(seconds=entry.timeout_s),
             client=client,
             resources=resources,
+            headers=headers or {},
         )
         if handler.is_async:
             return asyncio.run(handler.function(context, model))

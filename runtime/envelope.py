@@ -6,7 +6,7 @@ and payload as its keyword arguments. JSON only: a pickle is never loaded.
 """
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -32,6 +32,7 @@ class Envelope:
     org: str
     payload: dict[str, Any]
     args: tuple[Any, ...] = ()
+    headers: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_stock(self) -> bool:
@@ -39,9 +40,12 @@ class Envelope:
         return self.function != ENTRY_POINT
 
 
-def encode(kind: str, org: str, payload_json: bytes) -> bytes:
-    """The data field of a job of ours; `payload_json` is a JSON object."""
-    data = b'%s,"payload":%s}]' % (_head(kind, org), payload_json)
+def encode(kind: str, org: str, payload_json: bytes, headers_json: bytes = b"") -> bytes:
+    """The data field of a job of ours; payload and headers (if any) are JSON objects."""
+    head = _head(kind, org)
+    if headers_json:
+        head = b'%s,"headers":%s' % (head, headers_json)
+    data = b'%s,"payload":%s}]' % (head, payload_json)
     return zlib.compress(data, 1) if len(data) >= _DEFLATE_FROM_BYTES else data
 
 
@@ -66,7 +70,12 @@ def decode(data: bytes, *, max_bytes: int) -> Envelope:
     kind, org, payload = kwargs.get("kind"), kwargs.get("org"), kwargs.get("payload")
     if not isinstance(kind, str) or not isinstance(org, str) or not isinstance(payload, dict):
         raise EnvelopeError("its data lacks kind, org or payload")
-    return Envelope(function, kind, org, payload)
+    headers = kwargs.get("headers")
+    if headers is None:
+        return Envelope(function, kind, org, payload)
+    if not isinstance(headers, dict) or not all(isinstance(v, str) for v in headers.values()):
+        raise EnvelopeError("its headers are not texts")
+    return Envelope(function, kind, org, payload, (), headers)
 
 
 def _inflate(data: bytes, max_bytes: int) -> bytes:

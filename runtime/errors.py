@@ -40,6 +40,10 @@ class UnknownQueueError(AtlasError):
     """No such queue."""
 
 
+class UnknownResourceError(AtlasError):
+    """No such resource."""
+
+
 class UnknownJobError(AtlasError):
     """No such job."""
 

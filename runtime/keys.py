@@ -73,6 +73,10 @@ class Keys:
         """Scheduled registry, scored by due time in seconds."""
         return f"{self.prefix}:scheduled:{lane}"
 
+    def deferred(self, lane: str) -> str:
+        """Deferred registry: jobs that wait for other jobs, scored by since when in seconds."""
+        return f"{self.prefix}:deferred:{lane}"
+
     def failed(self, lane: str) -> str:
         """Failed registry, scored by the time its jobs expire."""
         return f"{self.prefix}:failed:{lane}"
@@ -152,6 +156,42 @@ class Keys:
     def recurring_slots(self) -> str:
         """Hash: id of a recurring job to its newest slot that was enqueued, in ms."""
         return f"{self.prefix}:atlas:recurring-slots"
+
+    def recurring_runs(self, recurring_id: str) -> str:
+        """List of a recurring job's last runs, ``slot in ms|enqueued at ms|job id``."""
+        return f"{self.prefix}:atlas:recurring-runs:{recurring_id}"
+
+    def flow(self, job_id: str) -> str:
+        """Hash of a flow's parent: its children counted by state."""
+        return f"{self.prefix}:atlas:flow:{job_id}"
+
+    def log(self, job_id: str) -> str:
+        """List of what a job's handler logged, ``ms line``."""
+        return f"{self.prefix}:atlas:log:{job_id}"
+
+    def running_of_key(self, key: str) -> str:
+        """Set of the jobs of a concurrency key that run."""
+        return f"{self.prefix}:atlas:key:{key}"
+
+    def parked_of_key(self, key: str) -> str:
+        """Jobs of a concurrency key that wait for one of those, by arrival."""
+        return f"{self.prefix}:atlas:parked:{key}"
+
+    def breaker(self, resource: str) -> str:
+        """Hash: the circuit breaker of a resource."""
+        return f"{self.prefix}:atlas:breaker:{resource}"
+
+    def orgs(self) -> str:
+        """Hash: organisation to ``weight|cap``, as operators set them."""
+        return f"{self.prefix}:atlas:orgs"
+
+    def quiet(self) -> str:
+        """Hash: worker that is to claim nothing, to who said so."""
+        return f"{self.prefix}:atlas:quiet"
+
+    def events(self) -> str:
+        """Stream of what happened to jobs, queues, workers and breakers."""
+        return f"{self.prefix}:atlas:events"
 
     def quarantine(self) -> str:
         """Hash: job id to ``lane|ms|reason``."""

@@ -13,12 +13,16 @@ class Retry(Outcome):
     Args:
         after: how long to wait; None leaves it to the kind's backoff.
         reason: one line for the attempt's record, shown to operators.
+        fault: the queue's resource (its provider) failed: it counts for the resource's breaker.
     """
 
-    def __init__(self, after: timedelta | None = None, *, reason: str = "") -> None:
+    def __init__(
+        self, after: timedelta | None = None, *, reason: str = "", fault: bool = False
+    ) -> None:
         super().__init__(reason or "retry asked for by the handler")
         self.after = after
         self.reason = reason
+        self.fault = fault
 
 
 class Snooze(Outcome):

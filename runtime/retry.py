@@ -4,7 +4,52 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
+from runtime.error_facts import ErrorFacts
+
 Backoff = Literal["exponential", "fixed", "list"]
+RetryAction = Literal["retry", "never", "dead_letter"]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """What certain errors mean, whatever attempts are left.
+
+    Attributes:
+        action: ``retry``; ``never``: the job fails at once and leaves no dead letter, as an error
+            that nobody will look into; ``dead_letter``: it fails at once and leaves one.
+        errors: names of error classes, or of their bases.
+        statuses: HTTP statuses, each a number or a class such as ``5xx``.
+        after_s: with ``retry``, the wait in seconds instead of the backoff's.
+    """
+
+    action: RetryAction
+    errors: tuple[str, ...] = ()
+    statuses: tuple[int | str, ...] = ()
+    after_s: float | None = None
+
+    def applies_to(self, error: ErrorFacts) -> bool:
+        """Whether the error is of one of those classes or has one of those statuses."""
+        if not error.names.isdisjoint(self.errors):
+            return True
+        return error.status is not None and (
+            error.status in self.statuses or f"{error.status // 100}xx" in self.statuses
+        )
+
+    def problems(self) -> list[str]:
+        """What is wrong with it, a line each."""
+        found = []
+        if not self.errors and not self.statuses:
+            found.append("a retry rule needs errors or statuses")
+        for status in self.statuses:
+            is_class = isinstance(status, str) and status in _STATUS_CLASSES
+            if not is_class and not (isinstance(status, int) and 100 <= status <= 599):
+                found.append(f"status {status!r}: 100 to 599, or 1xx to 5xx, are allowed")
+        if self.after_s is not None and (self.action != "retry" or self.after_s < 0):
+            found.append("after_s needs action retry and must not be negative")
+        return found
+
+
+_STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +65,7 @@ class RetryPolicy:
         jitter: "full jitter": the wait is drawn evenly between 0 and the computed one, so that
             jobs that failed together do not come back together (AWS Architecture Blog,
             "Exponential Backoff And Jitter", 2015).
+        rules: what certain errors mean; the first that applies is taken.
     """
 
     attempts: int = 3
@@ -28,6 +74,11 @@ class RetryPolicy:
     cap_s: float = 300.0
     jitter: bool = True
     delays_s: tuple[float, ...] = ()
+    rules: tuple[RetryRule, ...] = ()
+
+    def rule_for(self, error: ErrorFacts) -> RetryRule | None:
+        """The first rule that applies to an error."""
+        return next((rule for rule in self.rules if rule.applies_to(error)), None)
 
     def ceiling_s(self, attempt: int) -> float:
         """The longest wait in seconds after attempt number `attempt` (1-based) failed."""

@@ -13,13 +13,14 @@ from runtime.connection import broker_errors
 from runtime.keys import Keys
 
 _STEP = 1_000
-# Where a job of each open status belongs (rq/job.py; the others are final, or stock RQ's
-# dependents). The same as in mend-1.lua.
+# Where a job of each open status belongs (rq/job.py; the others are final). The same as in
+# mend-1.lua.
 PLACES = {
     "queued": "list",
     "rate_limited": "fair",
     "scheduled": "scheduled",
     "started": "leased",
+    "deferred": "deferred",
 }
 
 
@@ -30,6 +31,7 @@ def placed_jobs(
     for lane in lanes:
         yield from ((job_id, lane, "list") for job_id in _list(connection, keys.queue(lane)))
         yield from ((i, lane, "scheduled") for i in _set(connection, keys.scheduled(lane)))
+        yield from ((i, lane, "deferred") for i in _set(connection, keys.deferred(lane)))
         for org in _set(connection, keys.ring(lane)):
             waiting = keys.org_waiting(lane, org)
             yield from ((job_id, lane, "fair") for job_id in _set(connection, waiting))

@@ -304,6 +304,18 @@ def read_recurring(connection: redis.Redis, keys: Keys) -> tuple[Hash, Hash]:
     return definitions, slots
 
 
+def read_flow(connection: redis.Redis, keys: Keys, job_id: str) -> tuple[int, int, int, int] | None:
+    """A flow's children: pending, finished, failed, canceled; None when there is no such flow."""
+    with broker_errors():
+        sealed, *counts = connection.hmget(
+            keys.flow(job_id), "sealed", "pending", "finished", "failed", "canceled"
+        )
+    if sealed is None:
+        return None
+    pending, finished, failed, canceled = (int(count or 0) for count in counts)
+    return pending, finished, failed, canceled
+
+
 def read_audit(connection: redis.Redis, keys: Keys, limit: int) -> list[tuple[int, Hash]]:
     """The newest audit entries: (ms since the epoch, fields), newest first."""
     with broker_errors():

@@ -71,6 +71,7 @@ async def register(connection: redis.asyncio.Redis, keys: Keys, record: WorkerRe
     pipe.sadd(keys.workers(), key)
     for lane in record.lanes:
         pipe.sadd(keys.workers_of(lane), key)
+    _tell(pipe, keys, record, "up")
     with broker_errors():
         await pipe.execute()
 
@@ -120,8 +121,16 @@ async def unregister(connection: redis.asyncio.Redis, keys: Keys, record: Worker
         pipe.srem(keys.workers_of(lane), key)
     pipe.hset(key, "death", _rq_time(datetime.now(UTC)))
     pipe.expire(key, 60)
+    pipe.hdel(keys.quiet(), record.name)
+    _tell(pipe, keys, record, "down")
     with broker_errors():
         await pipe.execute()
+
+
+def _tell(pipe: Any, keys: Keys, record: WorkerRecord, state: str) -> None:
+    fields = {"event": "worker", "worker": record.name, "state": state}
+    # As many as lib/events.lua keeps.
+    pipe.xadd(keys.events(), fields, maxlen=10_000, approximate=True)
 
 
 def _rq_time(moment: datetime) -> str:

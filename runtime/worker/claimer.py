@@ -11,7 +11,8 @@ import structlog
 from runtime.broker import calls
 from runtime.broker.broker import AsyncBroker
 from runtime.broker.calls import Claim, ClaimedJob, QueueDemand
-from runtime.catalogue import Queue, Retention
+from runtime.broker.policy import Policy
+from runtime.catalogue import Queue
 from runtime.errors import AtlasError, BrokerUnavailableError
 from runtime.keys import queue_of
 from runtime.worker.ending import end_tasks
@@ -22,6 +23,8 @@ log = structlog.get_logger("atlas.worker")
 # An idle worker looks by itself this often, whatever the markers say.
 _LOOK_S = 5.0
 _MAX_BACKOFF_S = 2.0
+# How soon a quiet worker notices that it may claim again.
+_QUIET_LOOK_S = 1.0
 
 
 class Claimer:
@@ -46,8 +49,7 @@ class Claimer:
         slots: Slots,
         lease_ms: int,
         max_bytes: int,
-        max_stalled: int,
-        retention: Retention,
+        policy: Policy,
         admit: Callable[[ClaimedJob, str, float, float], None],
         known: Callable[[], list[str]],
     ) -> None:
@@ -58,8 +60,7 @@ class Claimer:
         self._slots = slots
         self._lease_ms = lease_ms
         self._max_bytes = max_bytes
-        self._max_stalled = max_stalled
-        self._retention = retention
+        self._policy = policy
         self._admit = admit
         self._known = known
         self._marked = asyncio.Event()
@@ -70,6 +71,11 @@ class Claimer:
         self.drained = asyncio.Event()
         self.wanted = asyncio.Event()
         self.redis_ok = True
+        self.quiet = False
+        # For the watchdog: when the loop was last seen to go on, and since when each queue has had
+        # jobs of which nothing was given although slots were free.
+        self.alive_at = time.monotonic()
+        self.held_since: dict[str, float] = {}
 
     async def run(self) -> None:
         """Claim until `stopping` is set."""
@@ -78,6 +84,7 @@ class Claimer:
             backoff_s = 0.05
             while not self.stopping.is_set():
                 self.wanted.clear()
+                self.alive_at = time.monotonic()
                 try:
                     claim = await self._claim()
                 except BrokerUnavailableError as error:
@@ -93,6 +100,9 @@ class Claimer:
                 backoff_s = 0.05
                 if claim is None:
                     await self.wanted.wait()
+                elif self.quiet:
+                    # Not on the markers: they are for workers that may take what is there.
+                    await self._nap(_QUIET_LOOK_S)
                 elif not claim.jobs:
                     await self._sleep(claim)
         finally:
@@ -112,6 +122,7 @@ class Claimer:
             wanted=self._slots.budget(),
             lease_ms=self._lease_ms,
             max_bytes=self._max_bytes,
+            policy=self._policy,
         )
         sent_at = time.monotonic()
         # Until the answer is here, we may hold jobs that we do not know of.
@@ -120,9 +131,22 @@ class Claimer:
         self._unsure = False
         for job_id, lane, reason in claim.quarantined:
             log.warning("job quarantined", job=job_id, queue=lane, reason=reason)
+        self._learn(claim)
         for job in claim.jobs:
             self._admit(job, queue_of(job.lane), claim.now_ms / 1000, sent_at)
         return claim
+
+    def _learn(self, claim: Claim) -> None:
+        quiet = -3 in claim.states.values()
+        if quiet != self.quiet:
+            log.info("quiet: nothing is claimed" if quiet else "claiming again")
+        self.quiet = quiet
+        given = {queue_of(job.lane) for job in claim.jobs}
+        for queue, state in claim.states.items():
+            if state == -2 and queue not in given and not claim.jobs:
+                self.held_since.setdefault(queue, time.monotonic())
+            else:
+                self.held_since.pop(queue, None)
 
     def _demands(self) -> list[QueueDemand]:
         # Rotated, so that no queue is always asked last when slots are short.
@@ -140,18 +164,14 @@ class Claimer:
                         rate.jobs if rate else 0,
                         rate.per_s * 1000 if rate else 1000.0,
                         queue.org_cap if queue.fair else 0,
+                        queue.concurrency or 0,
+                        queue.resource or "",
                     )
                 )
         return demands
 
     async def _disown_unknown(self) -> None:
-        call = calls.disown(
-            self._worker,
-            dead=False,
-            max_stalled=self._max_stalled,
-            retention=self._retention,
-            known=self._known(),
-        )
+        call = calls.disown(self._worker, self._policy, dead=False, known=self._known())
         requeued, _ = await self._broker.run(call)
         self._unsure = False
         if requeued:

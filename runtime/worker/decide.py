@@ -1,7 +1,7 @@
 """What becomes of an attempt: pure functions from how it ended to what is written."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -9,8 +9,10 @@ from pydantic_core import to_json
 
 from runtime.broker.calls import ClaimedJob, Ended
 from runtime.broker.encoding import deflate_text, encode_value
+from runtime.catalogue import Breaker
+from runtime.error_facts import ErrorFacts, error_facts
 from runtime.fingerprint import fingerprint, handler_traceback
-from runtime.outcomes import Cancel, DeadLetter, Retry, Snooze
+from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry, Snooze
 from runtime.retry import RetryPolicy
 
 _MAX_ERROR = 500
@@ -19,13 +21,15 @@ _UNSERIALIZABLE = b'"Unserializable return value"'
 
 
 class AttemptFacts(NamedTuple):
-    """What is known of an attempt before it ended."""
+    """What is known of an attempt before it ended; `breaker` is that of its queue's resource."""
 
     job: ClaimedJob
     kind: str
     policy: RetryPolicy
     started_s: float
     wait_ms: float
+    org: str = ""
+    breaker: Breaker | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class RemoteError:
     message: str
     traceback: str
     frame: str = ""
+    facts: ErrorFacts = field(default_factory=lambda: ErrorFacts(frozenset()))
 
 
 def succeeded(facts: AttemptFacts, value: Any, run_ms: float) -> Ended:
@@ -83,13 +88,42 @@ def raised(
                 exc_string=deflate_text(text),
                 fingerprint=fingerprint(type(error).__name__, str(error), frame),
             )
-    if isinstance(error, DeadLetter) or facts.job.attempt >= facts.policy.attempts:
+    return _tried_again(facts, error, ended, rng)
+
+
+def _tried_again(
+    facts: AttemptFacts, error: BaseException | RemoteError, ended: Ended, rng: random.Random
+) -> Ended:
+    """Whether and when a failed attempt is followed by another one."""
+    of_error = error.facts if isinstance(error, RemoteError) else error_facts(error)
+    ended = ended._replace(fault=_is_fault(error, of_error, facts.breaker))
+    if isinstance(error, DeadLetter):
+        return ended._replace(outcome="failed")
+    rule = None if isinstance(error, Retry) else facts.policy.rule_for(of_error)
+    if rule is not None and rule.action != "retry":
+        return ended._replace(outcome="failed", quiet=rule.action == "never")
+    if facts.job.attempt >= facts.policy.attempts:
         return ended._replace(outcome="failed")
     if isinstance(error, Retry) and error.after is not None:
         delay_s = max(0.0, error.after.total_seconds())
+    elif rule is not None and rule.after_s is not None:
+        delay_s = rule.after_s
     else:
         delay_s = facts.policy.delay_s(facts.job.attempt, rng)
+    # A server that says when to come back is not asked sooner.
+    delay_s = max(delay_s, of_error.retry_after_s or 0.0)
     return ended._replace(outcome="retried", delay_ms=int(delay_s * 1000))
+
+
+def _is_fault(
+    error: BaseException | RemoteError, facts: ErrorFacts, breaker: Breaker | None
+) -> bool:
+    """Whether the resource failed, and not the job."""
+    if isinstance(error, Outcome):
+        return isinstance(error, Retry) and error.fault
+    if facts.status is not None:
+        return facts.status == 429 or facts.status >= 500
+    return breaker is not None and not facts.names.isdisjoint(breaker.errors)
 
 
 def quarantined(facts: AttemptFacts, reason: str) -> Ended:
@@ -128,7 +162,9 @@ def wait_ms(enqueued_at: str, now_ms: int) -> float:
 
 
 def _ended(facts: AttemptFacts, run_ms: float) -> Ended:
-    return Ended("failed", facts.job, facts.kind, facts.started_s, facts.wait_ms, run_ms)
+    return Ended(
+        "failed", facts.job, facts.kind, facts.started_s, facts.wait_ms, run_ms, org=facts.org
+    )
 
 
 def _line(text: str) -> str:

@@ -4,7 +4,7 @@ Once a handler has returned, a failing write is repeated as a write, never as a 
 """
 
 import asyncio
-from collections import defaultdict
+import contextlib
 from collections.abc import Callable
 
 import structlog
@@ -12,8 +12,9 @@ import structlog
 from runtime.broker import calls
 from runtime.broker.broker import AsyncBroker
 from runtime.broker.calls import Ended
-from runtime.catalogue import Retention
+from runtime.broker.policy import Policy
 from runtime.errors import BrokerError
+from runtime.worker.notes import NoteWriter
 
 log = structlog.get_logger("atlas.worker")
 
@@ -24,8 +25,8 @@ class Flusher:
     """One a process.
 
     Args:
-        retention_of: retention of a full queue or lane name.
         written: called in the loop with each attempt once it is written or refused.
+        notes: what running jobs said of themselves goes before the end of their attempts.
 
     Attributes:
         finished, failed, refused: attempts written since the start.
@@ -36,12 +37,14 @@ class Flusher:
         broker: AsyncBroker,
         *,
         worker: str,
-        retention_of: Callable[[str], Retention],
+        policy: Policy,
+        notes: NoteWriter,
         written: Callable[[Ended], None],
     ) -> None:
         self._broker = broker
         self._worker = worker
-        self._retention_of = retention_of
+        self._policy = policy
+        self._notes = notes
         self._written = written
         self._pending: list[Ended] = []
         self._arrived = asyncio.Event()
@@ -75,20 +78,19 @@ class Flusher:
                 self._idle.set()
 
     async def _write(self, batch: list[Ended]) -> None:
-        by_retention: defaultdict[Retention, list[Ended]] = defaultdict(list)
-        for ended in batch:
-            by_retention[self._retention_of(ended.job.lane)].append(ended)
-        for retention, group in by_retention.items():
-            call = calls.finish(self._worker, group, retention)
-            try:
-                results = await self._broker.run_until_done(call)
-            except BrokerError as error:
-                # Refused for good: the leases run out and the reaper takes the jobs back.
-                log.error("attempts not written", error=str(error), jobs=len(group))
-                results = [0] * len(group)
-            for ended, result in zip(group, results, strict=True):
-                self._count(ended, result)
-                self._written(ended)
+        with contextlib.suppress(BrokerError):
+            await self._notes.flush()
+        try:
+            results = await self._broker.run_until_done(
+                calls.finish(self._worker, batch, self._policy)
+            )
+        except BrokerError as error:
+            # Refused for good: the leases run out and the reaper takes the jobs back.
+            log.error("attempts not written", error=str(error), jobs=len(batch))
+            results = [0] * len(batch)
+        for ended, result in zip(batch, results, strict=True):
+            self._count(ended, result)
+            self._written(ended)
 
     def _count(self, ended: Ended, result: int) -> None:
         if result == 0:

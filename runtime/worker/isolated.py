@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from runtime.error_facts import ErrorFacts
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry, Snooze
 from runtime.worker.decide import RemoteError
 
@@ -89,7 +90,15 @@ def _read(reply: bytes, code: int) -> Any:
         raise outcome_from(answer["outcome"])
     raise ChildError(
         RemoteError(
-            answer["error_class"], answer["message"], answer["traceback"], answer.get("frame", "")
+            answer["error_class"],
+            answer["message"],
+            answer["traceback"],
+            answer.get("frame", ""),
+            ErrorFacts(
+                frozenset(answer.get("names", ())),
+                answer.get("status"),
+                answer.get("retry_after_s"),
+            ),
         )
     )
 
@@ -99,7 +108,12 @@ def outcome_to(outcome: Outcome) -> dict[str, Any]:
     match outcome:
         case Retry():
             after_s = None if outcome.after is None else outcome.after.total_seconds()
-            return {"name": "retry", "after_s": after_s, "reason": outcome.reason}
+            return {
+                "name": "retry",
+                "after_s": after_s,
+                "reason": outcome.reason,
+                "fault": outcome.fault,
+            }
         case Snooze():
             return {"name": "snooze", "until": outcome.until.isoformat(), "reason": outcome.reason}
         case Cancel():
@@ -116,7 +130,7 @@ def outcome_from(fields: dict[str, Any]) -> Outcome:
         case "retry":
             after_s = fields["after_s"]
             after = None if after_s is None else timedelta(seconds=after_s)
-            return Retry(after, reason=reason)
+            return Retry(after, reason=reason, fault=bool(fields.get("fault")))
         case "snooze":
             return Snooze(datetime.fromisoformat(fields["until"]), reason=reason)
         case "cancel":

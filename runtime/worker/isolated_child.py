@@ -12,12 +12,15 @@ from pydantic_core import to_json
 
 from runtime.application import JobContext, load_application
 from runtime.bridge import perform_stock_job
+from runtime.broker import open_broker
 from runtime.client import AtlasClient
+from runtime.error_facts import error_facts
 from runtime.fingerprint import handler_traceback
 from runtime.outcomes import Outcome
 from runtime.settings import Settings, load_settings
 from runtime.worker.handlers import load_handler
 from runtime.worker.isolated import outcome_to
+from runtime.worker.notes import ChildNotes
 from runtime.worker.parent_death import die_with_parent
 
 
@@ -42,8 +45,12 @@ def _answer(request: dict[str, Any]) -> bytes:
         return json.dumps({"outcome": outcome_to(outcome)}).encode()
     except BaseException as error:  # noqa: BLE001 - the parent decides what it means
         text, frame = handler_traceback(error)
+        facts = error_facts(error)
         return json.dumps(
             {
+                "names": sorted(facts.names),
+                "status": facts.status,
+                "retry_after_s": facts.retry_after_s,
                 "error_class": type(error).__name__,
                 "message": str(error),
                 "traceback": text,
@@ -67,6 +74,7 @@ def _run_kind(settings: Settings, request: dict[str, Any]) -> Any:
         closing(AtlasClient.from_settings(settings)) as client,
         application.open(settings) as resources,
     ):
+        broker = open_broker(settings)
         context = JobContext(
             **{
                 **fields,
@@ -75,6 +83,7 @@ def _run_kind(settings: Settings, request: dict[str, Any]) -> Any:
             },
             client=client,
             resources=resources,
+            notes=ChildNotes(broker),
         )
         if handler.is_async:
             return asyncio.run(handler.function(context, payload))

@@ -8,7 +8,7 @@ import structlog
 
 from runtime.broker import calls
 from runtime.broker.broker import AsyncBroker
-from runtime.catalogue import Retention
+from runtime.broker.policy import Policy
 from runtime.errors import AtlasError, BrokerUnavailableError
 from runtime.worker.recurrence import Recurrence
 
@@ -26,8 +26,6 @@ class Maintenance:
 
     Args:
         queues: full names of all queues of the catalogue, whichever this worker serves.
-        max_stalled: how often a job may lose its worker.
-        retention: the environment's.
     """
 
     def __init__(
@@ -36,14 +34,12 @@ class Maintenance:
         recurrence: Recurrence,
         *,
         queues: Sequence[str],
-        max_stalled: int,
-        retention: Retention,
+        policy: Policy,
     ) -> None:
         self._broker = broker
         self._recurrence = recurrence
         self._queues = list(queues)
-        self._max_stalled = max_stalled
-        self._retention = retention
+        self._policy = policy
 
     def services(self) -> list[Coroutine[Any, Any, None]]:
         """What is to run in the worker's loop until it is cancelled."""
@@ -55,12 +51,11 @@ class Maintenance:
 
     async def sweep(self) -> None:
         """Promote what is due, drop what is kept long enough, note depths."""
-        await self._broker.run(calls.sweep(self._queues))
+        await self._broker.run(calls.sweep(self._queues, self._policy))
 
     async def reap(self) -> None:
         """Take back the jobs whose lease ran out."""
-        call = calls.reap(self._queues, max_stalled=self._max_stalled, retention=self._retention)
-        requeued, failed, _ = await self._broker.run(call)
+        requeued, failed, _ = await self._broker.run(calls.reap(self._queues, self._policy))
         if requeued or failed:
             log.warning("took back jobs of lost workers", requeued=requeued, failed=failed)
 

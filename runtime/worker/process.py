@@ -6,27 +6,21 @@ Started by the supervisor as ``python -m runtime.worker.process``; see `main` fo
 import asyncio
 import contextlib
 import os
-import platform
 import random
 import signal
-import socket
 import sys
 import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import click
-import psutil
 import structlog
 
-from runtime import __version__
 from runtime.application import Application, load_application
-from runtime.broker import open_async_broker, open_broker
+from runtime.broker import open_async_broker, open_broker, steering
 from runtime.broker.calls import ClaimedJob, Ended
-from runtime.broker.registration import WorkerPulse, WorkerRecord, beat, register, unregister
-from runtime.catalogue import Catalogue, Retention
+from runtime.broker.policy import Policy
 from runtime.client import AtlasClient
-from runtime.errors import BrokerUnavailableError
+from runtime.errors import AtlasError, BrokerUnavailableError
 from runtime.keys import QueueNames
 from runtime.logging_setup import configure_logging
 from runtime.settings import Settings, load_settings
@@ -36,19 +30,21 @@ from runtime.worker.flusher import Flusher
 from runtime.worker.handlers import load_handlers
 from runtime.worker.leases import LeaseKeeper
 from runtime.worker.maintenance import Maintenance, every
+from runtime.worker.notes import FLUSH_S, Notes, NoteWriter
 from runtime.worker.parent_death import die_with_parent
+from runtime.worker.pulse import BEAT_S, Pulse
 from runtime.worker.recurrence import Recurrence
 from runtime.worker.runner import Runner, cancel_overdue
 from runtime.worker.running import Running, RunningJobs
 from runtime.worker.slots import Slots
 from runtime.worker.threads import HandlerThreads
+from runtime.worker.watchdog import LOOK_S, Watchdog
 
 log = structlog.get_logger("atlas.worker")
 
 EXIT_OK = 0
 # Asks the supervisor for a fresh process: limits reached, or a thread that cannot be stopped.
 EXIT_RECYCLE = 75
-_BEAT_S = 5.0
 _OVERDUE_S = 0.05
 # How long cancelled handlers get to end before their process does.
 _CANCEL_GRACE_S = 3.0
@@ -62,6 +58,7 @@ class ProcessOptions:
     queues: tuple[str, ...]
     concurrency: int
     burst: bool = False
+    quiet: bool = False
 
 
 class WorkerProcess:
@@ -73,15 +70,11 @@ class WorkerProcess:
         self._settings = settings
         self._application = application
         self._options = options
-        self._catalogue: Catalogue = application.catalogue.for_environment(settings.environment)
+        self._catalogue = application.catalogue.for_environment(settings.environment)
         names = QueueNames(settings.queue_prefix)
         self._queues = {names.full(q): self._catalogue.queue(q) for q in options.queues}
         self._all_queues = [names.full(q) for q in self._catalogue.queues]
-        self._retentions = {
-            lane: queue.retention
-            for queue in self._catalogue.queues.values()
-            for lane in names.lanes(queue.name)
-        }
+        self._policy = Policy.of(self._catalogue, names, max_stalled=settings.worker.max_stalled)
         self._lanes = tuple(lane for q in options.queues for lane in names.lanes(q))
         self._slots = Slots(
             options.concurrency,
@@ -95,19 +88,21 @@ class WorkerProcess:
         self._release_now = asyncio.Event()
         self._ended = asyncio.Event()
         self._recycling = False
-        self._state = "starting"
-        self._usage = psutil.Process()
+        self._claiming: asyncio.Task[None] | None = None
+        self._background: set[asyncio.Task[object]] = set()
 
     async def run(self) -> int:
         """Work; returns the exit code."""
         settings = self._settings.worker
         self._broker = open_async_broker(self._settings)
         self._blocking = open_async_broker(self._settings, timeout_s=15.0)
-        self._record = self._make_record()
+        notes = Notes()
+        note_writer = NoteWriter(self._broker, notes)
         self._flusher = Flusher(
             self._broker,
             worker=self._options.name,
-            retention_of=self._retentions.__getitem__,
+            policy=self._policy,
+            notes=note_writer,
             written=self._written,
         )
         self._claimer = Claimer(
@@ -118,12 +113,25 @@ class WorkerProcess:
             slots=self._slots,
             lease_ms=int(settings.lease_s * 1000),
             max_bytes=settings.max_payload_bytes,
-            max_stalled=settings.max_stalled,
-            retention=self._any_retention(),
+            policy=self._policy,
             admit=self._admit,
             known=lambda: [r.job.execution for r in self._running.all()],
         )
+        self._pulse = Pulse(
+            self._broker,
+            name=self._options.name,
+            lanes=self._lanes,
+            queues=self._options.queues,
+            slots=self._slots,
+            running=self._running,
+            flusher=self._flusher,
+            max_memory_mb=settings.max_memory_mb,
+            recycle=self._recycle,
+            is_quiet=lambda: self._claimer.quiet,
+        )
         self._install_signals()
+        if self._options.quiet:
+            self._be_quiet()
         keeper = LeaseKeeper(
             open_broker(self._settings),
             self._running,
@@ -144,21 +152,25 @@ class WorkerProcess:
                 resources=resources,
                 threads=threads,
                 rng=random.Random(),  # noqa: S311 - jitter needs no secrecy
+                notes=notes,
+                middleware=self._application.middleware,
             )
             maintenance = Maintenance(
                 self._broker,
                 Recurrence(open_broker(self._settings), client, self._application.recurring),
                 queues=self._all_queues,
-                max_stalled=settings.max_stalled,
-                retention=self._any_retention(),
+                policy=self._policy,
             )
             keeper.start()
+            self._start_claiming()
+            watchdog = Watchdog(self._claimer, self._slots, self._start_claiming)
             services = [
                 asyncio.create_task(service)
                 for service in (
                     self._flusher.run(),
-                    self._claimer.run(),
-                    every(_BEAT_S, self._beat),
+                    every(BEAT_S, self._pulse.beat),
+                    every(FLUSH_S, note_writer.flush),
+                    every(LOOK_S, watchdog.look),
                     every(_OVERDUE_S, self._cancel_overdue),
                     *maintenance.services(),
                 )
@@ -167,7 +179,7 @@ class WorkerProcess:
                 await self._until_told()
                 await self._shut_down()
             finally:
-                await end_tasks(services)
+                await end_tasks([*services, *filter(None, [self._claiming]), *self._background])
                 keeper.stop()
                 threads.close()
         return await self._leave()
@@ -187,7 +199,8 @@ class WorkerProcess:
 
     async def _shut_down(self) -> None:
         """Let running jobs end until the deadline, then release the rest without an attempt."""
-        self._state = "stopping"
+        with contextlib.suppress(AtlasError):
+            await self._pulse.stopping()
         deadline_s = self._settings.worker.shutdown_s
         log.info("stopping", running=len(self._running), deadline_s=deadline_s)
         for running in self._slots.drop_ahead():
@@ -216,7 +229,7 @@ class WorkerProcess:
 
     async def _leave(self) -> int:
         with contextlib.suppress(BrokerUnavailableError):
-            await unregister(self._broker.connection, self._broker.keys, self._record)
+            await self._pulse.leave()
         await self._broker.close()
         await self._blocking.close()
         log.info("stopped", finished=self._flusher.finished, failed=self._flusher.failed)
@@ -226,6 +239,14 @@ class WorkerProcess:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_stop_signal)
+        loop.add_signal_handler(signal.SIGUSR1, self._be_quiet)
+
+    def _be_quiet(self) -> None:
+        """Claim nothing any more, until an operator says otherwise; what runs goes on."""
+        call = steering.set_quiet("signal", "", [self._options.name], quiet=True)
+        task = asyncio.create_task(self._broker.run_until_done(call))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _on_stop_signal(self) -> None:
         self._stop_signals += 1
@@ -240,6 +261,12 @@ class WorkerProcess:
     def _recycle(self) -> None:
         self._recycling = True
         self._claimer.stopping.set()
+
+    def _start_claiming(self) -> None:
+        """Start the claimer's loop, or start it anew where it hangs."""
+        hanging, self._claiming = self._claiming, asyncio.create_task(self._claimer.run())
+        if hanging is not None:
+            hanging.cancel()
 
     # Jobs
 
@@ -299,48 +326,8 @@ class WorkerProcess:
 
     # Services
 
-    async def _beat(self) -> None:
-        with self._usage.oneshot():
-            rss, cpu = self._usage.memory_info().rss, self._usage.cpu_percent()
-        limit_mb = self._settings.worker.max_memory_mb
-        if limit_mb and rss > limit_mb * 1024 * 1024 and not self._recycling:
-            log.warning("memory limit reached: replacing this process", rss_mb=rss // 2**20)
-            self._recycle()
-        if self._state != "stopping":
-            self._state = "busy" if self._slots.busy else "idle"
-        current = next((r.job.id for r in self._running.all()), "")
-        pulse = WorkerPulse(
-            self._state,
-            len(self._running),
-            self._flusher.finished,
-            self._flusher.failed,
-            rss,
-            cpu,
-            current,
-        )
-        connection, keys = self._broker.connection, self._broker.keys
-        if not await beat(connection, keys, self._record, pulse):
-            await register(connection, keys, self._record)
-
     async def _cancel_overdue(self) -> None:
         cancel_overdue(self._running)
-
-    def _any_retention(self) -> Retention:
-        # The environment's retention is the same for every queue of a catalogue.
-        return next(iter(self._retentions.values()))
-
-    def _make_record(self) -> WorkerRecord:
-        return WorkerRecord(
-            name=self._options.name,
-            pid=os.getpid(),
-            hostname=socket.gethostname(),
-            version=__version__,
-            python_version=platform.python_version(),
-            lanes=self._lanes,
-            queues=self._options.queues,
-            slots=self._options.concurrency,
-            started_at=datetime.now(UTC),
-        )
 
 
 def _cancel(running: Running) -> None:
@@ -354,7 +341,10 @@ def _cancel(running: Running) -> None:
 @click.option("--queues", required=True)
 @click.option("--concurrency", type=int, required=True)
 @click.option("--burst", is_flag=True)
-def main(*, parent: int, name: str, queues: str, concurrency: int, burst: bool) -> None:
+@click.option("--quiet", is_flag=True)
+def main(
+    *, parent: int, name: str, queues: str, concurrency: int, burst: bool, quiet: bool
+) -> None:
     """Run one worker process; for the supervisor."""
     die_with_parent(parent)
     settings = load_settings()
@@ -362,7 +352,7 @@ def main(*, parent: int, name: str, queues: str, concurrency: int, burst: bool) 
     configure_logging(settings)
     structlog.contextvars.bind_contextvars(worker=name)
     application = load_application(settings.application)
-    options = ProcessOptions(name, tuple(queues.split(",")), concurrency, burst)
+    options = ProcessOptions(name, tuple(queues.split(",")), concurrency, burst, quiet)
     # Neither the loop's clean-up nor the interpreter's: both would wait for a thread that cannot be
     # stopped, and what it runs was given back already.
     code = asyncio.Runner().run(WorkerProcess(settings, application, options).run())

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from runtime.broker import calls
+from runtime.broker import steering
 from runtime.broker.broker import Broker
 from runtime.client import AtlasClient, NewJob
 from runtime.errors import InvalidJobError
@@ -38,9 +38,9 @@ class Recurrence:
         """
         while self._declared:
             recurring = self._declared[0]
-            self._broker.run(calls.put_recurring("", "", recurring.id, recurring.to_json()))
+            self._broker.run(steering.put_recurring("", "", recurring.id, recurring.to_json()))
             del self._declared[0]
-        rows = self._broker.run(calls.take_recurring())
+        rows = self._broker.run(steering.take_recurring())
         if rows is None:
             return
         now = datetime.fromtimestamp(rows.now_ms / 1000, UTC)
@@ -68,7 +68,8 @@ class Recurrence:
         if slots:
             # A paused one moves on too: what passed while it was paused is not made up for.
             newest_ms = int(slots[-1].timestamp() * 1000)
-            self._broker.run(calls.advance_recurring(recurring.id, newest_ms))
+            job_id = "" if recurring.paused else recurring.job_id(slots[-1])
+            self._broker.run(steering.advance_recurring(recurring.id, newest_ms, job_id))
 
 
 def check_declared(declared: Sequence[Recurring]) -> None:

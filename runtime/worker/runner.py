@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,12 +11,15 @@ from pydantic import BaseModel
 
 from runtime import envelope
 from runtime.allowed import is_allowed
-from runtime.application import JobContext
+from runtime.application import JobContext, NoteTaker
 from runtime.broker.calls import Ended
 from runtime.catalogue import Catalogue, Priority
-from runtime.client import AtlasClient, validate_payload
+from runtime.client import AtlasClient
+from runtime.dead_letter import record_of
 from runtime.errors import AtlasError
+from runtime.job_rows import validate_payload
 from runtime.keys import QueueNames
+from runtime.middleware import Middleware, around_execute
 from runtime.retry import RetryPolicy
 from runtime.settings import Settings
 from runtime.worker import decide
@@ -45,6 +48,8 @@ class Runner:
         resources: Any,
         threads: HandlerThreads,
         rng: random.Random,
+        notes: NoteTaker,
+        middleware: Sequence[Middleware] = (),
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
@@ -54,6 +59,12 @@ class Runner:
         self._threads = threads
         self._rng = rng
         self._names = QueueNames(settings.queue_prefix)
+        self._notes = notes
+        self._middleware = tuple(middleware)
+        self._breakers = {
+            name: catalogue.resource(queue.resource).breaker if queue.resource else None
+            for name, queue in catalogue.queues.items()
+        }
 
     async def attempt(self, running: Running) -> Ended:
         """Run the attempt to its end; never raises for what a job does.
@@ -73,12 +84,17 @@ class Runner:
             kind = self._catalogue.kind(message.kind)
             payload = validate_payload(kind, message.payload)
         except AtlasError as error:
-            return decide.quarantined(facts, str(error))
-        facts = decide.AttemptFacts(job, kind.name, kind.retry, running.started_s, wait_ms)
+            return self._with_record(decide.quarantined(facts, str(error)), running, None)
+        facts = decide.AttemptFacts(
+            job, kind.name, kind.retry, running.started_s, wait_ms, message.org,
+            self._breakers[kind.queue],
+        )  # fmt: skip
         timeout_s = _timeout_s(job.timeout, kind.timeout_s)
         handler = self._handlers[kind.name]
-        context = self._context(running, message.org, handler, timeout_s, wait_ms)
-        return await self._timed(running, facts, timeout_s, self._call(handler, context, payload))
+        context = self._context(running, message, handler, timeout_s, wait_ms)
+        call = self._wrapped(handler, context, payload)
+        ended = await self._timed(running, facts, timeout_s, call)
+        return self._with_record(ended, running, message.payload)
 
     def release(self, running: Running) -> Ended:
         """Give back a job that never started here."""
@@ -132,6 +148,35 @@ class Runner:
             return decide.succeeded(facts, value, _ms_since(started))
         return decide.raised(facts, error, _ms_since(started), self._rng)
 
+    def _with_record(self, ended: Ended, running: Running, payload: dict[str, Any] | None) -> Ended:
+        """With the dead letter that it leaves, if it does."""
+        letter = self._catalogue.dead_letter
+        if ended.outcome not in ("failed", "quarantined") or ended.quiet or not letter:
+            return ended
+        if ended.kind == letter:
+            return ended  # a record that cannot be kept stays as a failed job itself
+        policy = self._handlers[ended.kind].kind.retry if ended.kind in self._handlers else None
+        reason = "exhausted" if policy and running.job.attempt >= policy.attempts else "refused"
+        if ended.outcome == "quarantined":
+            reason = "quarantined"
+        queue, _ = self._names.split(running.job.lane)
+        record = record_of(ended, running.job, queue=queue, payload=payload, reason=reason)
+        return ended._replace(dead_letter=record)
+
+    def _wrapped(
+        self, handler: Handler, context: JobContext, payload: BaseModel
+    ) -> Coroutine[Any, Any, Any]:
+        if not self._middleware:
+            return self._call(handler, context, payload)
+
+        async def run(context: JobContext) -> Any:
+            return await self._call(handler, context, payload)
+
+        async def wrapped() -> Any:
+            return await around_execute(self._middleware, run)(context)
+
+        return wrapped()
+
     async def _call(self, handler: Handler, context: JobContext, payload: BaseModel) -> Any:
         if handler.kind.isolated:
             request = IsolatedRequest(
@@ -149,7 +194,7 @@ class Runner:
     def _context(
         self,
         running: Running,
-        org: str,
+        message: envelope.Envelope,
         handler: Handler,
         timeout_s: float | None,
         wait_ms: float,
@@ -161,7 +206,7 @@ class Runner:
             job_id=job.id,
             queue=queue,
             kind=handler.kind.name,
-            org=org,
+            org=message.org,
             priority=int(priority),
             attempt=job.attempt,
             max_attempts=handler.kind.retry.attempts,
@@ -169,6 +214,9 @@ class Runner:
             deadline=started + timedelta(seconds=timeout_s or _NO_TIMEOUT_S),
             client=self._client,
             resources=self._resources,
+            headers=message.headers,
+            execution=job.execution,
+            notes=self._notes,
         )
 
 
@@ -193,6 +241,8 @@ def _portable(context: JobContext) -> dict[str, Any]:
         "max_attempts": context.max_attempts,
         "enqueued_at": context.enqueued_at.isoformat(),
         "deadline": context.deadline.isoformat(),
+        "headers": dict(context.headers),
+        "execution": context.execution,
     }
 
 

@@ -19,8 +19,9 @@ import structlog
 
 from runtime.application import load_application
 from runtime.broker import calls, open_broker
-from runtime.catalogue import Retention
+from runtime.broker.policy import Policy
 from runtime.errors import AtlasError
+from runtime.keys import QueueNames
 from runtime.settings import Settings
 from runtime.worker.handlers import load_handlers
 from runtime.worker.process import EXIT_OK, EXIT_RECYCLE
@@ -60,14 +61,14 @@ class Supervisor:
         processes: int,
         concurrency: int,
         burst: bool,
-        retention: Retention,
+        policy: Policy,
     ) -> None:
         self._settings = settings
         self._queues = tuple(queues)
         self._processes = processes
         self._concurrency = concurrency
         self._burst = burst
-        self._retention = retention
+        self._policy = policy
         self._broker = open_broker(settings)
         self._children: list[_Child] = []
         self._orphaned: dict[str, bool] = {}
@@ -165,12 +166,7 @@ class Supervisor:
     def _give_back(self) -> None:
         """Release what the dead held; tried again for as long as Redis is away."""
         for name, dead in list(self._orphaned.items()):
-            call = calls.disown(
-                name,
-                dead=dead,
-                max_stalled=self._settings.worker.max_stalled,
-                retention=self._retention,
-            )
+            call = calls.disown(name, self._policy, dead=dead)
             try:
                 requeued, failed = self._broker.run(call)
             except AtlasError as error:
@@ -217,5 +213,9 @@ def run(
         processes=processes or settings.worker.processes,
         concurrency=concurrency or settings.worker.concurrency,
         burst=burst,
-        retention=chosen[0].retention,
+        policy=Policy.of(
+            catalogue,
+            QueueNames(settings.queue_prefix),
+            max_stalled=settings.worker.max_stalled,
+        ),
     ).run()

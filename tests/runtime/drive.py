@@ -1,5 +1,6 @@
 """Drives the scripts by hand, as a worker would, one step at a time."""
 
+from dataclasses import replace
 from itertools import count
 
 import redis
@@ -8,12 +9,15 @@ from runtime.broker import calls
 from runtime.broker.broker import Broker
 from runtime.broker.calls import Claim, ClaimedJob, Ended, OutcomeName, QueueDemand
 from runtime.broker.encoding import deflate_text
+from runtime.broker.policy import Policy
 from runtime.catalogue import Retention
-from runtime.keys import Keys
+from runtime.keys import Keys, QueueNames
+from tests.runtime.engine_app import application
 
 PLAIN, FAIR, RATED = "dev:test:plain", "dev:test:fair", "dev:test:rated"
 QUEUES = [PLAIN, FAIR, RATED]
 RETENTION = Retention(3600, 100, 86400, 1000)
+POLICY = Policy.of(application.catalogue.for_environment("test"), QueueNames("dev"), max_stalled=2)
 _tokens = count(1)
 
 
@@ -39,6 +43,7 @@ def claim(
         wanted=free,
         lease_ms=lease_ms,
         max_bytes=max_bytes,
+        policy=POLICY,
     )
     return broker.run(call)
 
@@ -58,18 +63,17 @@ def ended(job: ClaimedJob, outcome: OutcomeName = "finished", **fields: object) 
 def finish(
     broker: Broker, *ends: Ended, worker: str = "w1", retention: Retention = RETENTION
 ) -> list[int]:
-    return broker.run(calls.finish(worker, ends, retention))
+    return broker.run(calls.finish(worker, ends, replace(POLICY, retention=retention)))
 
 
 def reap(broker: Broker, max_stalled: int = 2) -> tuple[int, int, int]:
-    return broker.run(calls.reap(QUEUES, max_stalled=max_stalled, retention=RETENTION))
+    return broker.run(calls.reap(QUEUES, replace(POLICY, max_stalled=max_stalled)))
 
 
 def disown(
     broker: Broker, worker: str = "w1", *, dead: bool = True, known: tuple[str, ...] = ()
 ) -> tuple[int, int]:
-    call = calls.disown(worker, dead=dead, max_stalled=2, retention=RETENTION, known=known)
-    return broker.run(call)
+    return broker.run(calls.disown(worker, POLICY, dead=dead, known=known))
 
 
 def places(raw: redis.Redis, job_id: str, queue: str = PLAIN) -> list[str]:

@@ -4,7 +4,7 @@ from runtime.broker import calls
 from runtime.broker.broker import Broker
 from runtime.catalogue import Priority
 from runtime.client import AtlasClient, NewJob
-from tests.runtime.drive import PLAIN, QUEUES, RATED, claim, places, status
+from tests.runtime.drive import PLAIN, POLICY, QUEUES, RATED, claim, places, status
 
 
 def many(client: AtlasClient, count: int, kind: str = "echo", priority=None, head="j") -> None:
@@ -129,7 +129,7 @@ def test_the_sweep_finds_what_stock_producers_scheduled(
     raw.hset("rq:job:j0", "status", "scheduled")
     raw.lrem(f"rq:queue:{PLAIN}", 0, "j0")
     raw.zadd(f"rq:scheduled:{PLAIN}", {"j0": 1})  # as RQ does: no index of ours
-    turn, promoted, _ = broker.run(calls.sweep(QUEUES))
+    turn, promoted, _ = broker.run(calls.sweep(QUEUES, POLICY))
     assert (turn, promoted) == (True, 1)
     assert places(raw, "j0") == ["list"]
-    assert broker.run(calls.sweep(QUEUES))[0] is False, "once a second over all workers"
+    assert broker.run(calls.sweep(QUEUES, POLICY))[0] is False, "once a second over all workers"

@@ -106,12 +106,12 @@ def test_final_jobs_are_kept_by_count_over_all_lanes(
 
 def test_final_jobs_are_dropped_by_age(broker: Broker, raw: redis.Redis, job) -> None:
     from runtime.broker import calls
-    from tests.runtime.drive import QUEUES
+    from tests.runtime.drive import POLICY, QUEUES
 
     finish(broker, ended(job))
     assert raw.ttl("rq:job:j") > 3600
     raw.zadd(f"rq:finished:{PLAIN}", {"j": 1})
-    assert broker.run(calls.sweep(QUEUES))[2] == 1
+    assert broker.run(calls.sweep(QUEUES, POLICY))[2] == 1
     assert not raw.exists("rq:job:j", "rq:results:j", f"rq:finished:{PLAIN}")
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 import redis
 
-from runtime.broker import calls
+from runtime.broker import steering
 from runtime.broker.broker import Broker
 from runtime.client import AtlasClient
 from runtime.errors import InvalidJobError, InvalidPayloadError, UnknownJobError, UnknownKindError
@@ -52,14 +52,14 @@ def test_slots_since_the_last_one_are_enqueued_once(tick, raw, reader: Reader) -
 
 def test_the_newest_slot_never_goes_back(tick, broker: Broker, raw) -> None:
     tick(HOURLY)
-    assert broker.run(calls.advance_recurring("hourly", 9_000_000_000_000))
-    assert not broker.run(calls.advance_recurring("hourly", 8_000_000_000_000))
-    assert not broker.run(calls.advance_recurring("unknown", 1))
+    assert broker.run(steering.advance_recurring("hourly", 9_000_000_000_000, "j"))
+    assert not broker.run(steering.advance_recurring("hourly", 8_000_000_000_000, "j"))
+    assert not broker.run(steering.advance_recurring("unknown", 1, "j"))
 
 
 def test_only_one_worker_a_second_looks(broker: Broker) -> None:
-    assert broker.run(calls.take_recurring()) is not None
-    assert broker.run(calls.take_recurring()) is None
+    assert broker.run(steering.take_recurring()) is not None
+    assert broker.run(steering.take_recurring()) is None
 
 
 def test_what_passes_while_paused_is_not_made_up_for(tick, control, raw, reader) -> None:

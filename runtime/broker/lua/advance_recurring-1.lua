@@ -1,13 +1,19 @@
 --[[
-  Notes the newest slot of a recurring job whose job was enqueued; never goes back.
+  Notes the newest slot of a recurring job whose job was enqueued; never goes back. The last ones
+  are kept as its history.
 
   KEYS[1] RQ key prefix
-  ARGV[1] id  [2] slot in ms
+  ARGV[1] id  [2] slot in ms  [3] id of the job
   Returns 1, or 0 when a newer one is known or the recurring job is gone
 ]]
+-- @include clock
+local RUNS_KEPT = 50
 local p = KEYS[1]
 local key = p .. ':atlas:recurring-slots'
 local known = tonumber(redis.call('HGET', key, ARGV[1]) or '')
 if not known or known >= tonumber(ARGV[2]) then return 0 end
 redis.call('HSET', key, ARGV[1], ARGV[2])
+local runs = p .. ':atlas:recurring-runs:' .. ARGV[1]
+redis.call('LPUSH', runs, ARGV[2] .. '|' .. clock_ms() .. '|' .. ARGV[3])
+redis.call('LTRIM', runs, 0, RUNS_KEPT - 1)
 return 1

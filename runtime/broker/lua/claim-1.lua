@@ -8,22 +8,28 @@
 
   KEYS[1] RQ key prefix
   ARGV[1] worker name  [2] token, unique for this call  [3] lease in ms  [4] largest data in bytes
-  ARGV[5] jobs wanted in all  [6] number of queues
+  ARGV[5] jobs wanted in all
+  ARGV[6] JSON: policy = {finished_s, finished_cap, failed_s, failed_cap, dead_letter ({lane, kind}),
+    resources (by name: jobs (0 = unlimited), per_ms, cap (0 = none), queues (full names, all that use
+    it), breaker (see lib/breaker.lua))}
+  ARGV[7] number of queues
   then for each queue: full name, free slots, rate: jobs ('0' = unlimited), rate: per ms,
-    fair: each organisation's cap ('0' = plain queue)
+    fair: each organisation's cap ('0' = plain queue), most jobs that run anywhere ('0' = any
+    number), resource ('' = none)
   Returns { now ms, next due ms or 0, queue states, jobs, quarantined }
-    queue states: for each queue its name, then 0 empty, -1 paused, -2 more waits, or ms until the
-      rate lets the next job start
+    queue states: for each queue its name, then 0 empty, -1 paused, -2 more waits, -3 the worker is
+      quiet, or ms until a rate or a breaker lets the next job start
     jobs: for each its header and its data; the header is a text of lines: id, lane, execution id,
       attempt, stalls, timeout, enqueued_at, rate limit key, retries left + '|' + retry intervals
       (of stock RQ jobs)
     quarantined: for each: id, lane, reason
 ]]
--- @include clock lanes waiting schedule attempts metrics
+-- @include clock lanes waiting schedule retention metrics events attempts options deferred keyed endings dead_letter breaker
 local p = KEYS[1]
 local worker, token = ARGV[1], ARGV[2]
 local lease_ms, max_bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
-local wanted, queue_count = tonumber(ARGV[5]), tonumber(ARGV[6])
+local wanted, policy, queue_count = tonumber(ARGV[5]), cjson.decode(ARGV[6]), tonumber(ARGV[7])
+local FIELDS = 7
 local now = clock_ms()
 local now_iso = iso(now)
 -- RQ's own clean-up acts on entries of the started registry whose time is past: ours never are.
@@ -51,6 +57,30 @@ local function quarantine(id, lane, reason, is_hash)
   quarantined[#quarantined + 1] = reason
 end
 
+-- A job that nobody wants any more: canceled, or, if it is to be seen, failed and a dead letter.
+local function expire(id, lane, o)
+  local queue = queue_of(lane)
+  local dead = o.expired == 'dead_letter'
+  local kept_s = dead and policy.failed_s or policy.finished_s
+  redis.call('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', dead and 2 or 3,
+    'worker_name', worker, 'execution_ended_at', string.format('%.3f', now / 1000), 'attempt', 0,
+    'outcome', 'expired', 'error_class', 'Expired', 'error', 'it was not to start after ' .. iso(o.not_after))
+  redis.call('EXPIRE', p .. ':results:' .. id, kept_s + 3600)
+  if dead then
+    fail_job(p, lane, queue, id, now, kept_s)
+    trim(p, 'failed', queue, policy.failed_cap)
+    bury(p, policy.dead_letter, id, token .. '-expired-' .. id, '-',
+      {job_id = id, reason = 'expired', error_class = 'Expired', error = 'it was not to start any more'}, now)
+    count(queue, 'expired', 'fail')
+    count_total(queue, 'fail')
+  else
+    cancel_job(p, lane, id, now, kept_s)
+    trim(p, 'canceled', queue, policy.finished_cap)
+  end
+  emit(p, 'expired', 'job', id, 'queue', queue)
+  ended_for_good(p, id, o, dead and 'failed' or 'canceled', now)
+end
+
 local function line(value)
   return value and string.gsub(value, '\n', ' ') or ''
 end
@@ -59,7 +89,7 @@ end
 local function start(id, lane, started)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'data', 'attempt', 'stalls', 'timeout',
-    'enqueued_at', 'rate_limit_key', 'retries_left', 'retry_intervals')
+    'enqueued_at', 'rate_limit_key', 'retries_left', 'retry_intervals', 'atlas')
   if not ok then
     quarantine(id, lane, 'its key holds no hash', false)
     return false
@@ -76,6 +106,14 @@ local function start(id, lane, started)
   if not data or #data > max_bytes then
     quarantine(id, lane, data and 'its data is larger than allowed' or 'its hash has no data', true)
     return false
+  end
+  local o = options_of(job[10])
+  if o then
+    if o.not_after and now > o.not_after then
+      expire(id, lane, o)
+      return false
+    end
+    if o.key and not take_key(p, id, lane, o, now) then return false end
   end
   serial = serial + 1
   local execution = token .. '-' .. serial
@@ -112,14 +150,15 @@ end
 -- Takes up to `want` jobs in turn between the organisations that wait in a fair lane.
 local function from_ring(lane, want, cap, started)
   local ring = p .. ':atlas:ring:' .. lane
-  local taken, skip = 0, 0
-  while taken < want do
+  local taken, skip, passed_over = 0, 0, 0
+  while taken < want and passed_over < MAX_PASSED_OVER do
     local turn = redis.call('ZRANGE', ring, skip, skip, 'WITHSCORES')
     if #turn == 0 then break end
     local org = turn[1]
     local rl_key = lane .. '|' .. org
     local rl = p .. ':rl:' .. rl_key
-    if redis.call('ZCARD', rl .. ':allowed') >= cap then
+    local weight, org_cap = limits_of(p, org, cap)
+    if redis.call('ZCARD', rl .. ':allowed') >= org_cap then
       skip = skip + 1
     else
       local popped = redis.call('ZPOPMIN', rl .. ':rate_limited')
@@ -129,9 +168,11 @@ local function from_ring(lane, want, cap, started)
           redis.call('ZADD', rl .. ':allowed', now / 1000, popped[1])
           redis.call('HSET', p .. ':atlas:vclock', lane, turn[2])
           taken = taken + 1
+        else
+          passed_over = passed_over + 1
         end
       end
-      settle_ring(p, lane, org, #popped > 0)
+      settle_ring(p, lane, org, #popped > 0 and 1 / weight)
     end
   end
   return taken
@@ -157,7 +198,7 @@ local function spend(queue, tokens, taken, jobs_per, per_ms)
 end
 
 local names = {}
-for i = 1, queue_count do names[i] = ARGV[7 + (i - 1) * 5] end
+for i = 1, queue_count do names[i] = ARGV[8 + (i - 1) * FIELDS] end
 local paused = redis.call('HMGET', p .. ':atlas:paused', unpack(names))
 
 local function lane_waits(lane, fair)
@@ -227,30 +268,64 @@ local function anything_waits(queue, fair)
   return redis.call('EXISTS', unpack(lists)) > 0 or (fair and redis.call('EXISTS', unpack(rings)) > 0)
 end
 
+-- How many jobs the resource of a queue lets start now, ms until that changes, and its tokens.
+local function resource_allows(name, r)
+  local allowed, wait_ms = breaker_allows(p, name, now)
+  if allowed < 1 then return 0, wait_ms, 0 end
+  local tokens, token_ms = allowance('resource:' .. name, r.jobs, r.per_ms)
+  if tokens < 1 then return 0, token_ms, tokens end
+  allowed = math.min(allowed, math.floor(tokens))
+  if r.cap > 0 then
+    local running = 0
+    for _, queue in ipairs(r.queues) do running = running + redis.call('ZCARD', p .. ':atlas:leases:' .. queue) end
+    if running >= r.cap then return 0, 0, tokens end
+    allowed = math.min(allowed, r.cap - running)
+  end
+  return allowed, token_ms, tokens
+end
+
 -- Takes what may start now of one queue; returns its state (see above).
-local function serve(queue, free, jobs_per, per_ms, cap)
+local function serve(queue, free, jobs_per, per_ms, cap, most, resource)
   if not anything_waits(queue, cap > 0) then return 0 end
   local tokens, wait_ms = allowance(queue, jobs_per, per_ms)
   if tokens < 1 then return math.max(1, wait_ms) end
   local want = math.min(free, wanted, math.floor(tokens))
+  -- The end of a job anywhere wakes a worker of a queue whose jobs are limited over all workers.
+  if most > 0 then want = math.min(want, most - redis.call('ZCARD', p .. ':atlas:leases:' .. queue)) end
   if want <= 0 then return -2 end
+  local r, r_tokens = policy.resources[resource], 0
+  if r then
+    local allowed
+    allowed, wait_ms, r_tokens = resource_allows(resource, r)
+    if allowed < 1 then return wait_ms > 0 and math.ceil(wait_ms) or -2 end
+    want = math.min(want, allowed)
+  end
   local taken, more = visit(queue, want, cap)
   spend(queue, tokens, taken, jobs_per, per_ms)
   wanted = wanted - taken
+  if r and taken > 0 then
+    spend('resource:' .. resource, r_tokens, taken, r.jobs, r.per_ms)
+    if r.breaker then breaker_probes(p, resource, now, r.breaker) end
+  end
   if not more then return 0 end
   -- Ours are full, another worker's may not be.
   wake(p, queue)
   local left = tokens - taken
-  if left >= 1 then return -2 end
-  return math.max(1, math.ceil((1 - left) * per_ms / jobs_per))
+  if left < 1 then return math.max(1, math.ceil((1 - left) * per_ms / jobs_per)) end
+  left = r_tokens - taken
+  if r and r.jobs > 0 and left < 1 then return math.max(1, math.ceil((1 - left) * r.per_ms / r.jobs)) end
+  return -2
 end
 
+local quiet = redis.call('HEXISTS', p .. ':atlas:quiet', worker) == 1
 for i = 1, queue_count do
-  local at = 6 + (i - 1) * 5
+  local at = 7 + (i - 1) * FIELDS
   local queue, state = ARGV[at + 1], -1
-  if not paused[i] then
+  if quiet then
+    state = -3
+  elseif not paused[i] then
     state = serve(queue, tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]),
-      tonumber(ARGV[at + 5]))
+      tonumber(ARGV[at + 5]), tonumber(ARGV[at + 6]), ARGV[at + 7])
   end
   states[#states + 1] = queue
   states[#states + 1] = state

@@ -5,13 +5,14 @@
   ARGV[1] actor  [2] reason  [3] number of ids, then the ids
   Returns for each 1 (deleted), 0 (no such job) or -1 (it runs: refused)
 ]]
--- @include clock lanes waiting schedule audit
+-- @include clock lanes waiting schedule retention metrics events attempts options deferred keyed endings audit
 local p = KEYS[1]
+local now = clock_ms()
 local results, done = {}, 0
 for i = 1, tonumber(ARGV[3]) do
   local id = ARGV[3 + i]
   local key = p .. ':job:' .. id
-  local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'origin', 'rate_limit_key')
+  local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'origin', 'rate_limit_key', 'atlas')
   local quarantined = redis.call('HGET', p .. ':atlas:quarantine', id)
   if ok and job[1] == 'started' then
     results[i] = -1
@@ -28,10 +29,16 @@ for i = 1, tonumber(ARGV[3]) do
       redis.call('ZREM', p .. ':atlas:stalled:' .. queue_of(lane), id)
     end
     redis.call('HDEL', p .. ':atlas:quarantine', id)
-    redis.call('UNLINK', key, p .. ':results:' .. id, p .. ':executions:' .. id, key .. ':dependents')
+    local o = ok and options_of(job[4])
+    redis.call('UNLINK', key, p .. ':results:' .. id, p .. ':executions:' .. id, key .. ':dependents',
+      p .. ':atlas:log:' .. id)
+    if o and o.key then redis.call('ZREM', parked_of(p, o.key), id) end
+    -- One that was over already has told its parent.
+    if o and (job[1] ~= 'finished' and job[1] ~= 'failed') then ended_for_good(p, id, o, 'canceled', now) end
     results[i] = 1
     done = done + 1
   end
 end
+write_metrics(p, now)
 audit(p, ARGV[1], 'delete', #results == 1 and ARGV[4] or (#results .. ' jobs'), done, ARGV[2])
 return results

@@ -5,25 +5,26 @@
 
   KEYS[1] RQ key prefix
   ARGV[1] worker name  [2] '1' the worker is dead, '0' it lives
-  ARGV[3] most stalls a job survives  [4] failed kept for s  [5] failed kept by count
-  ARGV[6] exc_string of a lost attempt  [7] exc_string of a job failed as stalled (both base64)
+  ARGV[3] JSON: the rules of lib/recover.lua
   then, for a living worker, the execution ids that it knows of
   Returns { requeued, failed }
 ]]
--- @include clock lanes waiting retention metrics attempts recover
+-- @include clock lanes waiting retention metrics events attempts options deferred keyed endings dead_letter recover
 local p = KEYS[1]
 local worker, dead = ARGV[1], ARGV[2] == '1'
 local now = clock_ms()
+local rules = cjson.decode(ARGV[3])
 local known = {}
-for i = 8, #ARGV do known[ARGV[i]] = true end
+for i = 4, #ARGV do known[ARGV[i]] = true end
 local requeued, failed = 0, 0
 
 local function give_back(id, execution)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence', 'origin', 'attempt',
-    'rate_limit_key', 'rate_limit_concurrency')
+    'rate_limit_key', 'rate_limit_concurrency', 'atlas')
   if not ok or job[1] ~= 'started' or job[2] ~= execution or not job[3] then return nil end
   free_slot(p, job[3], id, job[5])
+  release_key(p, id, options_of(job[7]), now)
   local status = place(p, job[3], id, job[5], job[6], true, now)
   redis.call('HSET', key, 'status', status, 'attempt', math.max(0, counter(job[4], 1) - 1))
   wake(p, queue_of(job[3]))
@@ -36,8 +37,7 @@ for _, member in ipairs(redis.call('SMEMBERS', p .. ':worker:' .. worker .. ':ex
     local origin = redis.pcall('HGET', p .. ':job:' .. id, 'origin')
     local outcome
     if dead then
-      outcome = recover(p, id, execution, now, tonumber(ARGV[3]), tonumber(ARGV[4]),
-        tonumber(ARGV[5]), ARGV[6], ARGV[7])
+      outcome = recover(p, id, execution, now, rules)
     else
       outcome = give_back(id, execution)
     end
@@ -50,5 +50,6 @@ for _, member in ipairs(redis.call('SMEMBERS', p .. ':worker:' .. worker .. ':ex
     if outcome == 'failed' then failed = failed + 1 end
   end
 end
+if dead then emit(p, 'worker', 'worker', worker, 'state', 'lost', 'requeued', requeued, 'failed', failed) end
 write_metrics(p, now)
 return {requeued, failed}

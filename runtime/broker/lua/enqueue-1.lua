@@ -5,56 +5,73 @@
   KEYS[1] RQ key prefix
   ARGV[1] number of jobs
   then for each job: id, lane, delay in ms ('0' = now), due in ms since the epoch ('0' = by delay),
-    rate limit key ('' = plain queue), organisation's cap, RQ data, description, kind
-  Returns for each job 1 (created) or 0 (that id exists).
+    rate limit key ('' = plain queue), organisation's cap, RQ data, description, kind, options
+    ('' = none, else JSON: see lib/options.lua), unique ('' = none, else
+    mode|period in ms|key)
+  Returns for each job 1 (created), 0 (that id exists), or a text: 'held <id>' (another job holds its
+    unique key) or 'replaced <id>' (that job took over its data and time)
 ]]
--- @include clock lanes waiting schedule metrics
+-- @include clock lanes waiting schedule metrics options unique
 local p = KEYS[1]
 local now = clock_ms()
 local now_iso = iso(now)
 local results, pushes, woken, known = {}, {}, {}, {}
-local FIELDS = 9
+local FIELDS = 11
+
+-- Puts a new job in its place; a plain one that is due is only noted, to be pushed with others.
+local function store(id, lane, due, rl_key, cap, data, description, kind, options)
+  local queue = queue_of(lane)
+  local job = {'status', 'queued', 'origin', lane, 'created_at', now_iso, 'data', data,
+    'description', description}
+  if rl_key ~= '' then
+    job[#job + 1] = 'rate_limit_key'
+    job[#job + 1] = rl_key
+    job[#job + 1] = 'rate_limit_concurrency'
+    job[#job + 1] = cap
+  end
+  if options ~= '' then
+    job[#job + 1] = 'atlas'
+    job[#job + 1] = options
+  end
+  if due > now then
+    job[2] = 'scheduled'
+    schedule_at(p, lane, id, due)
+  else
+    job[#job + 1] = 'enqueued_at'
+    job[#job + 1] = now_iso
+    if rl_key ~= '' then
+      job[2] = place(p, lane, id, rl_key, cap, false, now)
+    else
+      pushes[lane] = pushes[lane] or {}
+      table.insert(pushes[lane], id)
+    end
+  end
+  if job[2] ~= 'queued' then
+    -- A sleeping worker is woken also for a delayed job: it must set its alarm.
+    woken[queue] = true
+    known[lane] = true
+  end
+  redis.call('HSET', p .. ':job:' .. id, unpack(job))
+  count(queue, kind, 'enq')
+  count_total(queue, 'enq')
+end
+
 for i = 1, tonumber(ARGV[1]) do
   local at = 1 + (i - 1) * FIELDS
   local id, lane = ARGV[at + 1], ARGV[at + 2]
-  local key = p .. ':job:' .. id
-  if redis.call('EXISTS', key) == 1 then
+  if redis.call('EXISTS', p .. ':job:' .. id) == 1 then
     results[i] = 0
   else
-    local queue = queue_of(lane)
     local due = tonumber(ARGV[at + 4])
     if due == 0 then due = now + tonumber(ARGV[at + 3]) end
-    local rl_key, cap = ARGV[at + 5], ARGV[at + 6]
-    local job = {'status', 'queued', 'origin', lane, 'created_at', now_iso, 'data', ARGV[at + 7],
-      'description', ARGV[at + 8]}
-    if rl_key ~= '' then
-      job[#job + 1] = 'rate_limit_key'
-      job[#job + 1] = rl_key
-      job[#job + 1] = 'rate_limit_concurrency'
-      job[#job + 1] = cap
+    local options, unique = ARGV[at + 10], ARGV[at + 11]
+    if unique ~= '' then
+      results[i] = answer_for_unique(p, id, due, ARGV[at + 7], ARGV[at + 8], options, unique, now)
     end
-    if due > now then
-      job[2] = 'scheduled'
-      schedule_at(p, lane, id, due)
-    else
-      job[#job + 1] = 'enqueued_at'
-      job[#job + 1] = now_iso
-      if rl_key ~= '' then
-        job[2] = place(p, lane, id, rl_key, cap, false, now)
-      else
-        pushes[lane] = pushes[lane] or {}
-        table.insert(pushes[lane], id)
-      end
+    if not results[i] then
+      store(id, lane, due, ARGV[at + 5], ARGV[at + 6], ARGV[at + 7], ARGV[at + 8], ARGV[at + 9], options)
+      results[i] = 1
     end
-    if job[2] ~= 'queued' then
-      -- A sleeping worker is woken also for a delayed job: it must set its alarm.
-      woken[queue] = true
-      known[lane] = true
-    end
-    redis.call('HSET', key, unpack(job))
-    count(queue, ARGV[at + 9], 'enq')
-    count_total(queue, 'enq')
-    results[i] = 1
   end
 end
 for lane, ids in pairs(pushes) do

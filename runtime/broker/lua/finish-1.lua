@@ -4,22 +4,23 @@
 
   KEYS[1] RQ key prefix
   ARGV[1] worker name
-  ARGV[2] finished kept for s  [3] finished kept by count  [4] failed kept for s  [5] by count
-  ARGV[6] JSON: for each attempt a list of outcome, id, execution id, lane, kind, rate limit key,
+  ARGV[2] JSON: policy = {finished_s, finished_cap, failed_s, failed_cap, dead_letter ({lane, kind}),
+    queues (by full name: wake (a job's end lets another one start), resource, breaker)}
+  ARGV[3] JSON: for each attempt a list of outcome, id, execution id, lane, kind, rate limit key,
     started (s, text), wait ms, run ms, delay ms, due ms (0 = by delay), renewed (an execution record
     exists), return value (base64, '' = none), exc_string (base64, '' = none), error class, error,
-    fingerprint
+    fingerprint, fault (the job's resource failed, not the job), dead letter (JSON, '' = none), org
     outcome: finished, retried (runs again after the delay), failed, snoozed (runs again, uses no
       attempt), released (back to the front, uses no attempt), canceled, quarantined
   Returns for each: 1 applied, 2 applied by an earlier call, 0 refused (the lease was lost),
     -1 the job is gone
 ]]
--- @include clock lanes waiting schedule retention metrics attempts
+-- @include clock lanes waiting schedule retention metrics events attempts options deferred keyed endings dead_letter breaker
 local p = KEYS[1]
 local worker = ARGV[1]
-local finished_s, finished_cap = tonumber(ARGV[2]), tonumber(ARGV[3])
-local failed_s, failed_cap = tonumber(ARGV[4]), tonumber(ARGV[5])
-local attempts = cjson.decode(ARGV[6])
+local policy = cjson.decode(ARGV[2])
+local finished_s, failed_s = policy.finished_s, policy.failed_s
+local attempts = cjson.decode(ARGV[3])
 local now = clock_ms()
 local now_s = now / 1000
 local now_iso = iso(now)
@@ -77,6 +78,8 @@ local function run_again(id, lane, queue, a, job, attempt)
   local key = p .. ':job:' .. id
   local due = a[11]
   if due == 0 then due = now + a[10] end
+  -- Parked jobs wait in their queue: its resource's breaker lets none of them start.
+  if outcome == 'parked' then due = 0 end
   if outcome ~= 'retried' then attempt = attempt - 1 end
   if outcome ~= 'released' and due > now then
     redis.call('HSET', key, 'status', 'scheduled', 'attempt', attempt)
@@ -89,6 +92,22 @@ local function run_again(id, lane, queue, a, job, attempt)
   woken[queue] = true
 end
 
+-- Tells the resource's breaker how an attempt ended. While it holds the resource back, what failed
+-- for it is tried again without having used an attempt: returns the outcome that stands.
+local function by_breaker(a, queue)
+  local outcome, q = a[1], policy.queues[queue]
+  if not q or not q.breaker then return outcome end
+  if outcome == 'finished' then
+    breaker_notes(p, q.resource, 1, 0, now, q.breaker)
+  elseif a[18] and breaker_notes(p, q.resource, 0, 1, now, q.breaker) then
+    return 'parked'
+  end
+  return outcome
+end
+
+-- For good: what the job's state is then called by those that wait for it.
+local STATE_OF = {finished = 'finished', failed = 'failed', quarantined = 'failed', canceled = 'canceled'}
+
 local function apply(a)
   local outcome, id, execution, lane = a[1], a[2], a[3], a[4]
   local key = p .. ':job:' .. id
@@ -99,7 +118,7 @@ local function apply(a)
   executions[#executions + 1] = member
   if a[12] then drop_execution(p, id, execution) end
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence', 'attempt', 'rate_limit_key',
-    'rate_limit_concurrency', 'stalls')
+    'rate_limit_concurrency', 'stalls', 'atlas')
   if not ok or not job[1] then
     free_slot(p, lane, id, a[6])
     return -1
@@ -108,7 +127,12 @@ local function apply(a)
   if job[1] ~= 'started' then return 2 end
   local attempt = counter(job[3], 1)
   local kind = a[5]
+  local o = options_of(job[7])
   free_slot(p, lane, id, job[4])
+  release_key(p, id, o, now)
+  outcome = by_breaker(a, queue)
+  a[1] = outcome
+  if policy.queues[queue] and policy.queues[queue].wake then woken[queue] = true end
   if outcome == 'finished' then
     record(id, 1, a, attempt, finished_s + 3600)
     finalize(id, lane, queue, 'finished', 'finished', finished_s)
@@ -122,20 +146,27 @@ local function apply(a)
     if outcome == 'quarantined' then
       redis.call('HSET', p .. ':atlas:quarantine', id, lane .. '|' .. now .. '|' .. a[16])
     end
+    emit(p, 'failed', 'job', id, 'queue', queue, 'kind', kind, 'error', a[15] .. ': ' .. a[16])
+    if a[19] ~= '' then bury(p, policy.dead_letter, id, execution, a[20], a[19], now) end
   elseif outcome == 'canceled' then
     record(id, 3, a, attempt, finished_s + 3600)
     finalize(id, lane, queue, 'canceled', 'canceled', finished_s)
   else
     record(id, 4, a, attempt, nil)
     run_again(id, lane, queue, a, job, attempt)
-    if outcome == 'retried' then count(queue, kind, 'retry') end
+    if outcome == 'retried' then
+      count(queue, kind, 'retry')
+      emit(p, 'retried', 'job', id, 'queue', queue, 'kind', kind, 'error', a[15] .. ': ' .. a[16])
+    end
   end
   if outcome == 'finished' or outcome == 'failed' or outcome == 'retried' then
     count(queue, kind, 'w' .. bucket(a[8]))
     count(queue, kind, 'r' .. bucket(a[9]))
   end
-  if job[6] and (outcome == 'finished' or outcome == 'failed' or outcome == 'canceled') then
-    redis.call('ZREM', p .. ':atlas:stalled:' .. queue, id)
+  local state = STATE_OF[outcome]
+  if state then
+    if job[6] then redis.call('ZREM', p .. ':atlas:stalled:' .. queue, id) end
+    ended_for_good(p, id, o, state, now)
   end
   return 1
 end
@@ -151,7 +182,7 @@ if #executions > 0 then
 end
 for key, scored in pairs(finals) do redis.call('ZADD', key, unpack(scored)) end
 for _, t in pairs(trims) do
-  trim(p, t[1], t[2], t[1] == 'failed' and failed_cap or finished_cap)
+  trim(p, t[1], t[2], t[1] == 'failed' and policy.failed_cap or policy.finished_cap)
 end
 for queue in pairs(woken) do wake(p, queue) end
 write_metrics(p, now)

@@ -5,7 +5,7 @@
   ARGV[1] actor  [2] reason  [3] full queue name  [4] 'pause' or 'resume'  [5] logical queue name
   Returns 1, or 0 when the queue was in that state already (a pause then keeps its first author)
 ]]
--- @include clock lanes waiting audit
+-- @include clock lanes waiting events audit
 local p = KEYS[1]
 local queue = ARGV[3]
 local changed
@@ -16,5 +16,6 @@ else
   changed = redis.call('HDEL', p .. ':atlas:paused', queue)
   wake(p, queue)
 end
+if changed == 1 then emit(p, ARGV[4] .. 'd', 'queue', queue, 'by', ARGV[1]) end
 audit(p, ARGV[1], ARGV[4], ARGV[5], changed, ARGV[2])
 return changed

@@ -2,18 +2,18 @@
   Takes back the jobs whose lease has run out, a bounded number a call.
 
   KEYS[1] RQ key prefix
-  ARGV[1] most stalls a job survives  [2] failed kept for s  [3] failed kept by count
-  ARGV[4] exc_string of a lost attempt  [5] exc_string of a job failed as stalled (both base64)
-  ARGV[6] most jobs to take back  [7] number of queues, then their full names
+  ARGV[1] JSON: the rules of lib/recover.lua
+  ARGV[2] most jobs to take back  [3] number of queues, then their full names
   Returns { requeued, failed, leases dropped because nothing ran under them }
 ]]
--- @include clock lanes waiting retention metrics attempts recover
+-- @include clock lanes waiting retention metrics events attempts options deferred keyed endings dead_letter recover
 local p = KEYS[1]
 local now = clock_ms()
-local left = tonumber(ARGV[6])
+local rules = cjson.decode(ARGV[1])
+local left = tonumber(ARGV[2])
 local requeued, failed, stale = 0, 0, 0
-for i = 1, tonumber(ARGV[7]) do
-  local queue = ARGV[7 + i]
+for i = 1, tonumber(ARGV[3]) do
+  local queue = ARGV[3 + i]
   local key = p .. ':atlas:leases:' .. queue
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', now, 'LIMIT', 0, math.max(left, 0))) do
     left = left - 1
@@ -21,8 +21,7 @@ for i = 1, tonumber(ARGV[7]) do
     redis.call('ZREM', key, member)
     local job = redis.pcall('HMGET', p .. ':job:' .. id, 'origin', 'worker_name', 'fence')
     if job.err or not job[1] then job = {queue, ''} end
-    local outcome = recover(p, id, execution, now, tonumber(ARGV[1]), tonumber(ARGV[2]),
-      tonumber(ARGV[3]), ARGV[4], ARGV[5])
+    local outcome = recover(p, id, execution, now, rules)
     clear_execution(p, job[1], queue, id, execution, job[3] == execution and job[2] or '')
     drop_execution(p, id, execution)
     if outcome == 'requeued' then

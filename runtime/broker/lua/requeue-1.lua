@@ -2,17 +2,17 @@
   Gives failed or canceled jobs another life, by id.
 
   KEYS[1] RQ key prefix
-  ARGV[1] actor  [2] reason  [3] number of ids, then the ids
+  ARGV[1] actor  [2] reason  [3] '1' keep the attempts used  [4] number of ids, then the ids
   Returns for each 1 (waiting again) or 0 (gone, or in another state)
 ]]
--- @include clock lanes waiting requeue audit
+-- @include clock lanes waiting retention metrics events attempts options deferred endings requeue audit
 local p = KEYS[1]
 local now = clock_ms()
 local results, done = {}, 0
-for i = 1, tonumber(ARGV[3]) do
-  local ok = requeue(p, ARGV[3 + i], now)
+for i = 1, tonumber(ARGV[4]) do
+  local ok = requeue(p, ARGV[4 + i], ARGV[3] == '1', now)
   results[i] = ok and 1 or 0
   if ok then done = done + 1 end
 end
-audit(p, ARGV[1], 'retry', #results == 1 and ARGV[4] or (#results .. ' jobs'), done, ARGV[2])
+audit(p, ARGV[1], 'retry', #results == 1 and ARGV[5] or (#results .. ' jobs'), done, ARGV[2])
 return results

@@ -3,16 +3,16 @@
   fail later have a higher score and are not touched. The caller repeats until nothing is left.
 
   KEYS[1] RQ key prefix
-  ARGV[1] lane  [2] cutoff score  [3] most jobs
+  ARGV[1] lane  [2] cutoff score  [3] most jobs  [4] '1' keep the attempts used
   Returns { requeued, skipped }
 ]]
--- @include clock lanes waiting requeue
+-- @include clock lanes waiting retention metrics events attempts options deferred endings requeue
 local p = KEYS[1]
 local now = clock_ms()
 local lane, done, skipped = ARGV[1], 0, 0
 local key = p .. ':failed:' .. lane
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])) do
-  if requeue(p, id, now) then
+  if requeue(p, id, ARGV[4] == '1', now) then
     done = done + 1
   else
     -- Its hash is gone or in another state: the entry leads nowhere.

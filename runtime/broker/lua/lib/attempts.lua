@@ -30,3 +30,9 @@ local function fail_job(p, lane, queue, id, now, ttl_s)
   redis.call('EXPIRE', p .. ':results:' .. id, ttl_s + 3600)
   redis.call('SADD', p .. ':queues', p .. ':queue:' .. lane)
 end
+
+local function cancel_job(p, lane, id, now, ttl_s)
+  redis.call('HSET', p .. ':job:' .. id, 'status', 'canceled', 'ended_at', iso(now))
+  redis.call('ZADD', p .. ':canceled:' .. lane, math.floor(now / 1000) + ttl_s, id)
+  redis.call('EXPIRE', p .. ':job:' .. id, ttl_s + 3600)
+end

@@ -1,9 +1,19 @@
--- Giving a job that ended another life: waiting again, with a fresh budget of attempts.
+-- A job whose time to start is over gets another life without it.
+local function without_expiry(text)
+  local ok, options = pcall(cjson.decode, text)
+  if not ok or type(options) ~= 'table' or not options.not_after then return text end
+  options.not_after = nil
+  options.expired = nil
+  return next(options) and cjson.encode(options) or '{}'
+end
+
+-- Giving a job that ended another life: waiting again, with a fresh budget of attempts, or, to
+-- `keep` what it used, with one more try.
 -- Returns true, or false when the job is gone or not in a final state.
-local function requeue(p, id, now)
+local function requeue(p, id, keep, now)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'origin', 'rate_limit_key',
-    'rate_limit_concurrency', 'data')
+    'rate_limit_concurrency', 'data', 'atlas')
   if not ok or not job[2] or not job[5] then return false end
   if job[1] ~= 'failed' and job[1] ~= 'canceled' and job[1] ~= 'stopped' then return false end
   local lane = job[2]
@@ -14,7 +24,13 @@ local function requeue(p, id, now)
   redis.call('PERSIST', p .. ':results:' .. id)
   redis.call('HDEL', key, 'ended_at', 'started_at', 'stalls', 'fence', 'worker_name')
   local status = place(p, lane, id, job[3], job[4], false, now)
-  redis.call('HSET', key, 'status', status, 'attempt', 0, 'enqueued_at', iso(now))
+  redis.call('HSET', key, 'status', status, 'enqueued_at', iso(now))
+  if not keep then redis.call('HSET', key, 'attempt', 0) end
+  local o = options_of(job[6])
+  if o then
+    redis.call('HSET', key, 'atlas', without_expiry(job[6]))
+    if o.parent then child_moved(p, o.parent, id, 'pending', now) end
+  end
   redis.call('SADD', p .. ':queues', p .. ':queue:' .. lane)
   wake(p, queue_of(lane))
   return true

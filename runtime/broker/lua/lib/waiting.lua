@@ -52,15 +52,28 @@ local function place(p, lane, id, rl_key, cap, front, now)
   return 'queued'
 end
 
--- After a job left an organisation's waiting set: its place in the ring follows.
-local function settle_ring(p, lane, org, served)
+-- What operators set for an organisation: its weight (1 is usual) and its cap.
+local has_limits
+local function limits_of(p, org, cap)
+  local key = p .. ':atlas:orgs'
+  if has_limits == nil then has_limits = redis.call('EXISTS', key) == 1 end
+  local set = has_limits and redis.call('HGET', key, org)
+  if not set then return 1, cap end
+  local weight, own = string.match(set, '^([%d.]+)|(%d*)$')
+  weight = tonumber(weight)
+  return weight and weight > 0 and weight or 1, tonumber(own) or cap
+end
+
+-- After a job left an organisation's waiting set: its place in the ring follows. `step` is what a
+-- job that was served costs in virtual time, false when none was.
+local function settle_ring(p, lane, org, step)
   local ring, heads = p .. ':atlas:ring:' .. lane, p .. ':atlas:heads:' .. lane
   local head = redis.call('ZRANGE', p .. ':rl:' .. lane .. '|' .. org .. ':rate_limited', 0, 0, 'WITHSCORES')
   if #head == 0 then
     redis.call('ZREM', ring, org)
     redis.call('ZREM', heads, org)
   else
-    if served then redis.call('ZINCRBY', ring, 1, org) end
+    if step then redis.call('ZINCRBY', ring, step, org) end
     redis.call('ZADD', heads, head[2], org)
   end
 end

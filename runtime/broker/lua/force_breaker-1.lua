@@ -1,0 +1,21 @@
+--[[
+  An operator opens or closes a resource's breaker, whatever it has counted, or leaves it to itself
+  again ('auto': closed, with nothing counted).
+
+  KEYS[1] RQ key prefix
+  ARGV[1] actor  [2] reason  [3] resource  [4] 'open', 'closed' or 'auto'
+  ARGV[5] number of queues that use it, then their full names
+  Returns 1
+]]
+-- @include clock lanes waiting events audit breaker
+local p = KEYS[1]
+local name, word = ARGV[3], ARGV[4]
+local key = breaker_of(p, name)
+redis.call('DEL', key)
+if word ~= 'auto' then
+  redis.call('HSET', key, 'forced', word, 'by', ARGV[1], 'reason', ARGV[2], 'since', clock_ms())
+end
+for i = 1, tonumber(ARGV[5]) do wake(p, ARGV[5 + i]) end
+emit(p, 'breaker', 'resource', name, 'state', word, 'by', ARGV[1])
+audit(p, ARGV[1], 'breaker ' .. word, name, 1, ARGV[2])
+return 1

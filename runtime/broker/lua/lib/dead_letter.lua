@@ -1,0 +1,21 @@
+-- A dead letter: a job of its own that carries what is known of one that failed for good, to where
+-- the application keeps such records. `to` = {lane, kind}, or nil when it keeps none.
+-- `fields` is a table, or JSON that was made already.
+local function bury(p, to, id, execution, org, fields, now)
+  if not to then return end
+  local letter = 'dead-' .. execution
+  local key = p .. ':job:' .. letter
+  if redis.call('EXISTS', key) == 1 then return end
+  local payload = type(fields) == 'string' and fields or cjson.encode(fields)
+  local data = '["runtime.entry.perform",null,[],{"kind":' .. cjson.encode(to.kind) .. ',"org":'
+    .. cjson.encode(org) .. ',"payload":' .. payload .. '}]'
+  local at = iso(now)
+  local status = place(p, to.lane, letter, false, false, false, now)
+  redis.call('HSET', key, 'status', status, 'origin', to.lane, 'created_at', at, 'enqueued_at', at,
+    'data', data, 'description', to.kind .. ' ' .. org .. ' job_id=' .. id)
+  redis.call('SADD', p .. ':queues', p .. ':queue:' .. to.lane)
+  count(queue_of(to.lane), to.kind, 'enq')
+  count_total(queue_of(to.lane), 'enq')
+  wake(p, queue_of(to.lane))
+  emit(p, 'dead', 'job', id)
+end

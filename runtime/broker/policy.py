@@ -1,0 +1,124 @@
+"""What the scripts are told of the catalogue, made into text once and sent with every call."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Self
+
+from pydantic_core import to_json
+
+from runtime.broker.encoding import deflate_text
+from runtime.catalogue import Breaker, Catalogue, Resource, Retention
+from runtime.keys import QueueNames
+
+LOST_TEXT = "Stalled: the worker that ran this attempt was lost before it ended."
+STALLED_TEXT = (
+    "Stalled: the job lost its worker more often than allowed and is not tried again by itself."
+)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How jobs end, and what holds their queues back.
+
+    Attributes:
+        retention: of what is over; the same for every queue of an environment.
+        max_stalled: how often a job may lose its worker.
+        dead_letter: lane and kind of the records of jobs that failed for good, or None.
+        resources: by name, each with the full names of the queues that use it.
+        wake: full names of queues in which the end of a job lets another one start.
+    """
+
+    retention: Retention
+    max_stalled: int = 2
+    dead_letter: tuple[str, str] | None = None
+    resources: Mapping[str, tuple[Resource, tuple[str, ...]]] = field(default_factory=dict)
+    wake: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, names: QueueNames, *, max_stalled: int) -> Self:
+        """The policy of a catalogue (for its environment already)."""
+        letter = None
+        if catalogue.dead_letter:
+            kind = catalogue.kind(catalogue.dead_letter)
+            letter = (names.lane(kind.queue, kind.priority), kind.name)
+        resources = {
+            name: (resource, tuple(names.full(queue) for queue in catalogue.queues_of(name)))
+            for name, resource in catalogue.resources.items()
+        }
+        limited = {
+            queue
+            for resource, queues in resources.values()
+            if resource.concurrency is not None
+            for queue in queues
+        }
+        capped = {
+            names.full(queue.name)
+            for queue in catalogue.queues.values()
+            if queue.concurrency is not None or queue.fair
+        }
+        retention = next(iter(catalogue.queues.values())).retention
+        return cls(retention, max_stalled, letter, resources, frozenset(limited | capped))
+
+    @cached_property
+    def for_claim(self) -> bytes:
+        """JSON for claim-1.lua."""
+        resources = {}
+        for name, (resource, queues) in self.resources.items():
+            rate = resource.rate
+            resources[name] = {
+                "jobs": rate.jobs if rate else 0,
+                "per_ms": rate.per_s * 1000 if rate else 1000,
+                "cap": resource.concurrency or 0,
+                "queues": queues,
+                **self._breaker(resource.breaker),
+            }
+        return to_json({**self._endings(), "resources": resources})
+
+    @cached_property
+    def for_finish(self) -> bytes:
+        """JSON for finish-1.lua."""
+        queues: dict[str, dict[str, Any]] = {name: {"wake": True} for name in self.wake}
+        for name, (resource, full_names) in self.resources.items():
+            for queue in full_names:
+                queues.setdefault(queue, {})["resource"] = name
+                queues[queue] |= self._breaker(resource.breaker)
+        return to_json({**self._endings(), "queues": queues})
+
+    @cached_property
+    def for_recover(self) -> bytes:
+        """JSON for the scripts that take jobs back (lib/recover.lua)."""
+        return to_json(
+            {
+                "max_stalled": self.max_stalled,
+                "lost": deflate_text(LOST_TEXT),
+                "stalled": deflate_text(STALLED_TEXT),
+                **self._endings(),
+            }
+        )
+
+    def _endings(self) -> dict[str, Any]:
+        kept = self.retention
+        endings: dict[str, Any] = {
+            "finished_s": kept.finished_s,
+            "finished_cap": kept.finished_count,
+            "failed_s": kept.failed_s,
+            "failed_cap": kept.failed_count,
+        }
+        # Left out rather than null: to Lua, JSON's null is a value that counts as true.
+        if self.dead_letter:
+            endings["dead_letter"] = {"lane": self.dead_letter[0], "kind": self.dead_letter[1]}
+        return endings
+
+    @staticmethod
+    def _breaker(breaker: Breaker | None) -> dict[str, Any]:
+        if breaker is None:
+            return {}
+        rule = {
+            "ratio": breaker.ratio,
+            "least": breaker.least,
+            "window_ms": breaker.window_s * 1000,
+            "open_ms": breaker.open_s * 1000,
+            "most_ms": breaker.most_s * 1000,
+        }
+        return {"breaker": rule}
