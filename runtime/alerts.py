@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from runtime.resource_snapshot import ResourceSnapshot
 from runtime.snapshot import Alert, QueueSnapshot, RedisSnapshot, WorkerSnapshot
 
 # (what, warning from, critical from), per queue; the existing deployment's own thresholds.
@@ -10,7 +11,10 @@ _MEMORY_WARNING, _MEMORY_CRITICAL = 0.8, 0.9
 
 
 def find_alerts(
-    queues: Iterable[QueueSnapshot], workers: Iterable[WorkerSnapshot], redis: RedisSnapshot
+    queues: Iterable[QueueSnapshot],
+    workers: Iterable[WorkerSnapshot],
+    redis: RedisSnapshot,
+    resources: Iterable[ResourceSnapshot] = (),
 ) -> tuple[Alert, ...]:
     """All alerts, critical ones first."""
     found: list[Alert] = []
@@ -21,6 +25,7 @@ def find_alerts(
             age = round(worker.heartbeat_age_s)
             found.append(Alert("critical", worker.name, f"worker not heard of for {age} s"))
     found += _redis_alerts(redis)
+    found += [_resource_alert(resource) for resource in resources if resource.holds]
     return tuple(sorted(found, key=lambda alert: alert.level))
 
 
@@ -32,6 +37,15 @@ def _queue_alerts(queue: QueueSnapshot) -> Iterable[Alert]:
             yield Alert(level, queue.name, f"{count:,} {what}")
     if queue.waiting and not queue.workers:
         yield Alert("critical", queue.name, f"{queue.waiting:,} waiting and no worker serves it")
+
+
+def _resource_alert(resource: ResourceSnapshot) -> Alert:
+    queues = ", ".join(resource.queues)
+    if resource.forced_by:
+        text = f"opened by {resource.forced_by}: {queues} waits"
+        return Alert("warning", resource.name, text)
+    share = f", {resource.failure_ratio:.0%} failed" if resource.failure_ratio is not None else ""
+    return Alert("critical", resource.name, f"breaker {resource.state}{share}: {queues} waits")
 
 
 def _redis_alerts(redis: RedisSnapshot) -> Iterable[Alert]:

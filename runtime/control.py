@@ -1,15 +1,15 @@
 """Steering: every write an operator can make; each is recorded in the audit stream."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Self
+from typing import Literal, Self
 
 from runtime.application import load_application
-from runtime.broker import open_broker, reads, steering
+from runtime.broker import histories, open_broker, reads, steering
 from runtime.broker.broker import Broker
 from runtime.catalogue import Catalogue
-from runtime.errors import UnknownJobError
-from runtime.job_rows import validate_payload
+from runtime.errors import InvalidJobError, UnknownJobError
+from runtime.job_rows import check_org, validate_payload
 from runtime.keys import QueueNames
 from runtime.recurring import Recurring
 from runtime.settings import Settings
@@ -17,6 +17,7 @@ from runtime.snapshot import ActionResult, Plan
 from runtime.text import safe
 
 _CHUNK = 500
+BreakerWord = Literal["open", "closed", "auto"]
 
 
 class Control:
@@ -97,7 +98,7 @@ class Control:
             InvalidJobError: its definition cannot be read.
             BrokerUnavailableError: Redis is away.
         """
-        definitions, _ = reads.read_recurring(self._broker.connection, self._broker.keys)
+        definitions, _ = histories.read_recurring(self._broker.connection, self._broker.keys)
         if (found := definitions.get(recurring_id.encode())) is None:
             raise UnknownJobError(_no_recurring(recurring_id, definitions))
         changed = replace(Recurring.from_json(found), paused=paused)
@@ -113,30 +114,123 @@ class Control:
             BrokerUnavailableError: Redis is away.
         """
         if not self._broker.run(steering.drop_recurring(self._actor, reason, recurring_id)):
-            definitions, _ = reads.read_recurring(self._broker.connection, self._broker.keys)
+            definitions, _ = histories.read_recurring(self._broker.connection, self._broker.keys)
             raise UnknownJobError(_no_recurring(recurring_id, definitions))
         message = f"{recurring_id} is removed"
         return ActionResult("remove recurring", recurring_id, 1, message=message)
 
-    def plan_retry(self, *, ids: Sequence[str] | None = None, queue: str | None = None) -> Plan:
+    def force_breaker(self, resource: str, state: BreakerWord, *, reason: str = "") -> ActionResult:
+        """Open or close a resource's breaker whatever it has counted, or leave it to itself again.
+
+        Args:
+            resource: its name.
+            state: ``open`` (none of its jobs starts), ``closed`` (they start whatever fails) or
+                ``auto`` (closed, with nothing counted).
+            reason: why, for the audit.
+
+        Raises:
+            UnknownResourceError: no such resource.
+            BrokerUnavailableError: Redis is away.
+        """
+        name = self._catalogue.resource(resource).name
+        queues = [self._names.full(queue) for queue in self._catalogue.queues_of(name)]
+        self._broker.run(
+            steering.force_breaker(self._actor, reason, name, state=state, queues=queues)
+        )
+        words = {"open": "is held open", "closed": "is held closed", "auto": "decides by itself"}
+        return ActionResult(f"breaker {state}", name, 1, message=f"{name}'s breaker {words[state]}")
+
+    def set_quiet(self, workers: Sequence[str], *, quiet: bool, reason: str = "") -> ActionResult:
+        """Let workers (processes, by name) claim nothing from their next claim on, or claim again.
+
+        What they run goes on. A process that takes a quiet one's place claims.
+
+        Raises:
+            BrokerUnavailableError: Redis is away.
+        """
+        names = list(dict.fromkeys(workers))
+        results = self._broker.run(steering.set_quiet(self._actor, reason, names, quiet=quiet))
+        target = names[0] if len(names) == 1 else f"{len(names)} workers"
+        state = "quiet" if quiet else "claiming again"
+        done = sum(results)
+        message = f"{done} of {len(names)} workers {'are' if done != 1 else 'is'} now {state}"
+        return ActionResult(
+            "quiet" if quiet else "unquiet", target, done, len(names) - done, message
+        )
+
+    def set_org(
+        self, org: str, *, weight: float = 1.0, cap: int | None = None, reason: str = ""
+    ) -> ActionResult:
+        """Give an organisation a share and a cap of its own in all fair queues.
+
+        Args:
+            org: the organisation.
+            weight: how many jobs it gets for one of an organisation of weight 1; 0.01 to 100.
+            cap: how many of its jobs may run at a time in each queue; None = each queue's own.
+            reason: why, for the audit.
+
+        Raises:
+            InvalidJobError: one of them is not allowed.
+            BrokerUnavailableError: Redis is away.
+        """
+        check_org(org)
+        if not 0.01 <= weight <= 100:
+            raise InvalidJobError(f"weight {weight:g}: 0.01 to 100 are allowed")
+        if cap is not None and cap < 1:
+            raise InvalidJobError(f"cap {cap}: at least 1 is allowed")
+        self._broker.run(steering.set_org(self._actor, reason, org, weight=weight, cap=cap))
+        limit = "each queue's cap" if cap is None else f"at most {cap} jobs at a time"
+        return ActionResult("set org", org, 1, message=f"{org}: weight {weight:g}, {limit}")
+
+    def plan_retry(
+        self,
+        *,
+        ids: Sequence[str] | None = None,
+        queue: str | None = None,
+        group: str | None = None,
+        keep_attempts: bool = False,
+    ) -> Plan:
         """Fix what a retry would touch: those ids, or all that failed up to now.
 
         Args:
             ids: job ids; none of them means nothing, not everything.
             queue: without ids, the queue whose failed jobs are meant; None means every queue.
+            group: of those, only the ones that failed with this fingerprint.
+            keep_attempts: they get one more try instead of a fresh budget of attempts.
 
         Raises:
             UnknownQueueError: no such queue.
             BrokerUnavailableError: Redis is away.
         """
         if ids is not None:
-            return Plan("retry", queue, len(set(ids)), tuple(dict.fromkeys(ids)))
+            chosen = tuple(dict.fromkeys(ids))
+            return Plan("retry", queue, len(chosen), chosen, keep_attempts=keep_attempts)
+        if group is not None:
+            chosen = tuple(self._failed_with(group, queue))
+            return Plan("retry", queue, len(chosen), chosen, keep_attempts=keep_attempts)
         sets = [self._broker.keys.failed(lane) for lane in self._lanes(queue)]
         page = reads.page_scored(self._broker.connection, sets, 0, 1, newest_first=True)
         # The newest failure there is: what fails later has a higher score, or the same one within
         # a second, which is the registry's resolution.
         cutoff = page.scores[0] if page.scores else 0.0
-        return Plan("retry", queue, page.total, cutoff=cutoff)
+        return Plan("retry", queue, page.total, cutoff=cutoff, keep_attempts=keep_attempts)
+
+    def _failed_with(self, fingerprint: str, queue: str | None) -> Iterator[str]:
+        """Ids of failed jobs whose last attempt has that fingerprint, oldest first."""
+        connection, keys = self._broker.connection, self._broker.keys
+        for lane in self._lanes(queue):
+            offset = 0
+            while True:
+                page = reads.page_scored(
+                    connection, [keys.failed(lane)], offset, _CHUNK, newest_first=False
+                )
+                results = reads.read_last_results(connection, keys, page.ids) if page.ids else []
+                for job_id, result in zip(page.ids, results, strict=True):
+                    if result.get(b"fingerprint", b"").decode("utf-8", "replace") == fingerprint:
+                        yield job_id
+                offset += _CHUNK
+                if len(page.ids) < _CHUNK:
+                    break
 
     def plan_delete(self, ids: Sequence[str]) -> Plan:
         """Fix what a deletion would touch. Running jobs are refused when it is applied."""
@@ -171,7 +265,9 @@ class Control:
         done: list[bool] = []
         for start in range(0, len(plan.ids), _CHUNK):
             chunk = plan.ids[start : start + _CHUNK]
-            done += self._broker.run(steering.requeue(self._actor, reason, chunk))
+            done += self._broker.run(
+                steering.requeue(self._actor, reason, chunk, keep_attempts=plan.keep_attempts)
+            )
         target = plan.ids[0] if len(plan.ids) == 1 else f"{len(plan.ids)} jobs"
         return _result("retry", target, sum(done), len(done) - sum(done))
 
@@ -179,7 +275,9 @@ class Control:
         done = skipped = 0
         for lane in self._lanes(plan.queue):
             while True:
-                call = steering.requeue_failed(lane, plan.cutoff or 0.0, _CHUNK)
+                call = steering.requeue_failed(
+                    lane, plan.cutoff or 0.0, _CHUNK, keep_attempts=plan.keep_attempts
+                )
                 moved, gone = self._broker.run(call)
                 done, skipped = done + moved, skipped + gone
                 if moved + gone < _CHUNK:

@@ -4,7 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runtime.catalogue import RateLimit
-from runtime.snapshot import Hold, JobState, JobSummary, QueueSnapshot
+from runtime.job_detail import Hold
+from runtime.new_job import FlowProgress
+from runtime.resource_snapshot import ResourceSnapshot
+from runtime.snapshot import (
+    JobState,
+    JobSummary,
+    QueueSnapshot,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +25,8 @@ class Waiting:
         orgs: organisations that wait in its fair lane, itself included.
         org_active, org_cap: running jobs of its organisation and how many may; cap 0 = no cap.
         next_token_ms: until the queue's rate lets the next job start; 0 = now.
+        resource: what all jobs of the queue use, if they use one.
+        resource_token_ms: until the resource's rate lets the next job start; 0 = now.
     """
 
     known_kind: bool
@@ -26,10 +35,31 @@ class Waiting:
     org_active: int = 0
     org_cap: int = 0
     next_token_ms: int = 0
+    resource: ResourceSnapshot | None = None
+    resource_token_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """What a deferred job waits for: its children, or other jobs of its concurrency key.
+
+    `running` are those that hold the key, `ahead` how many wait for it before this job.
+    """
+
+    children: FlowProgress | None = None
+    key: str = ""
+    running: tuple[str, ...] = ()
+    ahead: int | None = None
 
 
 def explain(
-    job: JobSummary, now: datetime, queue: QueueSnapshot, waiting: Waiting | None
+    job: JobSummary,
+    now: datetime,
+    queue: QueueSnapshot,
+    *,
+    waiting: Waiting | None = None,
+    deferral: Deferral | None = None,
+    not_after: datetime | None = None,
 ) -> tuple[Hold, ...]:
     """Every condition that holds a job, the one to be dealt with first at the top."""
     match job.state:
@@ -45,10 +75,15 @@ def explain(
             text = f"it failed after {job.attempt} of {job.max_attempts} attempts{why}"
             return (Hold("ended", f"{text}; `atlas retry {job.id}` gives it a fresh budget"),)
     holds = _queue_holds(queue, now)
+    if not_after is not None:
+        holds.append(_expiry(not_after, now))
     if job.state is JobState.SCHEDULED:
-        return (_not_due(job, now), *holds)
+        first = _deferred(deferral) if deferral is not None else _not_due(job, now)
+        return (first, *holds)
     if waiting is None:
         return tuple(holds)
+    if waiting.resource is not None:
+        holds += _resource_holds(waiting.resource, waiting.resource_token_ms, now)
     return (*holds, *_waiting_holds(job, queue, waiting))
 
 
@@ -71,6 +106,55 @@ def _not_due(job: JobSummary, now: datetime) -> Hold:
         return Hold("due", f"it is due since {_span(-left)}: the next worker's claim moves it")
     after = f", after attempt {job.attempt} of {job.max_attempts}" if job.attempt else ""
     return Hold("not due", f"it is due in {_span(left)}{after}", eta_s=left)
+
+
+def _deferred(deferral: Deferral) -> Hold:
+    if deferral.children is not None:
+        c = deferral.children
+        over = c.finished + c.failed + c.canceled
+        bad = f", {c.failed + c.canceled:,} of them failed or canceled" if over > c.finished else ""
+        return Hold("children", f"it waits for its children: {over:,} of {c.total:,} over{bad}")
+    if deferral.key:
+        running = ", ".join(deferral.running[:3]) or "none any more"
+        ahead = f"; {deferral.ahead:,} wait before it" if deferral.ahead else ""
+        return Hold("key", f"it waits for other jobs of key {deferral.key}: {running}{ahead}")
+    return Hold("not due", "it waits for jobs that it depends on")
+
+
+def _expiry(not_after: datetime, now: datetime) -> Hold:
+    left_s = (not_after - now).total_seconds()
+    if left_s <= 0:
+        return Hold("expires", f"its time is over since {_span(-left_s)}: it will not start")
+    return Hold("expires", f"it will not start any more in {_span(left_s)}")
+
+
+def _resource_holds(resource: ResourceSnapshot, token_ms: int, now: datetime) -> list[Hold]:
+    holds = []
+    if resource.holds:
+        holds.append(_breaker_hold(resource, now))
+    if token_ms > 0 and resource.limit_per_s:
+        text = (
+            f"{resource.name} takes {resource.limit_per_s:g} jobs a second over all its queues; "
+            f"next in {_span(token_ms / 1000)}"
+        )
+        holds.append(Hold("rate", text))
+    if resource.concurrency and resource.running >= resource.concurrency:
+        text = f"{resource.name} takes {resource.concurrency} jobs at a time, and so many run"
+        holds.append(Hold("cap", text))
+    return holds
+
+
+def _breaker_hold(resource: ResourceSnapshot, now: datetime) -> Hold:
+    if resource.forced_by:
+        why = f': "{resource.reason}"' if resource.reason else ""
+        return Hold("breaker", f"{resource.name} was opened by {resource.forced_by}{why}")
+    if resource.until is None:
+        return Hold("breaker", f"{resource.name} failed; the next job to start tries it")
+    left_s = max(0.0, (resource.until - now).total_seconds())
+    what = "one job tries it" if resource.state == "half-open" else "one job may try it then"
+    return Hold(
+        "breaker", f"{resource.name} failed too often; {what}, {_span(left_s)} left", left_s
+    )
 
 
 def _queue_holds(queue: QueueSnapshot, now: datetime) -> list[Hold]:
@@ -97,6 +181,9 @@ def _waiting_holds(job: JobSummary, queue: QueueSnapshot, waiting: Waiting) -> l
             f"{queue.name} may start {queue.limit_per_s:g} jobs a second; next in {_span(wait_s)}"
         )
         holds.append(Hold("rate", text))
+    if queue.concurrency and queue.active >= queue.concurrency:
+        text = f"{queue.name} runs {queue.active} of at most {queue.concurrency} jobs"
+        holds.append(Hold("cap", text))
     if waiting.org_cap and waiting.org_active >= waiting.org_cap:
         text = f"{job.org} runs {waiting.org_active} of at most {waiting.org_cap} jobs here"
         holds.append(Hold("cap", text))

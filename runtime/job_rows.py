@@ -53,7 +53,7 @@ class RowMaker:
         kind = self._catalogue.kind(job.kind)
         queue = self._catalogue.queue(kind.queue)
         job_id = os.urandom(16).hex() if job.job_id is None else _checked_id(job.job_id)
-        _check_org(job.org)
+        check_org(job.org)
         payload = validate_payload(kind, job.payload)
         body = payload.model_dump_json(exclude_unset=True).encode()
         # Measured plain: workers bound what they inflate by the same number.
@@ -169,7 +169,12 @@ def _checked_id(job_id: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _check_org(org: str) -> None:
+def check_org(org: str) -> None:
+    """Refuse a name that no organisation may have.
+
+    Raises:
+        InvalidJobError: what is allowed.
+    """
     if not _ORG.fullmatch(org):
         raise InvalidJobError(
             f"org {safe(org, 60)!r}: 1 to 100 letters, digits, _ . and - are allowed"

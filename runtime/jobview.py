@@ -4,16 +4,23 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic_core import from_json
+
 from runtime import envelope
 from runtime.allowed import is_allowed
 from runtime.broker.encoding import decode_value, inflate_text
 from runtime.catalogue import Catalogue, Kind
 from runtime.errors import InvalidJobError, UnknownKindError
+from runtime.job_detail import Attempt, LogLine, Progress
 from runtime.keys import QueueNames
 from runtime.recurring import Recurring
 from runtime.redact import redact_payload, redact_text
 from runtime.retry import RetryPolicy
-from runtime.snapshot import Attempt, JobState, JobSummary, RecurringSnapshot
+from runtime.snapshot import (
+    JobState,
+    JobSummary,
+    RecurringSnapshot,
+)
 from runtime.text import safe
 
 Hash = Mapping[bytes, bytes]
@@ -108,7 +115,7 @@ class JobView:
             enqueued_at=rq_time(text(fields, "enqueued_at")),
             started_at=rq_time(text(fields, "started_at")),
             ended_at=rq_time(text(fields, "ended_at")),
-            due_at=epoch(due_s) if state is JobState.SCHEDULED else None,
+            due_at=epoch(due_s or None) if state is JobState.SCHEDULED else None,
             worker=safe(text(fields, "worker_name"), 80),
             error=_error_line(text(last_result, "error_class"), error),
         )
@@ -174,6 +181,31 @@ def attempt(number: int, entry: Hash) -> Attempt:
         fingerprint=safe(text(entry, "fingerprint"), 40),
         return_value=safe(redact_text(decode_value(entry.get(b"return_value", b""))), 2_000),
     )
+
+
+def job_options(fields: Hash) -> dict[str, Any]:
+    """What few jobs have (lib/options.lua); {} for the others and for what cannot be read."""
+    try:
+        options = from_json(fields.get(b"atlas", b"{}"))
+    except ValueError:
+        return {}
+    return options if isinstance(options, dict) else {}
+
+
+def progress_of(fields: Hash) -> Progress | None:
+    """How far a job says it is; None when it says nothing or nonsense."""
+    try:
+        told = from_json(fields.get(b"progress", b"null"))
+        return Progress(float(told["done"]), float(told["total"]), safe(told["message"], 500))
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def log_line(entry: bytes) -> LogLine | None:
+    """One line of a job's log; None for what is none."""
+    at_ms, _, line = entry.decode("utf-8", "replace").partition(" ")
+    at = epoch(int(at_ms) / 1000) if at_ms.isdigit() else None
+    return LogLine(at, safe(redact_text(line), 500)) if at else None
 
 
 def recurring_view(

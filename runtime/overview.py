@@ -46,13 +46,15 @@ def compose_queue(
     recent = [_minute(minutes, current - i, full) for i in range(_PERCENTILE_MINUTES)]
     wait = add_up(minute.wait for minute in recent)
     run = add_up(minute.run for minute in recent)
+    waits = [(r.oldest_fair_s, r.oldest_org) for r in replies if r.oldest_fair_s is not None]
+    worst_s, worst_org = min(waits, default=(None, ""))
     serving = [w for w in workers if queue.name in w.queues and w.state != "lost"]
     return QueueSnapshot(
         name=queue.name,
         pause=_pause(raw.paused.get(full.encode())),
         waiting=sum(r.listed for r in replies) + max(0, fair_waiting),
         active=reply.active,
-        scheduled=sum(r.scheduled for r in replies),
+        scheduled=sum(r.scheduled + r.deferred for r in replies),
         failed=sum(r.failed for r in replies),
         finished=sum(r.finished for r in replies),
         stalled=reply.stalled + reply.expired,
@@ -68,7 +70,11 @@ def compose_queue(
         workers=len(serving),
         slots=sum(min(queue.slots, w.slots) for w in serving),
         limit_per_s=queue.rate.jobs / queue.rate.per_s if queue.rate else None,
+        concurrency=queue.concurrency,
+        resource=queue.resource or "",
         fair=queue.fair,
+        worst_org=safe(worst_org, 100),
+        worst_org_wait_s=None if worst_s is None else max(0.0, raw.now_s - worst_s),
         enqueued_total=_total(raw, full, "enq"),
         finished_total=_total(raw, full, "fin"),
         failed_total=_total(raw, full, "fail"),

@@ -19,6 +19,7 @@ from runtime.overview import (
     compose_worker,
     history_of,
 )
+from runtime.resource_snapshot import ResourceSnapshot, compose_resource
 from runtime.settings import Settings
 from runtime.snapshot import Snapshot
 
@@ -74,6 +75,7 @@ class OverviewReader:
             heads=[head.job_id for head in self._heads.values() if head.since is None],
             worker_keys=sorted(self._worker_keys),
             minutes=self._wanted_minutes(int(now_s // 60)),
+            resources=list(self._catalogue.resources),
             now_ms=int(now_s * 1000),
         )
         ping_ms = (time.perf_counter() - started) * 1000
@@ -155,6 +157,7 @@ class OverviewReader:
             for name, queue_lanes in lanes.items()
         )
         redis = compose_redis(raw.info, ping_ms)
+        resources = tuple(self._resource(resource, raw) for resource in raw.breakers)
         return Snapshot(
             taken_at=datetime.fromtimestamp(raw.now_s, UTC),
             environment=self._settings.environment,
@@ -163,10 +166,21 @@ class OverviewReader:
             workers=workers,
             redis=redis,
             host=read_host(),
-            alerts=find_alerts(queues, workers, redis),
+            alerts=find_alerts(queues, workers, redis, resources),
             history={
                 name: history_of(self._names.full(name), self._minutes, current)
                 for name in self._catalogue.queues
             },
             quarantined=raw.quarantined,
+            resources=resources,
+        )
+
+    def _resource(self, name: str, raw: reads.Overview) -> ResourceSnapshot:
+        queues = tuple(self._catalogue.queues_of(name))
+        return compose_resource(
+            self._catalogue.resource(name),
+            queues,
+            raw.breakers[name],
+            running=sum(raw.queues[self._names.full(queue)].active for queue in queues),
+            now_ms=raw.now_s * 1000,
         )

@@ -3,29 +3,45 @@
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Self
+from typing import Any, Self
 
 from runtime.application import load_application
-from runtime.broker import open_broker, reads
+from runtime.broker import histories, open_broker, reads
 from runtime.broker.broker import Broker
 from runtime.catalogue import Catalogue, Priority
 from runtime.errors import UnknownJobError
-from runtime.explain import Waiting, explain, next_token_ms
-from runtime.jobview import JobView, attempt, epoch, recurring_view, text
+from runtime.events import Event, compose_event
+from runtime.explain import Deferral, Waiting, explain, next_token_ms
+from runtime.job_detail import (
+    Attempt,
+    Hold,
+    JobDetail,
+    TimelineEntry,
+)
+from runtime.jobview import (
+    JobView,
+    attempt,
+    epoch,
+    job_options,
+    log_line,
+    progress_of,
+    read_message,
+    recurring_view,
+    text,
+)
 from runtime.keys import QueueNames
+from runtime.memory import QueueMemory, measure
+from runtime.new_job import FlowProgress
 from runtime.overview_reader import OverviewReader
 from runtime.redact import redact_text
 from runtime.settings import Settings
 from runtime.snapshot import (
-    Attempt,
-    Hold,
-    JobDetail,
     JobPage,
     JobState,
     JobSummary,
+    RecurringRun,
     RecurringSnapshot,
     Snapshot,
-    TimelineEntry,
 )
 from runtime.text import safe
 
@@ -134,7 +150,8 @@ class Reader:
             lease_expires_at=epoch(lease / 1000) if lease is not None else None,
             rq_queue=safe(text(raw.fields, "origin"), 120),
             description=safe(redact_text(text(raw.fields, "description")), 300),
-            holds=self._holds(summary) if summary.state in _OPEN else (),
+            holds=self._holds(summary, raw) if summary.state in _OPEN else (),
+            **self._extras(raw),
         )
 
     def recurring(self) -> tuple[RecurringSnapshot, ...]:
@@ -143,7 +160,7 @@ class Reader:
         Raises:
             BrokerUnavailableError: Redis is away.
         """
-        definitions, slots = reads.read_recurring(self._broker.connection, self._broker.keys)
+        definitions, slots = histories.read_recurring(self._broker.connection, self._broker.keys)
         now = self._overview.now()
         return tuple(
             recurring_view(key.decode("utf-8", "replace"), value, slots.get(key), now)
@@ -159,9 +176,63 @@ class Reader:
         """
         self.snapshot()  # what follows builds on the newest one
         detail = self.job(job_id)
-        return detail.holds or self._holds(detail.summary)
+        return detail.holds or self._holds(detail.summary, None)
 
-    def _holds(self, job: JobSummary) -> tuple[Hold, ...]:
+    def recurring_runs(self, recurring_id: str) -> tuple[RecurringRun, ...]:
+        """The last jobs that a recurring one enqueued, newest first; at most 50.
+
+        Raises:
+            BrokerUnavailableError: Redis is away.
+        """
+        connection, keys = self._broker.connection, self._broker.keys
+        runs = []
+        for slot_ms, at_ms, job_id in histories.read_recurring_runs(connection, keys, recurring_id):
+            slot, at = epoch(slot_ms / 1000), epoch(at_ms / 1000)
+            if slot and at and job_id:
+                runs.append(RecurringRun(slot, at, safe(job_id, 200)))
+        return tuple(runs)
+
+    def events(self, *, limit: int = 100, after: str = "") -> tuple[Event, ...]:
+        """What happened, oldest first: the newest ones, or those after the event of an id.
+
+        Raises:
+            BrokerUnavailableError: Redis is away.
+        """
+        connection, keys = self._broker.connection, self._broker.keys
+        entries = histories.read_events(connection, keys, limit=limit, after=after)
+        return tuple(compose_event(entry_id, fields) for entry_id, fields in entries)
+
+    def memory(self) -> tuple[QueueMemory, ...]:
+        """What each queue uses of Redis' memory, estimated from a sample of its jobs.
+
+        Raises:
+            BrokerUnavailableError: Redis is away.
+        """
+        return tuple(
+            measure(self._broker, name, self._names.full(name), self._names.lanes(name))
+            for name in self._catalogue.queues
+        )
+
+    def _extras(self, raw: reads.JobReply) -> dict[str, Any]:
+        """What few jobs have: progress, log, key, parent, children, expiry, headers."""
+        options = job_options(raw.fields)
+        not_after = options.get("not_after")
+        message = read_message(raw.fields, self._settings.worker.max_payload_bytes)
+        return {
+            "progress": progress_of(raw.fields),
+            "log": tuple(line for entry in raw.log if (line := log_line(entry))),
+            "children": FlowProgress(*raw.flow) if raw.flow else None,
+            "parent": safe(str(options.get("parent", "")), 200),
+            "unique_key": safe(str(options.get("unique", "")), 300),
+            "concurrency_key": safe(str(options.get("key", "")), 300),
+            "not_after": epoch(not_after / 1000) if isinstance(not_after, int | float) else None,
+            "headers": {
+                safe(name, 60): safe(redact_text(value), 200)
+                for name, value in (message.headers if message else {}).items()
+            },
+        }
+
+    def _holds(self, job: JobSummary, raw: reads.JobReply | None) -> tuple[Hold, ...]:
         snapshot = self._last
         # A dashboard has just read one; a command reads its own.
         if snapshot is None or time.monotonic() - self._last_at > _FRESH_S:
@@ -172,22 +243,58 @@ class Reader:
         now = self._overview.now()
         waiting = None
         if job.state is JobState.WAITING:
-            waiting = self._surroundings(job, now)
-        return explain(job, now, queue, waiting)
-
-    def _surroundings(self, job: JobSummary, now: datetime) -> Waiting:
-        entry = self._catalogue.queue(job.queue)
-        lane = self._names.lane(job.queue, Priority(job.priority))
-        place = reads.read_place(
-            self._broker.connection, self._broker.keys, lane, job.org if entry.fair else "", job.id
+            waiting = self._surroundings(job, now, snapshot)
+        if raw is None:
+            return explain(job, now, queue, waiting=waiting)
+        not_after = self._extras(raw)["not_after"]
+        return explain(
+            job,
+            now,
+            queue,
+            waiting=waiting,
+            deferral=self._deferral(job.id, raw),
+            not_after=not_after,
         )
+
+    def _deferral(self, job_id: str, raw: reads.JobReply) -> Deferral | None:
+        if text(raw.fields, "status") != "deferred":
+            return None
+        if raw.flow is not None:
+            return Deferral(children=FlowProgress(*raw.flow))
+        key = job_options(raw.fields).get("key")
+        if not isinstance(key, str):
+            return Deferral()
+        held = reads.read_key(self._broker.connection, self._broker.keys, key, job_id)
+        running = tuple(safe(name, 80) for name in held.running)
+        return Deferral(key=safe(key, 200), running=running, ahead=held.ahead)
+
+    def _surroundings(self, job: JobSummary, now: datetime, snapshot: Snapshot) -> Waiting:
+        entry = self._catalogue.queue(job.queue)
+        place = reads.read_place(
+            self._broker.connection,
+            self._broker.keys,
+            job.id,
+            lane=self._names.lane(job.queue, Priority(job.priority)),
+            org=job.org if entry.fair else "",
+            resource=entry.resource or "",
+        )
+        resource = self._catalogue.resource(entry.resource) if entry.resource else None
+        _, _, own_cap = place.org_limits.partition("|")
+        org_cap = int(own_cap) if own_cap.isdigit() else entry.org_cap
         return Waiting(
             known_kind=self._view.is_known(job.kind, self._settings.allowed_functions),
             ahead=place.ahead,
             orgs=place.orgs,
             org_active=place.org_active,
-            org_cap=entry.org_cap if entry.fair else 0,
+            org_cap=org_cap if entry.fair else 0,
             next_token_ms=next_token_ms(entry.rate, place.tokens, place.tokens_at_ms, now),
+            resource=next((r for r in snapshot.resources if r.name == entry.resource), None),
+            resource_token_ms=next_token_ms(
+                resource.rate if resource else None,
+                place.resource_tokens,
+                place.resource_tokens_at_ms,
+                now,
+            ),
         )
 
     def _ids(self, names: Sequence[str], state: JobState, offset: int, limit: int) -> reads.IdPage:
@@ -206,15 +313,21 @@ class Reader:
             case JobState.STALLED:
                 sets = [keys.stalled(q) for q in queues]
             case JobState.SCHEDULED:
-                sets = [keys.scheduled(lane) for lane in lanes]
+                # Those that wait for other jobs come after those that wait for a time.
+                return reads.page_chained(
+                    connection,
+                    [keys.scheduled(lane) for lane in lanes],
+                    [keys.deferred(lane) for lane in lanes],
+                    offset,
+                    limit,
+                )
             case JobState.FAILED:
                 sets = [keys.failed(lane) for lane in lanes]
             case JobState.FINISHED:
                 sets = [keys.finished(lane) for lane in lanes]
             case JobState.CANCELED:
                 sets = [keys.canceled(lane) for lane in lanes]
-        newest_first = state is not JobState.SCHEDULED
-        return reads.page_scored(connection, sets, offset, limit, newest_first=newest_first)
+        return reads.page_scored(connection, sets, offset, limit, newest_first=True)
 
     def _summaries(self, page: reads.IdPage) -> tuple[JobSummary, ...]:
         connection, keys = self._broker.connection, self._broker.keys
@@ -245,7 +358,7 @@ class Reader:
             entries.append(TimelineEntry(summary.started_at, "started", detail))
         if summary.due_at:
             entries.append(TimelineEntry(summary.due_at, "due"))
-        for at_ms, fields in reads.read_audit(
+        for at_ms, fields in histories.read_audit(
             self._broker.connection, self._broker.keys, _AUDIT_SCAN
         ):
             if text(fields, "target") == job_id:

@@ -7,7 +7,8 @@ All text that came out of Redis has passed `runtime.text.safe`.
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+
+from runtime.resource_snapshot import ResourceSnapshot
 
 
 class JobState(StrEnum):
@@ -60,9 +61,10 @@ class QueueSnapshot:
     """One logical queue, its lanes merged.
 
     Rates are sliding over the last minute; percentiles over the last five minutes, None when
-    nothing ran. `stalled` counts jobs whose worker was lost and that are not in a final state
-    again. The `_total` counters only grow (until Redis is emptied): their differences between two
-    snapshots are exact.
+    nothing ran. `scheduled` jobs are due later or wait for other jobs. `worst_org` is the
+    organisation whose oldest job waits longest in a fair queue. `stalled` counts jobs whose worker
+    was lost and that are not in a final state again. The `_total` counters only grow (until Redis
+    is emptied): their differences between two snapshots are exact.
     """
 
     name: str
@@ -85,7 +87,11 @@ class QueueSnapshot:
     workers: int = 0
     slots: int = 0
     limit_per_s: float | None = None
+    concurrency: int | None = None
+    resource: str = ""
     fair: bool = False
+    worst_org: str = ""
+    worst_org_wait_s: float | None = None
     enqueued_total: int = 0
     finished_total: int = 0
     failed_total: int = 0
@@ -204,6 +210,7 @@ class Snapshot:
     alerts: tuple[Alert, ...] = ()
     history: dict[str, tuple[MinutePoint, ...]] = field(default_factory=dict)
     quarantined: int = 0
+    resources: tuple[ResourceSnapshot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,72 +255,6 @@ class JobPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """One attempt. `outcome`: finished, retried, failed, lost, snoozed, released or canceled."""
-
-    number: int
-    outcome: str
-    worker: str
-    started_at: datetime | None
-    ended_at: datetime | None
-    error_class: str = ""
-    error: str = ""
-    traceback: str = ""
-    fingerprint: str = ""
-    return_value: str = ""
-
-    @property
-    def run_ms(self) -> float | None:
-        """How long it ran, in milliseconds."""
-        if self.started_at is None or self.ended_at is None:
-            return None
-        return (self.ended_at - self.started_at).total_seconds() * 1000
-
-
-@dataclass(frozen=True, slots=True)
-class TimelineEntry:
-    """Something that happened to a job."""
-
-    at: datetime
-    what: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """One reason why a job does not run.
-
-    `what` is one of running, ended, not due, due, paused, no worker, unknown kind, rate, cap,
-    slots, behind, next; `eta_s` an estimate of when it would run if nothing else held it.
-    """
-
-    what: str
-    message: str
-    eta_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class JobDetail:
-    """One job in full.
-
-    `payload` is JSON-compatible and redacted; attempts are oldest first; `holds` says of a job that
-    waits or is scheduled why it does not run yet.
-    """
-
-    summary: JobSummary
-    payload: dict[str, Any]
-    payload_bytes: int
-    attempts: tuple[Attempt, ...] = ()
-    timeline: tuple[TimelineEntry, ...] = ()
-    timeout_s: float | None = None
-    retry: str = ""
-    lease_expires_at: datetime | None = None
-    rq_queue: str = ""
-    description: str = ""
-    holds: tuple[Hold, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class RecurringSnapshot:
     """A recurring job: `when` in words, its newest slot and the next one.
 
@@ -333,10 +274,20 @@ class RecurringSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class RecurringRun:
+    """A job that a recurring one enqueued: for which slot, and when."""
+
+    slot: datetime
+    enqueued_at: datetime
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What an action would do, fixed at one moment; jobs that arrive later are not in it.
 
-    `ids` is empty when the plan covers a whole queue up to `cutoff`.
+    `ids` is empty when the plan covers a whole queue up to `cutoff`. `keep_attempts`: jobs get one
+    more try instead of a fresh budget.
     """
 
     action: str
@@ -345,6 +296,7 @@ class Plan:
     ids: tuple[str, ...] = ()
     cutoff: float | None = None
     warnings: tuple[str, ...] = ()
+    keep_attempts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

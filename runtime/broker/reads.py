@@ -17,13 +17,15 @@ Hash = dict[bytes, bytes]
 
 @dataclass(frozen=True, slots=True)
 class LaneReply:
-    """One lane: sizes, the id at its list's head, and since when its oldest fair job waits."""
+    """One lane: sizes, the id at its list's head; which organisation waits longest, since when."""
 
     listed: int
     scheduled: int
+    deferred: int
     failed: int
     finished: int
     head: str
+    oldest_org: str
     oldest_fair_s: float | None
 
 
@@ -53,6 +55,7 @@ class Overview:
     heads: dict[str, str]
     workers: dict[str, Hash]
     minutes: dict[int, Hash]
+    breakers: dict[str, Hash]
 
 
 def read_names(connection: redis.Redis, keys: Keys) -> tuple[float, set[str], set[str]]:
@@ -75,6 +78,7 @@ def read_overview(
     heads: Iterable[str],
     worker_keys: Iterable[str],
     minutes: Sequence[int],
+    resources: Sequence[str],
     now_ms: int,
 ) -> Overview:
     """One pipeline over everything named.
@@ -95,6 +99,7 @@ def read_overview(
     for lane in lanes:
         pipe.llen(keys.queue(lane))
         pipe.zcard(keys.scheduled(lane))
+        pipe.zcard(keys.deferred(lane))
         pipe.zcard(keys.failed(lane))
         pipe.zcard(keys.finished(lane))
         pipe.lindex(keys.queue(lane), 0)
@@ -109,6 +114,8 @@ def read_overview(
         pipe.hgetall(key)
     for minute in minutes:
         pipe.hgetall(keys.metrics(minute))
+    for resource in resources:
+        pipe.hgetall(keys.breaker(resource))
     with broker_errors():
         replies = iter(pipe.execute())
     now = next(replies)
@@ -126,6 +133,7 @@ def read_overview(
         heads={job_id: _text(next(replies)) for job_id in heads},
         workers={key: next(replies) for key in worker_keys},
         minutes={minute: next(replies) for minute in minutes},
+        breakers={resource: next(replies) for resource in resources},
     )
 
 
@@ -167,6 +175,8 @@ class JobReply:
     due_s: float | None
     lease_ends_ms: float | None
     quarantine: str
+    log: list[bytes]
+    flow: tuple[int, int, int, int] | None
 
 
 def read_job(connection: redis.Redis, keys: Keys, job_id: str) -> JobReply | None:
@@ -183,10 +193,19 @@ def read_job(connection: redis.Redis, keys: Keys, job_id: str) -> JobReply | Non
     lane, execution = _text(fields.get(b"origin")), _text(fields.get(b"fence"))
     pipe.zscore(keys.scheduled(lane), job_id)
     pipe.zscore(keys.leases(queue_of(lane)), f"{job_id}:{execution}")
+    pipe.lrange(keys.log(job_id), 0, -1)
+    pipe.hmget(keys.flow(job_id), _FLOW_FIELDS)
     with broker_errors():
-        due_s, lease_ms = pipe.execute()
-    entries = [entry for _, entry in results] if isinstance(results, list) else []
-    return JobReply(fields, entries, due_s, lease_ms, _text(quarantine))
+        due_s, lease_ms, lines, flow = pipe.execute(raise_on_error=False)
+    return JobReply(
+        fields,
+        [entry for _, entry in results] if isinstance(results, list) else [],
+        due_s if isinstance(due_s, float) else None,
+        lease_ms if isinstance(lease_ms, float) else None,
+        _text(quarantine),
+        lines if isinstance(lines, list) else [],
+        _flow(flow) if isinstance(flow, list) else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +283,21 @@ def page_scored(
     )
 
 
+def page_chained(
+    connection: redis.Redis, first: Sequence[str], then: Sequence[str], offset: int, limit: int
+) -> IdPage:
+    """A page over some sorted sets, merged, and behind them over others; lowest scores first.
+
+    The scores of the latter are given as 0.
+    """
+    head = page_scored(connection, first, offset, limit, newest_first=False)
+    left = limit - len(head.ids)
+    tail = page_scored(
+        connection, then, max(0, offset - head.total), max(0, left), newest_first=False
+    )
+    return IdPage(head.ids + tail.ids, head.scores + [0.0] * len(tail.ids), head.total + tail.total)
+
+
 @dataclass(frozen=True, slots=True)
 class PlaceReply:
     """Where a waiting job stands; `ahead` is None when it was not found in what was searched."""
@@ -271,63 +305,82 @@ class PlaceReply:
     ahead: int | None
     orgs: int
     org_active: int
+    org_limits: str
     tokens: float | None
     tokens_at_ms: float | None
+    resource_tokens: float | None
+    resource_tokens_at_ms: float | None
 
 
 # How far into a list a job is looked for: LPOS walks it.
 _SEARCHED = 100_000
 
 
-def read_place(connection: redis.Redis, keys: Keys, lane: str, org: str, job_id: str) -> PlaceReply:
+def read_place(
+    connection: redis.Redis, keys: Keys, job_id: str, *, lane: str, org: str, resource: str
+) -> PlaceReply:
     """Where a job waits in its lane, or (with `org`) among its organisation's jobs."""
     pipe: Any = connection.pipeline(transaction=False)
     pipe.lpos(keys.queue(lane), job_id, maxlen=_SEARCHED)
     pipe.zrank(keys.org_waiting(lane, org), job_id)
     pipe.zcard(keys.ring(lane))
     pipe.zcard(keys.org_allowed(lane, org))
+    pipe.hget(keys.orgs(), org)
     pipe.hmget(keys.bucket(queue_of(lane)), "tokens", "at")
+    pipe.hmget(keys.bucket(f"resource:{resource}"), "tokens", "at")
     with broker_errors():
-        listed, rank, orgs, active, bucket = pipe.execute()
+        listed, rank, orgs, active, limits, *buckets = pipe.execute()
     fair = rank is not None
-    tokens, at = (float(value) if value else None for value in bucket)
-    return PlaceReply(rank if fair else listed, orgs if fair else 0, active, tokens, at)
+    numbers = (float(value) if value else None for bucket in buckets for value in bucket)
+    return PlaceReply(
+        rank if fair else listed, orgs if fair else 0, active, _text(limits), *numbers
+    )
 
 
-def read_recurring(connection: redis.Redis, keys: Keys) -> tuple[Hash, Hash]:
-    """Definitions (JSON) and newest slots (ms) of all recurring jobs."""
+@dataclass(frozen=True, slots=True)
+class KeyReply:
+    """A concurrency key: the jobs of it that run, and how many are parked before one."""
+
+    running: list[str]
+    ahead: int | None
+
+
+def read_key(connection: redis.Redis, keys: Keys, key: str, job_id: str) -> KeyReply:
+    """Who holds a concurrency key, and where a job stands among those that wait for it."""
     pipe: Any = connection.pipeline(transaction=False)
-    pipe.hgetall(keys.recurring())
-    pipe.hgetall(keys.recurring_slots())
+    pipe.smembers(keys.running_of_key(key))
+    pipe.zrank(keys.parked_of_key(key), job_id)
     with broker_errors():
-        definitions, slots = pipe.execute()
-    return definitions, slots
+        running, ahead = pipe.execute()
+    return KeyReply(sorted(_texts(running)), ahead)
 
 
 def read_flow(connection: redis.Redis, keys: Keys, job_id: str) -> tuple[int, int, int, int] | None:
     """A flow's children: pending, finished, failed, canceled; None when there is no such flow."""
     with broker_errors():
-        sealed, *counts = connection.hmget(
-            keys.flow(job_id), "sealed", "pending", "finished", "failed", "canceled"
-        )
+        reply: Any = connection.hmget(keys.flow(job_id), _FLOW_FIELDS)
+    return _flow(reply)
+
+
+_FLOW_FIELDS = ["sealed", "pending", "finished", "failed", "canceled"]
+
+
+def _flow(reply: list[bytes | None]) -> tuple[int, int, int, int] | None:
+    sealed, *counts = reply
     if sealed is None:
         return None
-    pending, finished, failed, canceled = (int(count or 0) for count in counts)
+    pending, finished, failed, canceled = (
+        int(count) if count and count.isdigit() else 0 for count in counts
+    )
     return pending, finished, failed, canceled
 
 
-def read_audit(connection: redis.Redis, keys: Keys, limit: int) -> list[tuple[int, Hash]]:
-    """The newest audit entries: (ms since the epoch, fields), newest first."""
-    with broker_errors():
-        raw: Any = connection.xrevrange(keys.audit(), count=limit)
-    return [(int(entry_id.split(b"-")[0]), fields) for entry_id, fields in raw]
-
-
 def _lane(replies: Any) -> LaneReply:
-    listed, scheduled, failed, finished = (next(replies) for _ in range(4))
+    listed, scheduled, deferred, failed, finished = (next(replies) for _ in range(5))
     head, heads = next(replies), next(replies)
+    org, since_s = heads[0] if heads else (None, None)
     return LaneReply(
-        listed, scheduled, failed, finished, _text(head), heads[0][1] if heads else None
+        listed, scheduled, deferred, failed, finished, _text(head), _text(org), since_s
     )
 
 

@@ -10,7 +10,15 @@ from runtime.cli.access import reader
 from runtime.cli.json_view import plain
 from runtime.cli.options import QueueName, json_option, print_json
 from runtime.cli.tables import Column, duration, milliseconds, moment, size, table
-from runtime.snapshot import Attempt, JobDetail, JobPage, JobState, JobSummary
+from runtime.job_detail import (
+    Attempt,
+    JobDetail,
+)
+from runtime.snapshot import (
+    JobPage,
+    JobState,
+    JobSummary,
+)
 
 _MAX_LIMIT = 1_000
 # What the time of a list means, by state.

@@ -26,7 +26,7 @@ def test_everything_that_holds_a_job_in_order() -> None:
         limit_per_s=5,
     )
     waiting = Waiting(False, 40, orgs=3, org_active=4, org_cap=4, next_token_ms=150)
-    holds = explain(job(), NOW, queue, waiting)
+    holds = explain(job(), NOW, queue, waiting=waiting)
     assert [hold.what for hold in holds] == [
         "paused", "no worker", "unknown kind", "rate", "cap", "slots", "behind",
     ]  # fmt: skip
@@ -46,7 +46,7 @@ def test_everything_that_holds_a_job_in_order() -> None:
     ],
 )
 def test_position_and_estimate(waiting: Waiting, what: str, eta: float | None) -> None:
-    (hold,) = explain(job(), NOW, QUEUE, waiting)
+    (hold,) = explain(job(), NOW, QUEUE, waiting=waiting)
     assert hold.what == what
     assert hold.eta_s == (None if eta is None else pytest.approx(eta))
 
@@ -64,7 +64,7 @@ def test_position_and_estimate(waiting: Waiting, what: str, eta: float | None) -
     ],
 )  # fmt: skip
 def test_other_states_say_so(summary: JobSummary, words: str) -> None:
-    assert words in explain(summary, NOW, QUEUE, None)[0].message
+    assert words in explain(summary, NOW, QUEUE)[0].message
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
+from runtime.job_detail import (
+    Attempt,
+    Hold,
+    JobDetail,
+    TimelineEntry,
+)
 from runtime.snapshot import (
     ActionResult,
     Alert,
-    Attempt,
-    Hold,
     HostSnapshot,
-    JobDetail,
     JobPage,
     JobState,
     JobSummary,
@@ -19,7 +22,6 @@ from runtime.snapshot import (
     QueueState,
     RedisSnapshot,
     Snapshot,
-    TimelineEntry,
     WorkerSnapshot,
 )
 
