@@ -11,8 +11,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from runtime.new_job import JobRef, NewJob
 
 if TYPE_CHECKING:
@@ -74,6 +72,8 @@ class LogContext(Middleware):
 
     async def execute(self, context: "JobContext", call_next: ExecuteNext) -> Any:
         """Bind them for the time of the attempt."""
+        import structlog  # noqa: PLC0415 - a producer does not pay for it
+
         with structlog.contextvars.bound_contextvars(
             job=context.job_id, kind=context.kind, org=context.org, attempt=context.attempt
         ):
@@ -109,6 +109,8 @@ class TraceContext(Middleware):
         found = _TRACEPARENT.fullmatch(header)
         if found is None:
             return await call_next(context)
+        import structlog  # noqa: PLC0415 - a producer does not pay for it
+
         token = traceparent.set(header)
         try:
             with structlog.contextvars.bound_contextvars(trace=found.group(1)):

@@ -172,6 +172,9 @@ class OverviewReader:
                 for name in self._catalogue.queues
             },
             quarantined=raw.quarantined,
+            repaired_total=sum(
+                int(count) for name, count in raw.totals.items() if name.startswith(b"audit|")
+            ),
             resources=resources,
         )
 

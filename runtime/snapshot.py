@@ -198,6 +198,7 @@ class Snapshot:
     """Everything an overview needs, read in one round trip.
 
     `history` maps each queue to its last 60 minutes, oldest first, the running minute last.
+    `repaired_total` counts the jobs that audits put right: a sound engine leaves none.
     """
 
     taken_at: datetime
@@ -210,6 +211,7 @@ class Snapshot:
     alerts: tuple[Alert, ...] = ()
     history: dict[str, tuple[MinutePoint, ...]] = field(default_factory=dict)
     quarantined: int = 0
+    repaired_total: int = 0
     resources: tuple[ResourceSnapshot, ...] = ()
 
 

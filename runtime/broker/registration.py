@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import redis
 import redis.asyncio
 
 from runtime.connection import broker_errors
@@ -125,6 +126,16 @@ async def unregister(connection: redis.asyncio.Redis, keys: Keys, record: Worker
     _tell(pipe, keys, record, "down")
     with broker_errors():
         await pipe.execute()
+
+
+def is_registered(connection: redis.Redis, keys: Keys, name: str) -> bool:
+    """Whether a worker has entered.
+
+    Raises:
+        BrokerUnavailableError: Redis is away.
+    """
+    with broker_errors():
+        return bool(connection.exists(keys.worker(name)))
 
 
 def _tell(pipe: Any, keys: Keys, record: WorkerRecord, state: str) -> None:

@@ -22,7 +22,7 @@ def _named(function: F) -> F:
 
 @click.group()
 def cron() -> None:
-    """Recurring jobs: list, set, pause, resume, remove."""
+    """Recurring jobs: list, set, runs, pause, resume, remove."""
 
 
 @cron.command("list")
@@ -76,6 +76,24 @@ def set_recurring(recurring_id: str, kind: str, **options: Any) -> None:
     with control(options["actor"]) as opened:
         result = opened.set_recurring(recurring, reason=options["reason"])
     _report(result, as_json=options["as_json"])
+
+
+@cron.command()
+@click.argument("recurring_id", metavar="ID")
+@json_option
+def runs(recurring_id: str, *, as_json: bool) -> None:
+    """The last jobs that ID enqueued, newest first (UTC)."""
+    with reader() as opened:
+        found = opened.recurring_runs(recurring_id)
+    if as_json:
+        print_json({"id": recurring_id, "runs": found})
+    elif found:
+        columns = [Column("SLOT"), Column("ENQUEUED"), Column("JOB")]
+        click.echo(
+            table(columns, [[moment(r.slot), moment(r.enqueued_at), r.job_id] for r in found])
+        )
+    else:
+        click.echo(f"{recurring_id} has enqueued nothing yet")
 
 
 @cron.command()

@@ -17,6 +17,8 @@ def plain(value: Any) -> Any:
         return value.isoformat()
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -36,6 +38,8 @@ def status_view(snapshot: Snapshot) -> dict[str, Any]:
         "host": host_view(snapshot.host),
         "alerts": snapshot.alerts,
         "quarantined": snapshot.quarantined,
+        "resources": snapshot.resources,
+        "repaired_total": snapshot.repaired_total,
     }
 
 

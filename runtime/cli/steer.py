@@ -23,7 +23,7 @@ def pause(queue: str, *, reason: str, actor: str, as_json: bool) -> None:
     """Let no further job of QUEUE start; jobs that run go on."""
     with control(actor) as opened:
         result = opened.pause(queue, reason=reason)
-    _report(result, as_json=as_json)
+    report(result, as_json=as_json)
 
 
 @click.command()
@@ -35,13 +35,15 @@ def resume(queue: str, *, reason: str, actor: str, as_json: bool) -> None:
     """End a pause of QUEUE."""
     with control(actor) as opened:
         result = opened.resume(queue, reason=reason)
-    _report(result, as_json=as_json)
+    report(result, as_json=as_json)
 
 
 @click.command()
 @click.argument("ids", metavar="[ID]...", nargs=-1)
 @click.option("--queue", type=QueueName(), help="With --all: the queue whose failed jobs.")
 @click.option("everything", "--all", is_flag=True, help="All failed jobs of --queue.")
+@click.option("--group", help="All failed jobs whose last attempt has this fingerprint.")
+@click.option("--keep-attempts", is_flag=True, help="One more try, not a fresh budget.")
 @_yes
 @_reason
 @actor_option
@@ -51,26 +53,30 @@ def retry(
     *,
     queue: str | None,
     everything: bool,
+    group: str | None,
+    keep_attempts: bool,
     yes: bool,
     reason: str,
     actor: str,
     as_json: bool,
 ) -> None:
-    """Run failed jobs again: those IDs, or --queue QUEUE --all.
+    """Run failed jobs again: those IDs, --queue QUEUE --all, or --group FINGERPRINT.
 
     Says first how many; in a terminal it asks before it acts.
     """
-    if bool(ids) == everything:
-        raise click.UsageError("give either job ids, or --queue QUEUE --all")
+    if [bool(ids), everything, group is not None].count(True) != 1:
+        raise click.UsageError("give job ids, --queue QUEUE --all, or --group FINGERPRINT")
     if everything and queue is None:
         raise click.UsageError("--all needs --queue QUEUE")
     if ids and queue is not None:
-        raise click.UsageError("--queue goes with --all, not with job ids")
+        raise click.UsageError("--queue goes with --all or --group, not with job ids")
     with control(actor) as opened:
-        plan = opened.plan_retry(ids=ids or None, queue=queue)
+        plan = opened.plan_retry(
+            ids=ids or None, queue=queue, group=group, keep_attempts=keep_attempts
+        )
         _confirm(plan, yes=yes, quiet=as_json)
         result = opened.apply(plan, reason=reason)
-    _report(result, plan, as_json=as_json)
+    report(result, plan, as_json=as_json)
 
 
 @click.command()
@@ -88,7 +94,7 @@ def delete(ids: tuple[str, ...], *, yes: bool, reason: str, actor: str, as_json:
         plan = opened.plan_delete(ids)
         _confirm(plan, yes=yes, quiet=as_json)
         result = opened.apply(plan, reason=reason)
-    _report(result, plan, as_json=as_json)
+    report(result, plan, as_json=as_json)
 
 
 def plan_words(plan: Plan) -> str:
@@ -117,7 +123,8 @@ def _confirm(plan: Plan, *, yes: bool, quiet: bool) -> None:
         raise click.Abort
 
 
-def _report(result: ActionResult, plan: Plan | None = None, *, as_json: bool) -> None:
+def report(result: ActionResult, plan: Plan | None = None, *, as_json: bool) -> None:
+    """Print what an action did; the exit code says whether it did anything."""
     if as_json:
         print_json({**plain(result), **({"planned": plan.count} if plan else {})})
     else:

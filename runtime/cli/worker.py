@@ -31,7 +31,9 @@ def worker(
     """Run jobs until told to stop.
 
     SIGTERM or Ctrl-C ends in order: running jobs may end within ATLAS_SHUTDOWN_S, the others go
-    back to their queue. A second one gives them back at once.
+    back to their queue. A second one gives them back at once. SIGUSR1 makes them quiet (they claim
+    nothing, what runs goes on; `atlas unquiet` ends it), SIGUSR2 replaces the processes one after
+    the other.
     """
     names = [name for part in queues.split(",") if (name := part.strip())]
     if queues and not names:

@@ -20,6 +20,7 @@ import structlog
 from runtime.application import load_application
 from runtime.broker import calls, open_broker
 from runtime.broker.policy import Policy
+from runtime.broker.registration import is_registered
 from runtime.errors import AtlasError
 from runtime.keys import QueueNames
 from runtime.settings import Settings
@@ -42,6 +43,7 @@ class _Child:
     name: str
     process: subprocess.Popen[bytes]
     started: float
+    told: bool = False
 
 
 class Supervisor:
@@ -77,11 +79,20 @@ class Supervisor:
         self._last_death = 0.0
         self._stop_signals = 0
         self._passed_on = 0
+        self._quiet_asked = False
+        self._quiet = False
+        self._restart_asked = False
+        # Names of the processes that a rolling restart has still to replace, and the one that takes
+        # the first one's place.
+        self._outdated: list[str] = []
+        self._replacement = ""
 
     def run(self) -> int:
         """Supervise; returns the exit code: 0 after a clean stop, 1 otherwise."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop_signal)
+        signal.signal(signal.SIGUSR1, self._on_quiet_signal)
+        signal.signal(signal.SIGUSR2, self._on_restart_signal)
         log.info(
             "starting",
             processes=self._processes,
@@ -97,6 +108,8 @@ class Supervisor:
             if self._stop_signals and kill_at == float("inf"):
                 kill_at = time.monotonic() + self._settings.worker.shutdown_s + _KILL_GRACE_S
             self._pass_signals_on()
+            if not self._stop_signals:
+                self._restart_in_turn()
             ending = bool(self._stop_signals) or (self._burst and finished >= self._processes)
             if not ending:
                 self._start_missing(self._processes - finished if self._burst else self._processes)
@@ -112,26 +125,66 @@ class Supervisor:
     def _on_stop_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop_signals += 1
 
+    def _on_quiet_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._quiet_asked = True
+
+    def _on_restart_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self._restart_asked = True
+
     def _pass_signals_on(self) -> None:
+        if self._quiet_asked:
+            self._quiet_asked, self._quiet = False, True
+            for child in self._children:
+                child.process.send_signal(signal.SIGUSR1)
         while self._passed_on < min(self._stop_signals, 2):
             self._passed_on += 1
             for child in self._children:
                 child.process.terminate()
 
-    def _start_missing(self, wanted: int) -> None:
-        if len(self._children) >= wanted or time.monotonic() < self._not_before():
+    def _restart_in_turn(self) -> None:
+        """A rolling restart: each process gets its successor first, and then stops in order."""
+        if self._restart_asked:
+            self._restart_asked, self._quiet = False, False
+            self._outdated = [child.name for child in self._children]
+            self._replacement = ""
+            log.info("restarting the processes one after the other", processes=len(self._outdated))
+        if not self._outdated:
             return
+        living = {child.name: child for child in self._children}
+        if self._outdated[0] not in living:
+            del self._outdated[0]
+            self._replacement = ""
+        elif self._replacement not in living:
+            if time.monotonic() >= self._not_before():
+                self._replacement = self._start_one()
+        elif self._is_registered(self._replacement) and not living[self._outdated[0]].told:
+            living[self._outdated[0]].told = True
+            living[self._outdated[0]].process.terminate()
+
+    def _is_registered(self, name: str) -> bool:
+        try:
+            return is_registered(self._broker.connection, self._broker.keys, name)
+        except AtlasError:
+            return False
+
+    def _start_missing(self, wanted: int) -> None:
+        if len(self._children) < wanted and time.monotonic() >= self._not_before():
+            self._start_one()
+
+    def _start_one(self) -> str:
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         command = [
             sys.executable, "-m", "runtime.worker.process",
             "--parent", str(os.getpid()), "--name", name, "--queues", ",".join(self._queues),
             "--concurrency", str(self._concurrency), *(["--burst"] if self._burst else []),
+            *(["--quiet"] if self._quiet else []),
         ]  # fmt: skip
         # A process group of its own: Ctrl-C in a terminal reaches the supervisor, which passes it
         # on once; the children would count it twice otherwise.
         process = subprocess.Popen(command, process_group=0)  # noqa: S603 - our own module
         self._children.append(_Child(name, process, time.monotonic()))
         log.info("process started", name=name, pid=process.pid)
+        return name
 
     def _not_before(self) -> float:
         if not self._quick_deaths:

@@ -106,7 +106,11 @@ for i = 1, tonumber(ARGV[3]) do
   if not ok then job = {} end
   if job[6] then lane = job[6] end
   local verdict = judge(id, job, where_is(id, lane, job[3], job[2]))
-  if verdict ~= 'ok' and repair then mend(id, lane, job, verdict) end
+  if verdict ~= 'ok' and repair then
+    mend(id, lane, job, verdict)
+    count_total('audit', verdict)
+    emit(p, 'repaired', 'job', id, 'queue', queue_of(lane), 'error', verdict)
+  end
   verdicts[i] = verdict
 end
 write_metrics(p, now)
