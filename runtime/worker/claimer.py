@@ -37,6 +37,7 @@ class Claimer:
         admit: called in the loop with each job taken: (job, full queue, Redis' now in s, when the
             claim was sent on the monotonic clock).
         known: execution ids that this process knows of.
+        changed: called in the loop when the worker becomes quiet, or claims again.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Claimer:
         policy: Policy,
         admit: Callable[[ClaimedJob, str, float, float], None],
         known: Callable[[], list[str]],
+        changed: Callable[[], None],
     ) -> None:
         self._broker = broker
         self._blocking = blocking
@@ -63,9 +65,11 @@ class Claimer:
         self._policy = policy
         self._admit = admit
         self._known = known
+        self._changed = changed
         self._marked = asyncio.Event()
         self._asleep = asyncio.Event()
         self._unsure = False
+        self._settled = False
         self._turn = 0
         self.stopping = asyncio.Event()
         self.drained = asyncio.Event()
@@ -125,6 +129,8 @@ class Claimer:
             policy=self._policy,
         )
         sent_at = time.monotonic()
+        # An end that is still to be written may bring new jobs.
+        self._settled = not self._known()
         # Until the answer is here, we may hold jobs that we do not know of.
         self._unsure = True
         claim = await self._broker.run(call)
@@ -140,7 +146,8 @@ class Claimer:
         quiet = -3 in claim.states.values()
         if quiet != self.quiet:
             log.info("quiet: nothing is claimed" if quiet else "claiming again")
-        self.quiet = quiet
+            self.quiet = quiet
+            self._changed()
         given = {queue_of(job.lane) for job in claim.jobs}
         for queue, state in claim.states.items():
             if state == -2 and queue not in given and not claim.jobs:
@@ -180,7 +187,7 @@ class Claimer:
     async def _sleep(self, claim: Claim) -> None:
         """Until a marker, demand for more, the next due job or token; at most a few seconds."""
         states = claim.states
-        if not self._slots.busy and all(state in (0, -1) for state in states.values()):
+        if self._settled and all(state in (0, -1) for state in states.values()):
             self.drained.set()
         timeout_s = min([_LOOK_S, *(state / 1000 for state in states.values() if state > 0)])
         if claim.next_due_ms:

@@ -10,7 +10,9 @@ import random
 import signal
 import sys
 import threading
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import click
 import structlog
@@ -89,7 +91,7 @@ class WorkerProcess:
         self._ended = asyncio.Event()
         self._recycling = False
         self._claiming: asyncio.Task[None] | None = None
-        self._background: set[asyncio.Task[object]] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
         """Work; returns the exit code."""
@@ -116,6 +118,7 @@ class WorkerProcess:
             policy=self._policy,
             admit=self._admit,
             known=lambda: [r.job.execution for r in self._running.all()],
+            changed=lambda: self._in_background(self._pulse.beat()),
         )
         self._pulse = Pulse(
             self._broker,
@@ -243,8 +246,21 @@ class WorkerProcess:
 
     def _be_quiet(self) -> None:
         """Claim nothing any more, until an operator says otherwise; what runs goes on."""
-        call = steering.set_quiet("signal", "", [self._options.name], quiet=True)
-        task = asyncio.create_task(self._broker.run_until_done(call))
+
+        async def tell() -> None:
+            call = steering.set_quiet("signal", "", [self._options.name], quiet=True)
+            await self._broker.run_until_done(call)
+            # The next claim, at once, is the one that learns of it.
+            self._claimer.wanted.set()
+
+        self._in_background(tell())
+
+    def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        async def suppressed() -> None:
+            with contextlib.suppress(AtlasError):
+                await work
+
+        task = asyncio.create_task(suppressed())
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 

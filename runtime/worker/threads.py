@@ -1,10 +1,12 @@
 """Runs plain functions in threads, with time-outs that interrupt them."""
 
 import asyncio
+import contextvars
 import ctypes
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 
@@ -20,7 +22,9 @@ class _Invocation:
     """One call in a thread, interruptible while it runs and only then."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
-        self._function = function
+        # The handler's thread sees the context variables of its attempt: log fields, trace.
+        context = contextvars.copy_context()
+        self._function: Callable[[], Any] = partial(context.run, function)
         self._lock = threading.Lock()
         self._thread: int | None = None
         self._interrupted = False

@@ -68,7 +68,8 @@ local function finalize(id, lane, queue, registry, status, ttl_s)
   -- The sweep removes the job in time; the expiry is for the case that no worker runs again.
   redis.call('EXPIRE', p .. ':job:' .. id, ttl_s + 3600)
   local key = p .. ':' .. registry .. ':' .. lane
-  push(finals, key, math.floor(now_s) + ttl_s)
+  -- RQ scores canceled jobs by when they were canceled, the others by when they expire.
+  push(finals, key, math.floor(now_s) + (registry == 'canceled' and 0 or ttl_s))
   push(finals, key, id)
   trims[registry .. '|' .. queue] = {registry, queue}
 end

@@ -33,6 +33,7 @@ end
 
 local function cancel_job(p, lane, id, now, ttl_s)
   redis.call('HSET', p .. ':job:' .. id, 'status', 'canceled', 'ended_at', iso(now))
-  redis.call('ZADD', p .. ':canceled:' .. lane, math.floor(now / 1000) + ttl_s, id)
+  -- Scored by when it was canceled, as RQ does.
+  redis.call('ZADD', p .. ':canceled:' .. lane, math.floor(now / 1000), id)
   redis.call('EXPIRE', p .. ':job:' .. id, ttl_s + 3600)
 end
