@@ -135,7 +135,7 @@ def is_registered(connection: redis.Redis, keys: Keys, name: str) -> bool:
         BrokerUnavailableError: Redis is away.
     """
     with broker_errors():
-        return bool(connection.exists(keys.worker(name)))
+        return bool(connection.sismember(keys.workers(), keys.worker(name)))
 
 
 def _tell(pipe: Any, keys: Keys, record: WorkerRecord, state: str) -> None:
