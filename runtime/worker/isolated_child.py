@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from contextlib import closing
 from datetime import datetime
@@ -27,6 +28,10 @@ from runtime.worker.parent_death import die_with_parent
 def main() -> None:
     """Read a request from stdin, run it, write the answer to what stdout was at the start."""
     die_with_parent(int(sys.argv[1]))
+    # Who stops a whole control group signals us too; when this job ends is the worker's to decide,
+    # which kills. A function: what the handler starts would inherit an ignored signal.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
     reply_fd = os.dup(1)
     os.dup2(2, 1)  # what the handler prints must not end up in the answer
     request = json.loads(sys.stdin.buffer.read())

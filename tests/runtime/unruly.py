@@ -65,6 +65,11 @@ application = Application(
                 "child", "test:plain", Note, f"{HERE}:misbehave",
                 retry=_ONCE, timeout_s=10, isolated=True,
             ),
+            Kind(
+                "record_apart", "test:plain", Note, f"{_ENGINE}:record",
+                retry=_ONCE, timeout_s=10, isolated=True,
+            ),
+            Kind("block_allowed", "test:plain", Note, f"{HERE}:block", retry=_ONCE, timeout_s=10),
             Kind("block", "test:plain", Note, f"{HERE}:block", retry=_ONCE, timeout_s=0.2),
             Kind("wait_in_c", "test:plain", Note, f"{HERE}:wait_in_c", retry=_ONCE, timeout_s=0.2),
         ],
