@@ -4,8 +4,8 @@
   each queue's depth for the history, recounts the fair lanes and looks after parked jobs.
 
   KEYS[1] RQ key prefix
-  ARGV[1] most jobs to promote, and to drop  [2] canceled jobs kept by count
-  ARGV[3] number of queues, then their full names
+  ARGV[1] most jobs to promote, and to drop  [2] canceled jobs kept by count  [3] kept for s
+  ARGV[4] number of queues, then their full names
   Returns { 1 if it was our turn, promoted, dropped }
 ]]
 -- @include clock lanes waiting schedule retention metrics options deferred keyed
@@ -41,14 +41,28 @@ local function expire(registry, lane)
   dropped = dropped + #ids
 end
 
-for i = 1, tonumber(ARGV[3]) do
-  local queue = ARGV[3 + i]
+-- RQ's own tools score a canceled job by the moment it was canceled and let it stay for ever: it
+-- gets its time from now on. One of ours has an hour left to live when its time is over.
+local function keep_canceled(lane, kept_s)
+  local key, now_s = p .. ':canceled:' .. lane, math.floor(now / 1000)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', now_s, 'LIMIT', 0, limit)) do
+    local ttl_s = redis.call('TTL', p .. ':job:' .. id)
+    if ttl_s == -1 or ttl_s > 3660 then
+      redis.call('ZADD', key, now_s + kept_s, id)
+      redis.call('EXPIRE', p .. ':job:' .. id, kept_s + 3600)
+    end
+  end
+end
+
+for i = 1, tonumber(ARGV[4]) do
+  local queue = ARGV[4 + i]
   local waiting = 0
   for _, suffix in ipairs(LANE_SUFFIXES) do
     local lane = queue .. suffix
     index_due(p, lane)
     expire('finished', lane)
     expire('failed', lane)
+    keep_canceled(lane, tonumber(ARGV[3]))
     expire('canceled', lane)
     local listed = redis.call('LLEN', p .. ':queue:' .. lane)
     waiting = waiting + listed
