@@ -7,7 +7,9 @@ every function here sets it before importing RQ, and nothing else imports RQ.
 import os
 from typing import TYPE_CHECKING, Any
 
+from runtime.allowed import is_allowed
 from runtime.connection import connect
+from runtime.errors import InvalidJobError
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,13 +19,17 @@ if TYPE_CHECKING:
 def perform_stock_job(settings: Settings, job_id: str) -> Any:
     """Run a stock job's function in this process and return its value.
 
-    RQ imports the function by the name that stands in Redis: the caller has checked it against
-    the allowed prefixes.
+    RQ imports the function by the name that stands in Redis now, which may not be the one that the
+    worker saw when it took the job: it is checked here again.
 
     Raises:
+        InvalidJobError: the function is not allowed.
         Exception: whatever the function raises.
     """
-    return _fetch(settings, job_id).perform()
+    job = _fetch(settings, job_id)
+    if not is_allowed(job.func_name or "", settings.allowed_functions):
+        raise InvalidJobError(f"function {job.func_name!r} is not allowed")
+    return job.perform()
 
 
 def settle_stock_job(settings: Settings, job_id: str) -> None:

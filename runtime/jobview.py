@@ -213,7 +213,7 @@ def recurring_view(
 ) -> RecurringSnapshot:
     """One recurring job; a definition that cannot be read is shown with its problem."""
     shown = safe(recurring_id, 64)
-    last = epoch(int(slot_ms) / 1000) if slot_ms and slot_ms.isdigit() else None
+    last = epoch(float(slot_ms) / 1000) if slot_ms and slot_ms.isdigit() else None
     try:
         recurring = Recurring.from_json(definition)
         recurring.check()

@@ -17,7 +17,10 @@ Missed = Literal["skip", "once", "all"]
 _LATE = timedelta(seconds=60)
 # Of slots that all are to be made up for, so many at a time.
 _MAX_SLOTS = 100
-_FIELDS = {"id", "kind", "org", "payload", "cron", "every_s", "timezone", "missed", "paused"}
+_TYPES: dict[str, type] = {
+    "id": str, "kind": str, "org": str, "payload": dict, "cron": str, "every_s": int,
+    "timezone": str, "missed": str, "paused": bool,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +115,13 @@ class Recurring:
         """
         try:
             fields = json.loads(data)
-            known = {name: value for name, value in fields.items() if name in _FIELDS}
-            return cls(**{**known, "payload": json.loads(fields["payload"])})
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            known = {name: value for name, value in fields.items() if name in _TYPES}
+            recurring = cls(**{**known, "payload": json.loads(fields["payload"])})
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise InvalidJobError(f"not a recurring job: {error}") from None
+        if wrong := [n for n, t in _TYPES.items() if type(getattr(recurring, n)) is not t]:
+            raise InvalidJobError(f"not a recurring job: wrong type of {', '.join(wrong)}")
+        return recurring
 
     def _slots(self, after: datetime) -> Iterator[datetime]:
         if self.every_s:

@@ -11,7 +11,7 @@ from runtime.broker.calls import ClaimedJob, Ended
 from runtime.broker.encoding import deflate_text, encode_value
 from runtime.catalogue import Breaker
 from runtime.error_facts import ErrorFacts, error_facts
-from runtime.fingerprint import fingerprint, handler_traceback
+from runtime.fingerprint import error_text, fingerprint, handler_traceback
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry, Snooze
 from runtime.retry import RetryPolicy
 
@@ -82,11 +82,12 @@ def raised(
             )
         case _:
             text, frame = handler_traceback(error)
+            message = error_text(error)
             ended = ended._replace(
                 error_class=type(error).__name__,
-                error=_line(str(error)),
+                error=_line(message),
                 exc_string=deflate_text(text),
-                fingerprint=fingerprint(type(error).__name__, str(error), frame),
+                fingerprint=fingerprint(type(error).__name__, message, frame),
             )
     return _tried_again(facts, error, ended, rng)
 

@@ -55,6 +55,7 @@ class LeaseKeeper:
         self._margin_s = min(_MARGIN_S, lease_s / 4)
         self._loop = loop
         self._stop_job = stop_job
+        self._overdue_since = float("inf")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
 
@@ -75,6 +76,7 @@ class LeaseKeeper:
                 # After a failure, again at the next tick; after a success, a whole interval later.
                 next_renewal = now + self._renew_s if self._renew() else now
             self._fence()
+            self._end_if_blocked()
 
     def _renew(self) -> bool:
         held = [r for r in self._running.all() if not r.lost]
@@ -112,6 +114,19 @@ class LeaseKeeper:
         ]  # fmt: skip
         if overdue:
             log.critical("handlers outlive their leases: ending the process", jobs=len(overdue))
+            os._exit(EXIT_FENCED)
+
+    def _end_if_blocked(self) -> None:
+        """End the process when its loop lets time-outs pass: nothing else stops what blocks it."""
+        now = time.monotonic()
+        overdue = [r for r in self._running.all() if now >= r.times_out_at]
+        if not overdue:
+            self._overdue_since = float("inf")
+            return
+        # Counted from when it was seen: after a pause of the whole machine the loop gets its turn.
+        self._overdue_since = min(self._overdue_since, now)
+        if now - self._overdue_since > self._margin_s:
+            log.critical("a handler blocks the event loop beyond its time-out: ending the process")
             os._exit(EXIT_FENCED)
 
     def _lose(self, running: Running, why: str) -> None:

@@ -74,4 +74,7 @@ async def every(seconds: float, service: Service) -> None:
             pass
         except AtlasError as error:
             log.error("service failed", service=service.__name__, error=str(error))
+        except Exception:
+            # A fault of ours: the next round may do better, and silence would look like health.
+            log.exception("service failed", service=service.__name__)
         await asyncio.sleep(seconds)

@@ -45,8 +45,9 @@ from runtime.worker.watchdog import LOOK_S, Watchdog
 log = structlog.get_logger("atlas.worker")
 
 EXIT_OK = 0
-# Asks the supervisor for a fresh process: limits reached, or a thread that cannot be stopped.
+# Both ask the supervisor for a fresh process: limits are reached; a thread cannot be stopped.
 EXIT_RECYCLE = 75
+EXIT_STUCK = 71
 _OVERDUE_S = 0.05
 # How long cancelled handlers get to end before their process does.
 _CANCEL_GRACE_S = 3.0
@@ -86,7 +87,7 @@ class WorkerProcess:
         )
         self._running = RunningJobs()
         self._done = 0
-        self._stop_signals = 0
+        self._stuck = False
         self._release_now = asyncio.Event()
         self._ended = asyncio.Event()
         self._recycling = False
@@ -236,12 +237,14 @@ class WorkerProcess:
         await self._broker.close()
         await self._blocking.close()
         log.info("stopped", finished=self._flusher.finished, failed=self._flusher.failed)
+        if self._stuck:
+            return EXIT_STUCK
         return EXIT_RECYCLE if self._recycling else EXIT_OK
 
     def _install_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_stop_signal)
+        loop.add_signal_handler(signal.SIGTERM, self._claimer.stopping.set)
+        loop.add_signal_handler(signal.SIGINT, self._release)
         loop.add_signal_handler(signal.SIGUSR1, self._be_quiet)
 
     def _be_quiet(self) -> None:
@@ -264,14 +267,14 @@ class WorkerProcess:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    def _on_stop_signal(self) -> None:
-        self._stop_signals += 1
+    def _release(self) -> None:
+        """Stop, and give back what runs at once."""
         self._claimer.stopping.set()
-        if self._stop_signals > 1:
-            self._release_now.set()
+        self._release_now.set()
 
     def _on_stuck_thread(self) -> None:
         log.critical("a handler's thread cannot be stopped: replacing this process")
+        self._stuck = True
         self._recycle()
 
     def _recycle(self) -> None:

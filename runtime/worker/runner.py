@@ -142,7 +142,8 @@ class Runner:
                 error = RuntimeError("the handler was cancelled from inside")
         except ChildError as child:
             error = child.remote
-        except Exception as raised:  # noqa: BLE001 - whatever a handler raises is its outcome
+        except (Exception, SystemExit, KeyboardInterrupt) as raised:  # noqa: BLE001
+            # Whatever a handler raises is its outcome; sys.exit() must not end the worker.
             error = raised
         else:
             return decide.succeeded(facts, value, _ms_since(started))

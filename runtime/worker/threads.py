@@ -38,6 +38,9 @@ class _Invocation:
             return self._function()
         except HandlerInterrupted:
             raise HandlerTimeoutError("interrupted") from None
+        except StopIteration as error:
+            # No asyncio future takes one (before Python 3.12 whoever awaits it waits for ever).
+            raise RuntimeError("the handler raised StopIteration") from error
         finally:
             with self._lock:
                 # An interrupt that was set but not yet delivered must not hit the next job here.

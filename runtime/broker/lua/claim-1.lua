@@ -46,7 +46,7 @@ local QUARANTINE_TTL_S = 259200
 local function quarantine(id, lane, reason, is_hash)
   redis.call('HSET', p .. ':atlas:quarantine', id, lane .. '|' .. now .. '|' .. reason)
   if is_hash then
-    redis.call('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', 2,
+    redis.pcall('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', 2,
       'worker_name', worker, 'outcome', 'failed', 'error_class', 'Quarantined', 'error', reason)
     fail_job(p, lane, queue_of(lane), id, now, QUARANTINE_TTL_S)
     count(queue_of(lane), 'quarantined', 'fail')
@@ -94,12 +94,21 @@ local function start(id, lane, started)
     quarantine(id, lane, 'its key holds no hash', false)
     return false
   end
+  if string.find(id, '\n', 1, true) then
+    -- It would shift the lines of the answer's header.
+    quarantine(id, lane, 'its id holds a line break', true)
+    return false
+  end
   local status, data = job[1], job[2]
   if not status and not data then
     -- Gone (deleted, expired or evicted), or fields of no job at all.
     if redis.call('EXISTS', key) == 1 then
       quarantine(id, lane, 'its hash has neither status nor data', true)
     end
+    return false
+  end
+  if not STATUSES[status or ''] then
+    quarantine(id, lane, 'its status is none of RQ\'s', true)
     return false
   end
   if status ~= 'queued' and status ~= 'rate_limited' then return false end
@@ -337,4 +346,5 @@ if #executions > 0 then
 end
 write_metrics(p, now)
 local due = redis.call('ZRANGE', p .. ':atlas:due', 0, 0, 'WITHSCORES')
-return {now, tonumber(due[2] or '0'), states, jobs, quarantined}
+-- A time that no integer holds (a score of inf) would come back as one long past.
+return {now, math.min(tonumber(due[2] or '0'), 2 ^ 53), states, jobs, quarantined}

@@ -59,7 +59,8 @@ local function record(id, type, a, attempt, ttl_s)
       entry[#entry + 1] = value
     end
   end
-  redis.call('XADD', key, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', unpack(entry))
+  -- A result stream that is none costs the attempt its record, not the whole call.
+  redis.pcall('XADD', key, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', unpack(entry))
   if ttl_s then redis.call('EXPIRE', key, ttl_s) end
 end
 

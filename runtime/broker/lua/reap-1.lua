@@ -19,6 +19,7 @@ for i = 1, tonumber(ARGV[3]) do
     left = left - 1
     local id, execution = string.match(member, '^(.*):([^:]*)$')
     redis.call('ZREM', key, member)
+    if not id then id, execution = member, '' end
     local job = redis.pcall('HMGET', p .. ':job:' .. id, 'origin', 'worker_name', 'fence')
     if job.err or not job[1] then job = {queue, ''} end
     local outcome = recover(p, id, execution, now, rules)

@@ -13,7 +13,8 @@ local function recover(p, id, execution, now, rules)
   local stalls = counter(job[4], 0) + 1
   local dead = stalls > rules.max_stalled
   local attempt = counter(job[5], 1)
-  redis.call('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', dead and 2 or 4,
+  -- A result stream that is none costs the job its record, not its place.
+  redis.pcall('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', dead and 2 or 4,
     'worker_name', job[6] or '', 'execution_id', execution, 'execution_ended_at',
     string.format('%.3f', now / 1000), 'attempt', attempt, 'outcome', 'lost', 'error_class', 'Stalled',
     'error', 'its worker was lost (' .. stalls .. ' times by now)', 'exc_string', dead and rules.stalled or rules.lost)
