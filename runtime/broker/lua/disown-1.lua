@@ -26,6 +26,7 @@ local function give_back(id, execution)
   free_slot(p, job[3], id, job[5])
   local status = place(p, job[3], id, job[5], job[6], true, now)
   redis.call('HSET', key, 'status', status, 'attempt', math.max(0, counter(job[4], 1) - 1))
+  redis.call('HDEL', key, 'fence')
   wake(p, queue_of(job[3]))
   return 'requeued'
 end

@@ -17,11 +17,12 @@ local function recover(p, id, execution, now, max_stalled, failed_s, failed_cap,
     string.format('%.3f', now / 1000), 'attempt', attempt, 'outcome', 'lost', 'error_class', 'Stalled',
     'error', 'its worker was lost (' .. stalls .. ' times by now)', 'exc_string', dead and exc_stalled or exc_lost)
   free_slot(p, lane, id, job[7])
+  -- Its worker may still come: without the fence it is told that it lost, not that it had finished.
+  redis.call('HDEL', key, 'fence')
   if dead then
     redis.call('HSET', key, 'stalls', stalls)
     fail_job(p, lane, queue, id, now, failed_s)
     trim(p, 'failed', queue, failed_cap)
-    redis.call('ZREM', p .. ':atlas:stalled:' .. queue, id)
     count(queue, 'stalled', 'fail')
     count_total(queue, 'fail')
     return 'failed'
