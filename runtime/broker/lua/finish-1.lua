@@ -134,7 +134,7 @@ local function apply(a)
     count(queue, kind, 'w' .. bucket(a[8]))
     count(queue, kind, 'r' .. bucket(a[9]))
   end
-  if job[6] and (outcome == 'finished' or outcome == 'failed' or outcome == 'canceled') then
+  if job[6] and outcome ~= 'retried' and outcome ~= 'snoozed' and outcome ~= 'released' then
     redis.call('ZREM', p .. ':atlas:stalled:' .. queue, id)
   end
   return 1
