@@ -5,6 +5,7 @@
   ARGV[1] id  [2] slot in ms
   Returns 1, or 0 when a newer one is known or the recurring job is gone
 ]]
+-- @include guard
 local p = KEYS[1]
 local key = p .. ':atlas:recurring-slots'
 local known = tonumber(redis.call('HGET', key, ARGV[1]) or '')

@@ -5,7 +5,7 @@
   ARGV[1] actor  [2] reason  [3] number of ids, then the ids
   Returns for each 1 (deleted), 0 (no such job) or -1 (it runs: refused)
 ]]
--- @include clock lanes waiting schedule audit
+-- @include guard clock lanes waiting schedule audit
 local p = KEYS[1]
 local results, done = {}, 0
 for i = 1, tonumber(ARGV[3]) do

@@ -10,7 +10,7 @@
   then, for a living worker, the execution ids that it knows of
   Returns { requeued, failed }
 ]]
--- @include clock lanes waiting retention metrics attempts recover
+-- @include guard clock lanes waiting retention metrics attempts recover
 local p = KEYS[1]
 local worker, dead = ARGV[1], ARGV[2] == '1'
 local now = clock_ms()

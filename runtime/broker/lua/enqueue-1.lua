@@ -8,7 +8,7 @@
     rate limit key ('' = plain queue), organisation's cap, RQ data, description, kind
   Returns for each job 1 (created) or 0 (that id exists).
 ]]
--- @include clock lanes waiting schedule metrics
+-- @include guard clock lanes waiting schedule metrics
 local p = KEYS[1]
 local now = clock_ms()
 local now_iso = iso(now)

@@ -14,7 +14,7 @@
   Returns for each: 1 applied, 2 applied by an earlier call, 0 refused (the lease was lost),
     -1 the job is gone
 ]]
--- @include clock lanes waiting schedule retention metrics attempts
+-- @include guard clock lanes waiting schedule retention metrics attempts
 local p = KEYS[1]
 local worker = ARGV[1]
 local finished_s, finished_cap = tonumber(ARGV[2]), tonumber(ARGV[3])

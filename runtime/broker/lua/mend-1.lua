@@ -9,7 +9,7 @@
   Returns for each: 'ok', 'orphan' (in no place), 'double' (in more than one), 'ghost' (a place
     names a job that is gone or over), 'misplaced' (in one place, but not its state's)
 ]]
--- @include clock lanes waiting schedule retention metrics attempts recover
+-- @include guard clock lanes waiting schedule retention metrics attempts recover
 local p = KEYS[1]
 local repair = ARGV[1] == '1'
 local now = clock_ms()

@@ -7,7 +7,7 @@
   ARGV[6] most jobs to take back  [7] number of queues, then their full names
   Returns { requeued, failed, leases dropped because nothing ran under them }
 ]]
--- @include clock lanes waiting retention metrics attempts recover
+-- @include guard clock lanes waiting retention metrics attempts recover
 local p = KEYS[1]
 local now = clock_ms()
 local left = tonumber(ARGV[6])
@@ -19,12 +19,15 @@ for i = 1, tonumber(ARGV[7]) do
     left = left - 1
     local id, execution = string.match(member, '^(.*):([^:]*)$')
     redis.call('ZREM', key, member)
-    local job = redis.pcall('HMGET', p .. ':job:' .. id, 'origin', 'worker_name', 'fence')
-    if job.err or not job[1] then job = {queue, ''} end
-    local outcome = recover(p, id, execution, now, tonumber(ARGV[1]), tonumber(ARGV[2]),
-      tonumber(ARGV[3]), ARGV[4], ARGV[5])
-    clear_execution(p, job[1], queue, id, execution, job[3] == execution and job[2] or '')
-    drop_execution(p, id, execution)
+    local outcome
+    if id then
+      local job = redis.pcall('HMGET', p .. ':job:' .. id, 'origin', 'worker_name', 'fence')
+      if job.err or not job[1] then job = {queue, ''} end
+      outcome = recover(p, id, execution, now, tonumber(ARGV[1]), tonumber(ARGV[2]),
+        tonumber(ARGV[3]), ARGV[4], ARGV[5])
+      clear_execution(p, job[1], queue, id, execution, job[3] == execution and job[2] or '')
+      drop_execution(p, id, execution)
+    end
     if outcome == 'requeued' then
       requeued = requeued + 1
     elseif outcome == 'failed' then

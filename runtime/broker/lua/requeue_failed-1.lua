@@ -6,7 +6,7 @@
   ARGV[1] lane  [2] cutoff score  [3] most jobs
   Returns { requeued, skipped }
 ]]
--- @include clock lanes waiting requeue
+-- @include guard clock lanes waiting requeue
 local p = KEYS[1]
 local now = clock_ms()
 local lane, done, skipped = ARGV[1], 0, 0
