@@ -24,7 +24,7 @@
       (of stock RQ jobs)
     quarantined: for each: id, lane, reason
 ]]
--- @include clock lanes waiting schedule retention metrics events attempts options deferred keyed endings dead_letter breaker
+-- @include guard clock lanes waiting schedule retention metrics events attempts options deferred keyed endings dead_letter breaker
 local p = KEYS[1]
 local worker, token = ARGV[1], ARGV[2]
 local lease_ms, max_bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -48,6 +48,7 @@ local function quarantine(id, lane, reason, is_hash)
   if is_hash then
     redis.pcall('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', 2,
       'worker_name', worker, 'outcome', 'failed', 'error_class', 'Quarantined', 'error', reason)
+    redis.call('HSET', p .. ':job:' .. id, 'origin', lane)
     fail_job(p, lane, queue_of(lane), id, now, QUARANTINE_TTL_S)
     count(queue_of(lane), 'quarantined', 'fail')
     count_total(queue_of(lane), 'fail')
@@ -88,15 +89,15 @@ end
 -- Marks one job started; false if it is not to run.
 local function start(id, lane, started)
   local key = p .. ':job:' .. id
+  -- RQ's rule for ids (rq/job.py), which keeps line breaks and colons out of what is read below.
+  if string.find(id, '^[%w_-]+$') == nil then
+    quarantine(id, lane, 'its id is not of letters, digits, _ and -', false)
+    return false
+  end
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'data', 'attempt', 'stalls', 'timeout',
     'enqueued_at', 'rate_limit_key', 'retries_left', 'retry_intervals', 'atlas')
   if not ok then
     quarantine(id, lane, 'its key holds no hash', false)
-    return false
-  end
-  if string.find(id, '\n', 1, true) then
-    -- It would shift the lines of the answer's header.
-    quarantine(id, lane, 'its id holds a line break', true)
     return false
   end
   local status, data = job[1], job[2]
@@ -127,8 +128,9 @@ local function start(id, lane, started)
   serial = serial + 1
   local execution = token .. '-' .. serial
   local attempt = counter(job[3], 0) + 1
-  redis.call('HSET', key, 'status', 'started', 'started_at', now_iso, 'worker_name', worker,
-    'fence', execution, 'attempt', attempt)
+  -- Where it was found is where it goes back to, whatever its hash said of its origin.
+  redis.call('HSET', key, 'status', 'started', 'origin', lane, 'started_at', now_iso,
+    'worker_name', worker, 'fence', execution, 'attempt', attempt)
   local member = id .. ':' .. execution
   started[#started + 1] = FAR_S
   started[#started + 1] = member
@@ -194,7 +196,8 @@ local function allowance(queue, jobs_per, per_ms)
   local b = redis.call('HMGET', key, 'tokens', 'at')
   local tokens = jobs_per
   if b[1] then
-    tokens = math.min(jobs_per, tonumber(b[1]) + math.max(0, now - tonumber(b[2])) * jobs_per / per_ms)
+    local since = math.max(0, now - number(b[2], now))
+    tokens = math.min(jobs_per, number(b[1], 0) + since * jobs_per / per_ms)
   end
   return tokens, math.ceil((1 - tokens) * per_ms / jobs_per)
 end
@@ -346,5 +349,4 @@ if #executions > 0 then
 end
 write_metrics(p, now)
 local due = redis.call('ZRANGE', p .. ':atlas:due', 0, 0, 'WITHSCORES')
--- A time that no integer holds (a score of inf) would come back as one long past.
-return {now, math.min(tonumber(due[2] or '0'), 2 ^ 53), states, jobs, quarantined}
+return {now, number(due[2], 0), states, jobs, quarantined}

@@ -15,7 +15,7 @@
   Returns for each: 1 applied, 2 applied by an earlier call, 0 refused (the lease was lost),
     -1 the job is gone
 ]]
--- @include clock lanes waiting schedule retention metrics events attempts options deferred keyed endings dead_letter breaker
+-- @include guard clock lanes waiting schedule retention metrics events attempts options deferred keyed endings dead_letter breaker
 local p = KEYS[1]
 local worker = ARGV[1]
 local policy = cjson.decode(ARGV[2])

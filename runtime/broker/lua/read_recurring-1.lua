@@ -4,7 +4,7 @@
   KEYS[1] RQ key prefix
   Returns { now ms, definitions by id, newest slots by id }, or nothing when it is not our turn
 ]]
--- @include clock
+-- @include guard clock
 local p = KEYS[1]
 if not redis.call('SET', p .. ':atlas:recurred', '1', 'NX', 'PX', 900) then return {} end
 local now = clock_ms()

@@ -7,7 +7,7 @@
   then for each: id, execution id, lane, started (s, float)
   Returns the execution ids that are no longer ours
 ]]
--- @include clock lanes
+-- @include guard clock lanes
 local p = KEYS[1]
 local worker, lease_ms = ARGV[1], tonumber(ARGV[2])
 local now = clock_ms()

@@ -8,7 +8,7 @@
   ARGV[4] number of queues, then their full names
   Returns { 1 if it was our turn, promoted, dropped }
 ]]
--- @include clock lanes waiting schedule retention metrics options deferred keyed
+-- @include guard clock lanes waiting schedule retention metrics options deferred keyed
 local p = KEYS[1]
 -- A limit, not a lock: two sweeps at once would be correct too, only wasteful.
 if not redis.call('SET', p .. ':atlas:swept', '1', 'NX', 'PX', 900) then return {0, 0, 0} end

@@ -21,11 +21,12 @@ local function recover(p, id, execution, now, rules)
   local o = options_of(job[10])
   free_slot(p, lane, id, job[7])
   release_key(p, id, o, now)
+  -- Its worker may still come: without the fence it is told that it lost, not that it had finished.
+  redis.call('HDEL', key, 'fence')
   if dead then
     redis.call('HSET', key, 'stalls', stalls)
     fail_job(p, lane, queue, id, now, rules.failed_s)
     trim(p, 'failed', queue, rules.failed_cap)
-    redis.call('ZREM', p .. ':atlas:stalled:' .. queue, id)
     count(queue, 'stalled', 'fail')
     count_total(queue, 'fail')
     emit(p, 'failed', 'job', id, 'queue', queue, 'error', 'Stalled')

@@ -1,16 +1,15 @@
 -- Removing what is kept long enough: a final registry is scored by the moment its jobs expire
 -- (rq/registry.py), so the lowest scores are the oldest.
 local function forget(p, ids)
-  local keys = {}
-  for _, id in ipairs(ids) do
-    keys[#keys + 1] = p .. ':job:' .. id
-    keys[#keys + 1] = p .. ':results:' .. id
-    if #keys >= 1000 then
-      redis.call('UNLINK', unpack(keys))
-      keys = {}
+  for from = 1, #ids, 1000 do
+    local to, keys = math.min(from + 999, #ids), {}
+    for i = from, to do
+      keys[#keys + 1] = p .. ':job:' .. ids[i]
+      keys[#keys + 1] = p .. ':results:' .. ids[i]
     end
+    redis.call('UNLINK', unpack(keys))
+    redis.call('HDEL', p .. ':atlas:quarantine', unpack(ids, from, to))
   end
-  if #keys > 0 then redis.call('UNLINK', unpack(keys)) end
 end
 
 local function drop_oldest(p, registry, count)

@@ -16,10 +16,6 @@ local function index_due(p, lane)
   end
 end
 
--- RQ's words for the state of a job (rq/job.py, JobStatus).
-local STATUSES = {created = 1, queued = 1, finished = 1, failed = 1, started = 1, deferred = 1,
-  scheduled = 1, stopped = 1, canceled = 1, rate_limited = 1, ready_to_enqueue = 1}
-
 -- Moves at most `limit` due jobs to where they wait; returns how many.
 local function promote(p, now, limit)
   local moved = 0
@@ -37,9 +33,9 @@ local function promote(p, now, limit)
         local status = place(p, lane, id, job[2], job[3], false, now)
         redis.call('HSET', key, 'status', status, 'enqueued_at', iso(now))
         moved = moved + 1
-      elseif redis.call('EXISTS', key) == 1 and not (ok and STATUSES[job[1] or '']) then
-        -- Unreadable: the claim that meets it sets it aside with a reason.
-        redis.call('RPUSH', p .. ':queue:' .. lane, id)
+      elseif not ok or (not STATUSES[job[1] or ''] and redis.call('EXISTS', key) == 1) then
+        -- Nothing that could run: the claim finds it in the list and sets it aside with a reason.
+        place(p, lane, id, false, '', false, now)
       end
     end
     if #ids > 0 then wake(p, queue_of(lane)) end
