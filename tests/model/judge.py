@@ -160,6 +160,7 @@ def _final(model: Model, seen: Seen) -> None:
 
 def _counters(model: Model, seen: Seen) -> None:
     totals = {field: int(n) for field, n in seen.hash("atlas:totals").items()}
+    assert totals.pop("audit|orphan", 0) == model.repaired, "what audits put right"
     assert totals == dict(model.totals), "counters that only grow"
     minutes: Counter[str] = Counter()
     for fields in seen.below("atlas:metrics:").values():

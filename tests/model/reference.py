@@ -72,6 +72,7 @@ class Model:
     paused: set[str] = field(default_factory=set)
     quarantine: set[str] = field(default_factory=set)
     totals: Counter[str] = field(default_factory=Counter)
+    repaired: int = 0
     # Retries are counted by the minute only.
     retries: Counter[str] = field(default_factory=Counter)
 
@@ -216,6 +217,7 @@ class Model:
 
     def move_to_back(self, job_id: str) -> None:
         """Dropped out of its place, found and put back in line."""
+        self.repaired += 1
         job = self.jobs.pop(job_id)
         self.jobs[job_id] = job
         if job.line in self.lines:

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from runtime.broker import calls
+from runtime.broker import calls, steering
 from runtime.broker.broker import Broker
 from runtime.broker.calls import Call, Claim, ClaimedJob, Ended, JobRow, OutcomeName, QueueDemand
+from runtime.broker.policy import Policy
 from tests.model.judge import QUEUES, judge
 from tests.model.observe import Seen, observe
 from tests.model.reference import LANES, MAX_STALLED, ORG_CAP, RETENTION, WORKERS, Job, Model
@@ -15,6 +16,7 @@ from tests.runtime.drive import FAIR, ended
 
 T = TypeVar("T")
 _LEASE_MS = 3_600_000
+_POLICY = Policy(RETENTION, MAX_STALLED)
 _DELAY_MS = 3_600_000
 
 
@@ -59,7 +61,10 @@ class Twin:
     # Steps
 
     def enqueue(self, rows: Sequence[tuple[str, str, str, bool]], *, twice: bool = False) -> None:
-        call = calls.enqueue([_row(*row) for row in rows])
+        enqueue = calls.enqueue([_row(*row) for row in rows])
+        call = replace(
+            enqueue, read=lambda reply: [e.outcome == "created" for e in enqueue.read(reply)]
+        )
         self._both(call, lambda: self.model.enqueue(rows), twice=twice)
 
     def claim(self, worker: str, free: Sequence[int], wanted: int, *, lost: bool = False) -> None:
@@ -73,7 +78,7 @@ class Twin:
         claim = self._run(
             calls.claim(
                 worker, f"t{self._serial}", demands,
-                wanted=wanted, lease_ms=_LEASE_MS, max_bytes=1000,
+                wanted=wanted, lease_ms=_LEASE_MS, max_bytes=1000, policy=_POLICY,
             )
         )  # fmt: skip
         self._judge_claim(claim, worker, demands, wanted)
@@ -92,7 +97,7 @@ class Twin:
         """One call for all of them that are of the first one's worker; they may be over by now."""
         held = [h for h in held if h.worker == held[0].worker]
         rows = [self._ended(h, outcome, delayed=delayed) for h in held]
-        call = calls.finish(held[0].worker, rows, RETENTION)
+        call = calls.finish(held[0].worker, rows, _POLICY)
 
         def expected() -> list[int]:
             return [
@@ -114,7 +119,7 @@ class Twin:
         self.raw.zadd(f"rq:atlas:leases:{job.queue}", {f"{job.id}:{job.fence}": 1}, xx=True)
 
     def reap(self, *, twice: bool = False) -> None:
-        call = calls.reap(QUEUES, max_stalled=MAX_STALLED, retention=RETENTION)
+        call = calls.reap(QUEUES, _POLICY)
 
         def expected() -> tuple[int, int, int]:
             jobs = [j for j in self.model.jobs.values() if j.running and j.expired]
@@ -125,9 +130,7 @@ class Twin:
     def disown(self, worker: str, *, dead: bool, twice: bool = False) -> None:
         """The worker is dead, or lives and is unsure of what it holds."""
         known = frozenset() if dead else frozenset(self.known[worker])
-        call = calls.disown(
-            worker, dead=dead, max_stalled=MAX_STALLED, retention=RETENTION, known=sorted(known)
-        )
+        call = calls.disown(worker, _POLICY, dead=dead, known=sorted(known))
 
         def expected() -> tuple[int, int]:
             jobs = [j for j in self.model.jobs.values() if j.running and j.worker == worker]
@@ -152,29 +155,29 @@ class Twin:
         self.raw.delete("rq:atlas:swept")  # its second is over
         due = self._due()
         aged = [j.id for j in self.model.jobs.values() if j.aged]
-        answer = self._run(calls.sweep(QUEUES))
+        answer = self._run(calls.sweep(QUEUES, _POLICY))
         self.model.promote(due)
         for job_id in aged:
             self.model.forget(job_id)
         assert answer == (True, len(due), len(aged))
 
     def pause(self, queue: str, *, paused: bool, twice: bool = False) -> None:
-        call = calls.set_paused("ana", "why", queue, logical=queue, paused=paused)
+        call = steering.set_paused("ana", "why", queue, logical=queue, paused=paused)
         self._both(call, lambda: self.model.set_paused(queue, paused=paused), twice=twice)
 
     def requeue(self, ids: Sequence[str], *, twice: bool = False) -> None:
-        call = calls.requeue("ana", "why", ids)
+        call = steering.requeue("ana", "why", ids)
         self._both(call, lambda: self.model.requeue(ids), twice=twice)
 
     def requeue_failed(self, lane: str, limit: int) -> None:
         """Oldest first, as far as the registry's seconds tell."""
         ids = list(self.seen.scores(f"failed:{lane}"))[:limit]
-        answer = self._run(calls.requeue_failed(lane, float("inf"), limit))
+        answer = self._run(steering.requeue_failed(lane, float("inf"), limit))
         self.model.requeue(ids)
         assert answer == (len(ids), 0)
 
     def delete(self, ids: Sequence[str]) -> None:
-        assert self._run(calls.delete("ana", "why", ids)) == self.model.delete(ids)
+        assert self._run(steering.delete("ana", "why", ids)) == self.model.delete(ids)
 
     def mend(self) -> None:
         """The auditor may always be let loose on a system that is in order."""
@@ -245,7 +248,7 @@ def _row(job_id: str, lane: str, org: str, delayed: bool) -> JobRow:
 
 
 def _mend(pairs: Sequence[tuple[str, str]], *, repair: bool) -> Call[list[str]]:
-    return calls.mend(pairs, repair=repair, max_stalled=MAX_STALLED, retention=RETENTION)
+    return steering.mend(pairs, _POLICY, repair=repair)
 
 
 def places_of(lane: str) -> list[tuple[str, str]]:

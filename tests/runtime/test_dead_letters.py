@@ -74,7 +74,8 @@ def test_a_stalled_and_an_expired_job_leave_one(client, broker, raw) -> None:
 def test_a_worker_sends_full_records(client, worker, reader) -> None:
     for text in ("dead", "404", "400", "retry"):
         client.enqueue("refuse", org="gym", payload={"text": text}, job_id=f"r-{text}")
-    worker.start("--burst", ATLAS_APPLICATION="tests.runtime.limited_app").wait(30)
+    worker.start(ATLAS_APPLICATION="tests.runtime.limited_app")
+    wait_until(lambda: reader.page("test:letters", JobState.FINISHED).total == 3)
     log = worker.effects.with_suffix(".log").read_text()
     records = {
         (r := json.loads(line.removeprefix("record ")))["job_id"]: r for line in log.splitlines()
