@@ -12,12 +12,14 @@ import sys
 import threading
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import click
 import structlog
 
 from runtime.application import Application, load_application
+from runtime.bridge import settle_left_behind
 from runtime.broker import open_async_broker, open_broker, steering
 from runtime.broker.calls import ClaimedJob, Ended
 from runtime.broker.policy import Policy
@@ -77,6 +79,7 @@ class WorkerProcess:
         names = QueueNames(settings.queue_prefix)
         self._queues = {names.full(q): self._catalogue.queue(q) for q in options.queues}
         self._all_queues = [names.full(q) for q in self._catalogue.queues]
+        self._all_lanes = [lane for q in self._catalogue.queues for lane in names.lanes(q)]
         self._policy = Policy.of(self._catalogue, names, max_stalled=settings.worker.max_stalled)
         self._lanes = tuple(lane for q in options.queues for lane in names.lanes(q))
         self._slots = Slots(
@@ -164,6 +167,7 @@ class WorkerProcess:
                 Recurrence(open_broker(self._settings), client, self._application.recurring),
                 queues=self._all_queues,
                 policy=self._policy,
+                settle=partial(settle_left_behind, self._settings, self._all_lanes),
             )
             keeper.start()
             self._start_claiming()

@@ -187,8 +187,6 @@ def test_what_rq_canceled_is_kept_as_long_as_what_we_cancel(
     assert places(raw, "j") == ["canceled"]
     assert control.apply(control.plan_retry(ids=["j"])).done == 1, "canceled by mistake"
     fetch(raw, "j").cancel()
-    raw.delete("rq:atlas:swept")
-    broker.run(calls.sweep(QUEUES, POLICY))
     # Its time is over.
     raw.zadd(f"rq:canceled:{PLAIN}", {"j": 1})
     raw.delete("rq:atlas:swept")
@@ -254,6 +252,28 @@ def test_a_stock_producers_allowed_function_runs_and_others_are_quarantined(
     assert "pickle is never loaded" in reader.job(pickled.id).summary.error
     assert not (tmp_path / "owned").exists()
     assert reader.snapshot().quarantined == 3
+
+
+def test_a_stock_dependent_is_let_go_though_its_parents_worker_died(
+    client: AtlasClient, broker: Broker, raw: redis.Redis, worker: WorkerCommand
+) -> None:
+    queue, add = rq_queue(raw), "tests.runtime.stock_functions.add"
+    client.enqueue("echo", org="o", payload={}, job_id="ours")
+    for name in ("told", "half", "running"):
+        queue.enqueue(add, 1, 1, job_id=name)
+    for name in ("ours", "told", "half", "running"):
+        queue.enqueue(add, 1, 1, job_id=f"after-{name}", depends_on=fetch(raw, name))
+    jobs = {job.id: job for job in claim(broker).jobs}
+    assert set(jobs) == {"ours", "told", "half", "running"}
+    # Whoever wrote these ends died before it told anybody, or half way.
+    finish(broker, *(ended(jobs[name]) for name in ("ours", "told", "half")))
+    queue.move_dependents_to_ready(fetch(raw, "half"))
+    assert fetch(raw, "after-half").get_status() is JobStatus.READY_TO_ENQUEUE
+    worker.start_process()
+    done = ("after-ours", "after-told", "after-half")
+    wait_until(lambda: all(fetch(raw, j).get_status() is JobStatus.FINISHED for j in done))
+    assert fetch(raw, "after-running").get_status() is JobStatus.DEFERRED
+    assert [raw.xlen(f"rq:results:{job_id}") for job_id in done] == [1, 1, 1], "each ran once"
 
 
 def test_a_stock_rq_worker_can_run_our_jobs_in_an_emergency(
