@@ -16,6 +16,7 @@ from runtime.catalogue import Queue
 from runtime.errors import AtlasError, BrokerUnavailableError
 from runtime.keys import queue_of
 from runtime.worker.ending import end_tasks
+from runtime.worker.leases import margin_s
 from runtime.worker.slots import Slots
 
 log = structlog.get_logger("atlas.worker")
@@ -61,6 +62,7 @@ class Claimer:
         self._queues = dict(queues)
         self._slots = slots
         self._lease_ms = lease_ms
+        self._usable_s = lease_ms / 1000 - margin_s(lease_ms / 1000)
         self._max_bytes = max_bytes
         self._policy = policy
         self._admit = admit
@@ -134,6 +136,10 @@ class Claimer:
         # Until the answer is here, we may hold jobs that we do not know of.
         self._unsure = True
         claim = await self._broker.run(call)
+        if claim.jobs and time.monotonic() - sent_at >= self._usable_s:
+            # To us their leases have (nearly) ended: given back, like a reply that was lost.
+            log.warning("claim answered too late: giving its jobs back", jobs=len(claim.jobs))
+            return claim
         self._unsure = False
         for job_id, lane, reason in claim.quarantined:
             log.warning("job quarantined", job=job_id, queue=lane, reason=reason)

@@ -20,11 +20,15 @@ from runtime.worker.running import Running, RunningJobs
 
 log = structlog.get_logger("atlas.worker")
 
-# Handlers are stopped this long before the end of a lease that cannot be renewed.
 _MARGIN_S = 5.0
-# How long a blocked loop may take to stop them before the process ends itself.
+# This long before the end of a lease, the process ends if a blocked loop has not stopped handlers.
 _GRACE_S = 2.0
 EXIT_FENCED = 70
+
+
+def margin_s(lease_s: float) -> float:
+    """How long before the end of a lease that was not renewed its handler is stopped."""
+    return min(_MARGIN_S, lease_s / 4)
 
 
 class LeaseKeeper:
@@ -52,7 +56,9 @@ class LeaseKeeper:
         self._worker = worker
         self._lease_s = lease_s
         self._renew_s = renew_s
-        self._margin_s = min(_MARGIN_S, lease_s / 4)
+        self._margin_s = margin_s(lease_s)
+        # Less than the margin, or short leases would leave no time to stop anything.
+        self._grace_s = min(_GRACE_S, self._margin_s / 2)
         self._loop = loop
         self._stop_job = stop_job
         self._overdue_since = float("inf")
@@ -110,7 +116,7 @@ class LeaseKeeper:
                 self._lose(running, "it could not be renewed in time")
         overdue = [
             r for r in self._running.all()
-            if r.lost and r.task and not r.task.done() and now >= r.lease_until - _GRACE_S
+            if r.lost and r.task and not r.task.done() and now >= r.lease_until - self._grace_s
         ]  # fmt: skip
         if overdue:
             log.critical("handlers outlive their leases: ending the process", jobs=len(overdue))

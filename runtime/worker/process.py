@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 import threading
+import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import partial
@@ -306,6 +307,10 @@ class WorkerProcess:
 
     async def _run_job(self, running: Running) -> None:
         try:
+            if running.lost or time.monotonic() >= running.lease_until:
+                # Claimed ahead, and its lease ended before a slot was free.
+                self._forget(running.job.execution)
+                return
             ended = await self._runner.attempt(running)
         except asyncio.CancelledError:
             # Its lease is lost: another worker has it, there is nothing to write.

@@ -1,0 +1,83 @@
+"""Seeds, arenas and the final table of the tests of faults."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from runtime.embedded import EmbeddedRedis
+from tests.chaos.arena import Arena
+from tests.chaos.atlas_arm import AtlasArm
+from tests.chaos.oracle import Oracle
+from tests.chaos.plan import FULL, SEEDS, SHORT_SEED
+from tests.chaos.report import Row, table
+
+_PROPERTY = "chaos"
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seed" in metafunc.fixturenames:
+        slow = metafunc.definition.get_closest_marker("slow") is not None
+        seeds = SEEDS if slow else [SHORT_SEED]
+        metafunc.parametrize("seed", seeds, ids="seed{}".format)
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Callable[[Row], None]:
+    """Puts a row into the table at the end."""
+
+    def add(row: Row) -> None:
+        print(f"\n{row}")
+        if request.node.get_closest_marker("slow"):
+            request.node.user_properties.append((_PROPERTY, asdict(row)))
+
+    return add
+
+
+MakeArena = Callable[..., Arena]
+
+
+@pytest.fixture
+def make_arena(
+    tmp_path: Path, make_settings: Callable[..., Any], seed: int, note: Callable[[Row], None]
+) -> Iterator[MakeArena]:
+    """Makes an arena with a Redis and started workers, of either arm."""
+    with ExitStack() as stack:
+
+        def make(
+            arm: str = "atlas",
+            *,
+            appendfsync: Literal["always", "everysec"] = "always",
+            **options: Any,
+        ) -> Arena:
+            oracle = Oracle(tmp_path / "oracle.db")
+            server = stack.enter_context(EmbeddedRedis(tmp_path / "redis", appendfsync=appendfsync))
+            if arm == "rq":
+                from tests.chaos.rq_arm import RqArm  # RQ is slow to import
+
+                made: Any = RqArm(server.url, oracle.path, **options)
+            else:
+                made = AtlasArm(make_settings, server.url, oracle.path, **options)
+            stack.callback(made.stop)
+            made.start()
+            return Arena(made, server, oracle, seed, note)
+
+        yield make
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    rows = [
+        Row(**value)
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        for name, value in report.user_properties
+        if name == _PROPERTY and report.when == "call"
+    ]
+    if rows:
+        size = "full figures" if FULL else "default figures"
+        terminalreporter.section(f"faults, {size}; ATLAS_CHAOS_SEED={','.join(map(str, SEEDS))}")
+        for line in table(rows):
+            terminalreporter.write_line(line)
