@@ -11,7 +11,8 @@ from typing import Any
 from processors import application
 from processors.resources import Resources
 from runtime.application import JobContext
-from runtime.client import JobRef, NewJob, validate_payload
+from runtime.client import JobRef, NewJob
+from runtime.job_rows import validate_payload
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry
 
 CATALOGUE = application.catalogue
