@@ -7,7 +7,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from unittest import mock
 
 import psutil
 import pytest
@@ -26,11 +28,17 @@ from processors.database.models import (
     WorkflowStep,
 )
 from runtime.client import AtlasClient, NewJob
-from runtime.settings import Settings
+from runtime.reader import Reader
+from runtime.settings import load_settings
+from runtime.snapshot import JobState
 from tests.processors.harness import ORG
 from tests.processors.shapes import EMAIL, SMS, TAG, TRIGGER, chain, node
 
 ROOT = Path(__file__).parent.parent.parent
+ONE_EVENT = Counter(
+    process_trigger=1, execute_workflow=1, execute_node=4, continue_wait=1, send_email=1,
+    send_sms=1, track_event=2,
+)  # fmt: skip
 MOMENT = node("wait", "wait", config={"duration": {"value": 200, "unit": "ms"}})
 
 
@@ -48,6 +56,8 @@ class Server:
             "PATH": os.environ["PATH"],
             **variables,
         }
+        with mock.patch.dict(os.environ, self.variables, clear=True):
+            self.settings = load_settings(env_file=None)
         self.log = directory / "worker.log"
         self.process: psutil.Popen | None = None
         self.lost_a_process = False
@@ -80,7 +90,7 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path, redis_url, database_url, make_settings) -> Iterator[Callable[..., Server]]:
+def server(tmp_path, redis_url, database_url) -> Iterator[Callable[..., Server]]:
     started = []
 
     def make(**variables: str) -> tuple[Server, AtlasClient]:
@@ -88,8 +98,7 @@ def server(tmp_path, redis_url, database_url, make_settings) -> Iterator[Callabl
         migrate(made.database)
         with made.database.write() as session:
             session.add(Organisation(id=ORG, name="Iron Works Gym"))
-        settings: Settings = make_settings(REDIS_URL=redis_url, DATABASE_URL=database_url)
-        client = AtlasClient.from_settings(settings)
+        client = AtlasClient.from_settings(made.settings)
         started.append((made, client))
         return made, client
 
@@ -127,6 +136,23 @@ def test_an_event_becomes_messages(server):
         leads = session.scalars(select(Lead)).all()
     assert len(leads) == 20
     assert all(lead.tags == ["welcomed"] for lead in leads)
+    assert_one_trace_an_event(running)
+
+
+def assert_one_trace_an_event(running: Server) -> None:
+    """From the event to the last message and what is counted of it: one trace, 20 in all."""
+    with closing(Reader.from_settings(running.settings)) as reader:
+        kinds_of: dict[str, Counter[str]] = {}
+        spans = set()
+        for job in reader.page(None, JobState.FINISHED, limit=1_000).jobs:
+            if job.kind in ("check_health", "clean_up", "audit"):
+                continue
+            _, trace, span, _ = reader.job(job.id).headers["traceparent"].split("-")
+            kinds_of.setdefault(trace, Counter())[job.kind] += 1
+            spans.add(span)
+    assert len(kinds_of) == 20
+    assert all(kinds == ONE_EVENT for kinds in kinds_of.values()), kinds_of
+    assert len(spans) == 20 * ONE_EVENT.total()
 
 
 class CountingInbox:
