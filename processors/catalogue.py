@@ -15,6 +15,7 @@ from processors.payloads import (
     UpdateLead,
 )
 from runtime.catalogue import Catalogue, Kind, Priority, Queue, RateLimit
+from runtime.dead_letter import DeadLetterRecord
 from runtime.retry import RetryPolicy
 
 _WORKFLOW = "processors.workflow.handlers"
@@ -41,6 +42,8 @@ _SEND_TEXT = RetryPolicy(attempts=3, base_s=1)
 _EXECUTE_WORKFLOW = RetryPolicy(attempts=5, base_s=3)
 _UPDATE_LEAD = RetryPolicy(attempts=3, backoff="fixed", base_s=5)
 _OTHERS = RetryPolicy(attempts=3, base_s=2)
+# A record outlasts a database that is away for hours.
+_RECORD = RetryPolicy(attempts=200, base_s=2, cap_s=300)
 
 KINDS = (
     Kind(
@@ -163,7 +166,15 @@ KINDS = (
         timeout_s=30,
         hint=("level",),
     ),
+    Kind(
+        "record_dead_letter",
+        "system:dead-letter",
+        DeadLetterRecord,
+        "processors.dead_letters.handlers:record_dead_letter",
+        retry=_RECORD,
+        timeout_s=60,
+        hint=("job_id", "kind"),
+    ),
 )
 
-# system:retry and system:dead-letter hold no kind of ours yet: a retried job stays in its queue.
-CATALOGUE = Catalogue(QUEUES, KINDS)
+CATALOGUE = Catalogue(QUEUES, KINDS, dead_letter="record_dead_letter")

@@ -37,6 +37,7 @@ class Tally:
     Attributes:
         retry_after_s: the longest wait a provider asked for.
         again: reasons why some must be tried again.
+        fault: some because the provider is away, whatever the message.
         failed: reasons why some will not be delivered, or are not known to be.
     """
 
@@ -44,6 +45,7 @@ class Tally:
     rejected: int = 0
     unknown: int = 0
     retry_after_s: float | None = None
+    fault: bool = False
     again: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
@@ -179,7 +181,7 @@ class _Calls:
         elif isinstance(error, AmbiguousError):
             if not keyed or self._attempt.is_last:
                 status, reason = "unknown", f"{reason}; it may have been delivered"
-        elif self._attempt.is_last:
+        elif isinstance(error, RateLimitedError) and self._attempt.is_last:
             status, reason = "rejected", f"{reason}; given up after {self._attempt.number} attempts"
         if status is not None:
             self._end(row, token, status=status, error=reason, error_code=error.code)
@@ -187,6 +189,9 @@ class _Calls:
             return
         if isinstance(error, RateLimitedError) and error.retry_after_s is not None:
             tally.retry_after_s = max(tally.retry_after_s or 0.0, error.retry_after_s)
+        # Also on the last attempt: it counts for none when the provider's breaker opens. When it
+        # does not, the dead letter closes the message (processors.dead_letters.settling).
+        tally.fault = tally.fault or isinstance(error, UnavailableError | AmbiguousError)
         tally.again.append(reason)
         if isinstance(error, RateLimitedError | UnavailableError):
             self._end(row, token, status="reserved", error=reason, error_code=error.code)

@@ -1,6 +1,5 @@
 """Handlers of the communication queues: send_email, send_sms, send_whatsapp."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -10,6 +9,7 @@ from sqlalchemy.orm import Session
 from processors.database.models import Message, utc_now
 from processors.errors import TemplateError
 from processors.messaging.delivery import Attempt, Tally, ToMessage, deliver
+from processors.messaging.events import message_event
 from processors.messaging.ledger import Draft, Origin, reserve
 from processors.messaging.phone import e164
 from processors.messaging.rendering import render
@@ -18,7 +18,6 @@ from processors.payloads import SendEmail, SendSms, SendWhatsapp
 from processors.resources import resources_of
 from processors.workflow.delivered import settle_step
 from runtime.application import JobContext
-from runtime.catalogue import Priority
 from runtime.client import NewJob
 from runtime.outcomes import DeadLetter, Retry
 
@@ -127,10 +126,12 @@ def _send(
         )
         if tally.again:
             wait = None if tally.retry_after_s is None else timedelta(seconds=tally.retry_after_s)
-            raise Retry(wait, reason=_reason(tally, tally.again))
+            raise Retry(wait, reason=_reason(tally, tally.again), fault=tally.fault)
         with resources.database.write() as session:
             jobs = _settle(session, ctx, payload, tally)
-    ctx.client.enqueue_many([*jobs, _event(ctx, payload, channel, tally)])
+    failed = bool(tally.failed)
+    event = message_event(ctx.org, ctx.job_id, payload, channel, tally.outputs(), failed=failed)
+    ctx.client.enqueue_many([*jobs, event])
     if tally.failed:
         raise DeadLetter(_reason(tally, tally.failed))
     return tally.outputs()
@@ -171,23 +172,6 @@ def _unsendable(ctx: JobContext, payload: _Send, reason: str) -> DeadLetter:
         jobs = _settle(session, ctx, payload, Tally(rejected=len(payload.to), failed=[reason]))
     ctx.client.enqueue_many(jobs)
     return DeadLetter(reason)
-
-
-def _event(ctx: JobContext, payload: _Send, channel: Channel, tally: Tally) -> NewJob:
-    name = "message_failed" if tally.failed else "message_sent"
-    digest = hashlib.sha256(f"{name}:{ctx.org}:{ctx.job_id}".encode()).hexdigest()[:32]
-    data: dict[str, Any] = {"channel": channel, "job_id": ctx.job_id, **tally.outputs()}
-    if payload.tracking_id:
-        data["tracking_id"] = payload.tracking_id
-    if payload.execution_id:
-        data |= {"execution_id": str(payload.execution_id), "node_id": payload.node_id}
-    return NewJob(
-        "track_event",
-        ctx.org,
-        {"event": name, "data": data},
-        Priority.BACKGROUND,
-        job_id=f"track-{digest}",
-    )
 
 
 def _reason(tally: Tally, reasons: Sequence[str]) -> str:

@@ -65,6 +65,7 @@ def test_the_retry_policies():
     assert policies.pop("execute_workflow") == (5, "exponential", 3)
     assert policies.pop("execute_scheduled_workflow") == (5, "exponential", 3)
     assert policies.pop("update_lead") == (3, "fixed", 5)
+    assert policies.pop("record_dead_letter") == (200, "exponential", 2)
     assert set(policies.values()) == {(3, "exponential", 2)}
 
 
