@@ -1,4 +1,4 @@
-"""The twelve queues and all kinds of jobs, as data."""
+"""The twelve queues, the providers and all kinds of jobs, as data."""
 
 from processors.payloads import (
     AddTag,
@@ -14,9 +14,22 @@ from processors.payloads import (
     TrackEvent,
     UpdateLead,
 )
-from runtime.catalogue import Catalogue, Kind, Priority, Queue, RateLimit
+from runtime.catalogue import Breaker, Catalogue, Kind, Priority, Queue, RateLimit, Resource
 from runtime.dead_letter import DeadLetterRecord
 from runtime.retry import RetryPolicy
+
+# The providers. A sender says itself what is its provider's fault (away, no answer, login refused)
+# and what is not (a refused recipient, 429): it raises Retry with `fault`; besides that, only an
+# attempt that hangs counts. Breakers open before one lone job has used up its attempts (5 for
+# e-mail, 3 for texts), so that a quiet night's messages outlast an outage too. No rate: the queues
+# have theirs, and the rules name one (2 to 5 a second) only for a provider that is not used.
+_HANGS = ("HandlerTimeoutError",)
+_TEXTS = Breaker(least=3, most_s=300, errors=_HANGS)
+RESOURCES = (
+    Resource("email", breaker=Breaker(least=5, most_s=300, errors=_HANGS)),
+    Resource("sms", breaker=_TEXTS),
+    Resource("whatsapp", breaker=_TEXTS),
+)
 
 _WORKFLOW = "processors.workflow.handlers"
 _MESSAGING = "processors.messaging.handlers"
@@ -27,9 +40,9 @@ QUEUES = (
     Queue("workflow:actions", slots=15, rate=RateLimit(50), fair=True),
     Queue("workflow:scheduled", slots=10, rate=RateLimit(30)),
     Queue("workflow:wait", slots=5, rate=RateLimit(20)),
-    Queue("communication:email", slots=10, rate=RateLimit(30), fair=True),
-    Queue("communication:sms", slots=8, rate=RateLimit(20), fair=True),
-    Queue("communication:whatsapp", slots=5, rate=RateLimit(10), fair=True),
+    Queue("communication:email", slots=10, rate=RateLimit(30), fair=True, resource="email"),
+    Queue("communication:sms", slots=8, rate=RateLimit(20), fair=True, resource="sms"),
+    Queue("communication:whatsapp", slots=5, rate=RateLimit(10), fair=True, resource="whatsapp"),
     Queue("system:analytics", slots=5, rate=RateLimit(10)),
     Queue("system:cleanup", slots=1, scale_in_production=False),
     Queue("system:health", slots=1, rate=RateLimit(1, per_s=5), scale_in_production=False),
@@ -177,4 +190,4 @@ KINDS = (
     ),
 )
 
-CATALOGUE = Catalogue(QUEUES, KINDS, dead_letter="record_dead_letter")
+CATALOGUE = Catalogue(QUEUES, KINDS, RESOURCES, dead_letter="record_dead_letter")

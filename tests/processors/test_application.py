@@ -55,6 +55,14 @@ def test_the_twelve_queues():
     assert production["system:health"].slots == 1
 
 
+def test_each_channel_has_a_provider_whose_breaker_opens_before_a_lone_job_dies():
+    catalogue = application.catalogue
+    for channel in ("email", "sms", "whatsapp"):
+        assert catalogue.queues_of(channel) == [f"communication:{channel}"]
+        breaker = catalogue.resource(channel).breaker
+        assert breaker.least <= catalogue.kind(f"send_{channel}").retry.attempts
+
+
 def test_the_retry_policies():
     policies = {
         name: (kind.retry.attempts, kind.retry.backoff, kind.retry.base_s)

@@ -2,12 +2,14 @@
 
 import os
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from unittest import mock
 
@@ -23,6 +25,7 @@ from processors.database.models import (
     Lead,
     Message,
     Organisation,
+    StoredDeadLetter,
     Workflow,
     WorkflowExecution,
     WorkflowStep,
@@ -209,3 +212,65 @@ def test_workers_killed_while_sending_send_nothing_twice(server, inbox):
     assert in_flight <= 30
     assert set(handler.seen.values()) == {1}
     assert total - in_flight <= len(handler.seen) <= total
+
+
+class NoService(socketserver.BaseRequestHandler):
+    """An SMTP server that greets with a refusal (RFC 5321, 3.1) and hangs up."""
+
+    def handle(self) -> None:
+        self.server.greeted += 1
+        self.request.sendall(b"554 5.3.2 no mail service here\r\n")
+
+
+@contextmanager
+def no_service(port: int) -> Iterator[socketserver.TCPServer]:
+    socketserver.TCPServer.allow_reuse_address = True
+    with socketserver.TCPServer(("127.0.0.1", port), NoService) as refusing:
+        refusing.greeted = 0
+        thread = threading.Thread(target=refusing.serve_forever, args=(0.05,))
+        thread.start()
+        yield refusing
+        refusing.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_mail_outlasts_a_provider_that_is_away(server):
+    """Nobody listens, then somebody says 554, then it works: all mail arrives, each once."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    running, client = server(
+        EMAIL_SENDER="smtp", SMTP_URL=f"smtp://127.0.0.1:{port}",
+        DEFAULT_FROM_EMAIL="gym@iron.example", ATLAS_APPLICATION="tests.processors.quick_breakers",
+    )  # fmt: skip
+    total = 12
+    ids = [f"mail_{number}" for number in range(total)]
+    for job_id in ids:
+        client.send_email(ORG, to=f"{job_id}@example.com", subject="Hi", text="Hi", job_id=job_id)
+    running.start()
+    with closing(Reader.from_settings(running.settings)) as reader:
+
+        def breaker() -> str:
+            [email] = [r for r in reader.snapshot().resources if r.name == "email"]
+            return email.state
+
+        def outcomes() -> Counter[str]:
+            return Counter(a.outcome for job_id in ids for a in reader.job(job_id).attempts)
+
+        running.until(lambda: breaker() != "closed" and outcomes()["parked"] >= 3)
+        with no_service(port) as refusing:
+            running.until(lambda: refusing.greeted >= 2)
+        used = outcomes()
+        # The fifth failure opened the breaker; from then on none uses an attempt.
+        assert (used["retried"], used["failed"]) == (4, 0)
+        inbox = CountingInbox()
+        mail_server = Controller(inbox, hostname="127.0.0.1", port=port)
+        mail_server.start()
+        try:
+            running.until(lambda: running.count(Message, Message.status == "sent") == total)
+            running.until(lambda: breaker() == "closed")
+        finally:
+            mail_server.stop()
+        assert inbox.seen == Counter({f"{job_id}@example.com": 1 for job_id in ids})
+        assert outcomes()["retried"] == used["retried"]
+    assert running.count(StoredDeadLetter) == 0
