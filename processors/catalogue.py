@@ -16,7 +16,7 @@ from processors.payloads import (
 )
 from runtime.catalogue import Breaker, Catalogue, Kind, Priority, Queue, RateLimit, Resource
 from runtime.dead_letter import DeadLetterRecord
-from runtime.retry import RetryPolicy
+from runtime.retry import RetryPolicy, RetryRule
 
 # The providers. A sender says itself what is its provider's fault (away, no answer, login refused)
 # and what is not (a refused recipient, 429): it raises Retry with `fault`; besides that, only an
@@ -50,11 +50,21 @@ QUEUES = (
     Queue("system:dead-letter", slots=1, rate=RateLimit(5), scale_in_production=False),
 )
 
-_SEND_EMAIL = RetryPolicy(attempts=5, base_s=2)
-_SEND_TEXT = RetryPolicy(attempts=3, base_s=1)
-_EXECUTE_WORKFLOW = RetryPolicy(attempts=5, base_s=3)
-_UPDATE_LEAD = RetryPolicy(attempts=3, backoff="fixed", base_s=5)
-_OTHERS = RetryPolicy(attempts=3, base_s=2)
+# A database that is away is not back in two seconds.
+_DATABASE = RetryRule("retry", errors=("DatabaseUnavailableError",), after_s=15)
+# No retry mends a workflow or a template; somebody has to.
+_DEFINITION = RetryRule("dead_letter", errors=("DefinitionError", "TemplateError"))
+# The outbox and the step tell of it, and nobody can do anything about it.
+_RECIPIENT = RetryRule("never", errors=("RecipientError",))
+_RULES = (_DATABASE, _DEFINITION)
+
+_SEND_EMAIL = RetryPolicy(attempts=5, base_s=2, rules=(*_RULES, _RECIPIENT))
+_SEND_TEXT = RetryPolicy(attempts=3, base_s=1, rules=(*_RULES, _RECIPIENT))
+_EXECUTE_WORKFLOW = RetryPolicy(attempts=5, base_s=3, rules=_RULES)
+_UPDATE_LEAD = RetryPolicy(attempts=3, backoff="fixed", base_s=5, rules=_RULES)
+_OTHERS = RetryPolicy(attempts=3, base_s=2, rules=_RULES)
+# A database that does not answer is what a health check is there to tell, and soon.
+_HEALTH = RetryPolicy(attempts=3, base_s=2)
 # A record outlasts a database that is away for hours.
 _RECORD = RetryPolicy(attempts=200, base_s=2, cap_s=300)
 
@@ -175,7 +185,7 @@ KINDS = (
         "system:health",
         CheckHealth,
         "processors.maintenance.health:check_health",
-        retry=_OTHERS,
+        retry=_HEALTH,
         timeout_s=30,
         hint=("level",),
     ),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from processors.database.engine import Database
 from processors.database.models import Message, utc_now
 from processors.messaging.ledger import Draft, Origin, begin_call, end_call, reserve
+from processors.messaging.refusals import is_of_recipient
 from processors.messaging.sender import (
     AmbiguousError,
     Guarantee,
@@ -39,6 +40,7 @@ class Tally:
         again: reasons why some must be tried again.
         fault: some because the provider is away, whatever the message.
         failed: reasons why some will not be delivered, or are not known to be.
+        unreachable: how many of these are about the recipient alone.
     """
 
     sent: int = 0
@@ -48,13 +50,14 @@ class Tally:
     fault: bool = False
     again: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    unreachable: int = 0
 
     @property
     def total(self) -> int:
         """All recipients."""
         return self.sent + self.rejected + self.unknown + len(self.again)
 
-    def count(self, status: str, error: str | None) -> None:
+    def count(self, status: str, error: str | None, code: str | None = None) -> None:
         """Add a message that is in a final state."""
         if status == "sent":
             self.sent += 1
@@ -63,6 +66,7 @@ class Tally:
             self.unknown += 1
         else:
             self.rejected += 1
+            self.unreachable += is_of_recipient(code)
         self.failed.append(error or status)
 
     def outputs(self) -> dict[str, int]:
@@ -114,7 +118,7 @@ def deliver(
     busy: list[datetime] = []
     for row in rows:
         if row.recipient in refused:
-            tally.count(row.status, row.error)
+            tally.count(row.status, row.error, row.error_code)
         elif (until := calls.deliver_one(row, tally)) is not None:
             busy.append(until)
     if busy:
@@ -151,7 +155,7 @@ class _Calls:
             # provider took nothing then, so it may be asked again.
             row.status == "rejected" and self._attempt.number > 1
         ):
-            tally.count(row.status, row.error)
+            tally.count(row.status, row.error, row.error_code)
             return None
         if now > self._attempt.deadline - _MARGIN and tally.total:
             raise Snooze(now, reason=f"{tally.sent} messages sent so far; the rest follows")
@@ -185,7 +189,7 @@ class _Calls:
             status, reason = "rejected", f"{reason}; given up after {self._attempt.number} attempts"
         if status is not None:
             self._end(row, token, status=status, error=reason, error_code=error.code)
-            tally.count(status, reason)
+            tally.count(status, reason, error.code)
             return
         if isinstance(error, RateLimitedError) and error.retry_after_s is not None:
             tally.retry_after_s = max(tally.retry_after_s or 0.0, error.retry_after_s)

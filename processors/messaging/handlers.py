@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from processors.database.models import Message, utc_now
-from processors.errors import TemplateError
+from processors.errors import RecipientError, TemplateError
 from processors.messaging.delivery import Attempt, Tally, ToMessage, deliver
 from processors.messaging.events import message_event
 from processors.messaging.ledger import Draft, Origin, reserve
@@ -29,6 +29,8 @@ def send_email(ctx: JobContext, payload: SendEmail) -> dict[str, Any]:
 
     Raises:
         Retry: a provider asked to come back, or could not be reached.
+        RecipientError: somebody cannot be reached this way, and that is all that went wrong.
+        TemplateError: the template does not exist or cannot be rendered.
         DeadLetter: at least one recipient will not get it, or is not known to have.
         Snooze: another attempt is sending it right now.
     """
@@ -39,7 +41,8 @@ def send_email(ctx: JobContext, payload: SendEmail) -> dict[str, Any]:
         try:
             body = render("email", payload.template, payload.template_data).body
         except TemplateError as error:
-            raise _unsendable(ctx, payload, str(error)) from error
+            _close_unsendable(ctx, payload, str(error))
+            raise
     else:
         body = payload.html or payload.text or ""
     sender = payload.from_ or resources.from_email
@@ -68,7 +71,7 @@ def send_sms(ctx: JobContext, payload: SendSms) -> dict[str, Any]:
     """Send a text message to each number.
 
     Raises:
-        Retry, DeadLetter, Snooze: as `send_email`.
+        Retry, RecipientError, DeadLetter, Snooze: as `send_email`.
     """
     return _send_text(ctx, payload, "sms", payload.message)
 
@@ -77,14 +80,15 @@ def send_whatsapp(ctx: JobContext, payload: SendWhatsapp) -> dict[str, Any]:
     """Send a WhatsApp message to each number.
 
     Raises:
-        Retry, DeadLetter, Snooze: as `send_email`.
+        Retry, RecipientError, DeadLetter, Snooze: as `send_email`.
     """
     body = payload.message or ""
     if payload.template is not None:
         try:
             body = render("whatsapp", payload.template, payload.template_data).body.strip()
         except TemplateError as error:
-            raise _unsendable(ctx, payload, str(error)) from error
+            _close_unsendable(ctx, payload, str(error))
+            raise
     return _send_text(ctx, payload, "whatsapp", body)
 
 
@@ -132,6 +136,8 @@ def _send(
     failed = bool(tally.failed)
     event = message_event(ctx.org, ctx.job_id, payload, channel, tally.outputs(), failed=failed)
     ctx.client.enqueue_many([*jobs, event])
+    if tally.unreachable and tally.unreachable == len(tally.failed):
+        raise RecipientError(_reason(tally, tally.failed))
     if tally.failed:
         raise DeadLetter(_reason(tally, tally.failed))
     return tally.outputs()
@@ -147,7 +153,8 @@ def _store(session: Session, provider: str, origin: Origin, drafts: Sequence[Dra
         # Left so by a sender that called a provider, before the settings changed.
         if row.status in ("reserved", "rejected") and row.recipient not in refused:
             row.status, row.sent_at, row.provider, row.error = "sent", now, provider, None
-        tally.count("unknown" if row.status == "calling" else row.status, row.error)
+        status = "unknown" if row.status == "calling" else row.status
+        tally.count(status, row.error, row.error_code)
     return tally
 
 
@@ -165,13 +172,12 @@ def _settle(session: Session, ctx: JobContext, payload: _Send, tally: Tally) -> 
     )
 
 
-def _unsendable(ctx: JobContext, payload: _Send, reason: str) -> DeadLetter:
-    """Close the waiting step as failed; what to raise."""
+def _close_unsendable(ctx: JobContext, payload: _Send, reason: str) -> None:
+    """Close the waiting step as failed."""
     resources = resources_of(ctx)
     with resources.database.write() as session:
         jobs = _settle(session, ctx, payload, Tally(rejected=len(payload.to), failed=[reason]))
     ctx.client.enqueue_many(jobs)
-    return DeadLetter(reason)
 
 
 def _reason(tally: Tally, reasons: Sequence[str]) -> str:

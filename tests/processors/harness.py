@@ -13,6 +13,7 @@ from processors.resources import Resources
 from runtime.application import JobContext
 from runtime.client import JobRef, NewJob
 from runtime.dead_letter import DeadLetterRecord
+from runtime.error_facts import error_facts
 from runtime.job_rows import validate_payload
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry
 
@@ -107,7 +108,13 @@ class Engine:
                 ran = self.attempt(job, attempt=attempt)
             if ran.raised is None or isinstance(ran.raised, Cancel):
                 return ran
-            if isinstance(ran.raised, DeadLetter) or attempt >= policy.attempts:
+            rule = policy.rule_for(error_facts(ran.raised))
+            if rule is not None and rule.action == "never":
+                return ran
+            is_refused = isinstance(ran.raised, DeadLetter) or (
+                rule is not None and rule.action == "dead_letter"
+            )
+            if is_refused or attempt >= policy.attempts:
                 self._bury(job, ran.raised, attempt)
                 return ran
             assert isinstance(ran.raised, Retry), ran.raised

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from processors.database.models import Message, WorkflowExecution, WorkflowStep
+from processors.errors import RecipientError, TemplateError
 from processors.messaging.delivery import CALL_LIMIT, KEY_LIFETIME
 from processors.messaging.sender import (
     AmbiguousError,
@@ -235,7 +236,8 @@ def test_a_late_answer_still_counts_after_unknown(with_provider, database):
 @pytest.mark.parametrize(
     ("guarantee", "answer", "raised", "status"),
     [
-        (Guarantee.KEYED, RejectedError("no such address", code="422"), DeadLetter, "rejected"),
+        (Guarantee.KEYED, RejectedError("no such address", code="422"), RecipientError, "rejected"),
+        (Guarantee.KEYED, RejectedError("blocked", code="403"), DeadLetter, "rejected"),
         (Guarantee.KEYED, RateLimitedError("slow down", retry_after_s=7), Retry, "reserved"),
         (Guarantee.KEYED, UnavailableError("503"), Retry, "reserved"),
         (Guarantee.KEYED, AmbiguousError("timeout"), Retry, "calling"),
@@ -281,6 +283,27 @@ def test_the_last_attempt_gives_up_in_words(with_provider, database):
     [message] = list_messages(database)
     assert message.error == "503; given up after 5 attempts"
     assert [e.job.payload["event"] for e in engine.of_kind("track_event")] == ["message_failed"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "raised"),
+    [
+        (["21610"], RecipientError),
+        (["21610", "21211"], RecipientError),
+        (["21610", "30007"], DeadLetter),
+        ([None], DeadLetter),
+    ],
+)
+def test_only_what_a_person_can_mend_leaves_a_dead_letter(with_provider, database, codes, raised):
+    engine, _ = with_provider(
+        Guarantee.KEYLESS, *[RejectedError("refused", code=code) for code in codes]
+    )
+    job = mail(*[f"{number}@b.co" for number in range(len(codes))])
+    assert isinstance(engine.run(job).raised, raised)
+    with pytest.raises(raised, match="refused"):
+        engine.call(job, attempt=2)
+    letters = [job.kind for job in engine.client.queue if job.kind == "record_dead_letter"]
+    assert len(letters) == (raised is DeadLetter)
 
 
 def test_failures_of_one_recipient_do_not_resend_the_others(with_provider, database):
@@ -357,7 +380,7 @@ def test_a_template_that_does_not_exist_is_said_in_one_line(engine, database):
         "send_email", ORG, {"to": "a@b.co", "subject": "s", "template": "../../etc/passwd"}
     )
     ran = engine.run(job)
-    assert isinstance(ran.raised, DeadLetter)
+    assert isinstance(ran.raised, TemplateError)
     assert "there is no email template '../../etc/passwd'; allowed: class-barrier" in str(
         ran.raised
     )
