@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from processors.catalogue import CATALOGUE
 from processors.recurring import RECURRING
 from runtime.application import Application, CheckResult
+from runtime.middleware import LogContext, TraceContext
 
 if TYPE_CHECKING:
     import click
@@ -39,5 +40,10 @@ def _commands() -> Iterable["click.Command"]:
 
 
 application = Application(
-    catalogue=CATALOGUE, open=_open, checks=_checks, commands=_commands, recurring=RECURRING
+    catalogue=CATALOGUE,
+    open=_open,
+    checks=_checks,
+    commands=_commands,
+    recurring=RECURRING,
+    middleware=(LogContext(), TraceContext()),
 )

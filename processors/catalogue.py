@@ -1,4 +1,4 @@
-"""The twelve queues and all kinds of jobs, as data."""
+"""The twelve queues, the providers and all kinds of jobs, as data."""
 
 from processors.payloads import (
     AddTag,
@@ -14,8 +14,22 @@ from processors.payloads import (
     TrackEvent,
     UpdateLead,
 )
-from runtime.catalogue import Catalogue, Kind, Priority, Queue, RateLimit
-from runtime.retry import RetryPolicy
+from runtime.catalogue import Breaker, Catalogue, Kind, Priority, Queue, RateLimit, Resource
+from runtime.dead_letter import DeadLetterRecord
+from runtime.retry import RetryPolicy, RetryRule
+
+# The providers. A sender says itself what is its provider's fault (away, no answer, login refused)
+# and what is not (a refused recipient, 429): it raises Retry with `fault`; besides that, only an
+# attempt that hangs counts. Breakers open before one lone job has used up its attempts (5 for
+# e-mail, 3 for texts), so that a quiet night's messages outlast an outage too. No rate: the queues
+# have theirs, and the rules name one (2 to 5 a second) only for a provider that is not used.
+_HANGS = ("HandlerTimeoutError",)
+_TEXTS = Breaker(least=3, most_s=300, errors=_HANGS)
+RESOURCES = (
+    Resource("email", breaker=Breaker(least=5, most_s=300, errors=_HANGS)),
+    Resource("sms", breaker=_TEXTS),
+    Resource("whatsapp", breaker=_TEXTS),
+)
 
 _WORKFLOW = "processors.workflow.handlers"
 _MESSAGING = "processors.messaging.handlers"
@@ -26,9 +40,9 @@ QUEUES = (
     Queue("workflow:actions", slots=15, rate=RateLimit(50), fair=True),
     Queue("workflow:scheduled", slots=10, rate=RateLimit(30)),
     Queue("workflow:wait", slots=5, rate=RateLimit(20)),
-    Queue("communication:email", slots=10, rate=RateLimit(30), fair=True),
-    Queue("communication:sms", slots=8, rate=RateLimit(20), fair=True),
-    Queue("communication:whatsapp", slots=5, rate=RateLimit(10), fair=True),
+    Queue("communication:email", slots=10, rate=RateLimit(30), fair=True, resource="email"),
+    Queue("communication:sms", slots=8, rate=RateLimit(20), fair=True, resource="sms"),
+    Queue("communication:whatsapp", slots=5, rate=RateLimit(10), fair=True, resource="whatsapp"),
     Queue("system:analytics", slots=5, rate=RateLimit(10)),
     Queue("system:cleanup", slots=1, scale_in_production=False),
     Queue("system:health", slots=1, rate=RateLimit(1, per_s=5), scale_in_production=False),
@@ -36,11 +50,23 @@ QUEUES = (
     Queue("system:dead-letter", slots=1, rate=RateLimit(5), scale_in_production=False),
 )
 
-_SEND_EMAIL = RetryPolicy(attempts=5, base_s=2)
-_SEND_TEXT = RetryPolicy(attempts=3, base_s=1)
-_EXECUTE_WORKFLOW = RetryPolicy(attempts=5, base_s=3)
-_UPDATE_LEAD = RetryPolicy(attempts=3, backoff="fixed", base_s=5)
-_OTHERS = RetryPolicy(attempts=3, base_s=2)
+# A database that is away is not back in two seconds.
+_DATABASE = RetryRule("retry", errors=("DatabaseUnavailableError",), after_s=15)
+# No retry mends a workflow or a template; somebody has to.
+_DEFINITION = RetryRule("dead_letter", errors=("DefinitionError", "TemplateError"))
+# The outbox and the step tell of it, and nobody can do anything about it.
+_RECIPIENT = RetryRule("never", errors=("RecipientError",))
+_RULES = (_DATABASE, _DEFINITION)
+
+_SEND_EMAIL = RetryPolicy(attempts=5, base_s=2, rules=(*_RULES, _RECIPIENT))
+_SEND_TEXT = RetryPolicy(attempts=3, base_s=1, rules=(*_RULES, _RECIPIENT))
+_EXECUTE_WORKFLOW = RetryPolicy(attempts=5, base_s=3, rules=_RULES)
+_UPDATE_LEAD = RetryPolicy(attempts=3, backoff="fixed", base_s=5, rules=_RULES)
+_OTHERS = RetryPolicy(attempts=3, base_s=2, rules=_RULES)
+# A database that does not answer is what a health check is there to tell, and soon.
+_HEALTH = RetryPolicy(attempts=3, base_s=2)
+# A record outlasts a database that is away for hours.
+_RECORD = RetryPolicy(attempts=200, base_s=2, cap_s=300)
 
 KINDS = (
     Kind(
@@ -159,11 +185,19 @@ KINDS = (
         "system:health",
         CheckHealth,
         "processors.maintenance.health:check_health",
-        retry=_OTHERS,
+        retry=_HEALTH,
         timeout_s=30,
         hint=("level",),
     ),
+    Kind(
+        "record_dead_letter",
+        "system:dead-letter",
+        DeadLetterRecord,
+        "processors.dead_letters.handlers:record_dead_letter",
+        retry=_RECORD,
+        timeout_s=60,
+        hint=("job_id", "kind"),
+    ),
 )
 
-# system:retry and system:dead-letter hold no kind of ours yet: a retried job stays in its queue.
-CATALOGUE = Catalogue(QUEUES, KINDS)
+CATALOGUE = Catalogue(QUEUES, KINDS, RESOURCES, dead_letter="record_dead_letter")

@@ -13,3 +13,7 @@ class DefinitionError(AtlasError):
 
 class TemplateError(AtlasError):
     """A message template does not exist or cannot be rendered."""
+
+
+class RecipientError(AtlasError):
+    """Nobody is there to get the message: no such number, a landline, an opt-out."""

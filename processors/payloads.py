@@ -41,7 +41,12 @@ def _storable(value: str) -> str:
     return value
 
 
-def _storable_json(value: Any, depth: int = 0) -> Any:
+def storable_json(value: Any, depth: int = 0) -> Any:
+    """The same value, if a database can hold it.
+
+    Raises:
+        ValueError: it cannot; with what is not allowed.
+    """
     if depth > _MAX_DEPTH:
         raise ValueError(f"must not be nested deeper than {_MAX_DEPTH}")
     if isinstance(value, str):
@@ -49,10 +54,10 @@ def _storable_json(value: Any, depth: int = 0) -> Any:
     elif isinstance(value, dict):
         for key, item in value.items():
             _storable(key)
-            _storable_json(item, depth + 1)
+            storable_json(item, depth + 1)
     elif isinstance(value, list | tuple):
         for item in value:
-            _storable_json(item, depth + 1)
+            storable_json(item, depth + 1)
     return value
 
 
@@ -85,7 +90,7 @@ _LINE = AfterValidator(lambda value: _storable(_one_line(value)))
 _TEXT = AfterValidator(_storable)
 Name = Annotated[str, Field(min_length=1, max_length=200), _LINE]
 Id = Annotated[str, Field(min_length=1, max_length=100), _LINE]
-Data = Annotated[dict[str, Any], AfterValidator(_storable_json)]
+Data = Annotated[dict[str, Any], AfterValidator(storable_json)]
 Email = Annotated[str, Field(max_length=320), AfterValidator(_email), _TEXT]
 Mailbox = Annotated[str, Field(max_length=520), AfterValidator(_mailbox), _TEXT]
 Phone = Annotated[str, Field(max_length=60), AfterValidator(_phone)]

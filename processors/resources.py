@@ -14,10 +14,11 @@ from runtime.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """`from_email` is the sender of e-mail whose job names none."""
+    """`from_email` is the sender of e-mail whose job names none; `settings` are the process's."""
 
     database: Database
     senders: dict[Channel, Sender]
+    settings: Settings
     from_email: str | None = None
 
 
@@ -33,7 +34,7 @@ def open_resources(settings: Settings) -> Iterator[Resources]:
     database = connect(settings.database.url.get_secret_value())
     try:
         migrate(database)
-        yield Resources(database, senders, settings.messaging.default_from_email or None)
+        yield Resources(database, senders, settings, settings.messaging.default_from_email or None)
     finally:
         database.close()
 

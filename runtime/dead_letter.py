@@ -5,11 +5,12 @@ goes as a job of its own through the queue of the kind that the catalogue names 
 that it is not lost while the application's database is away.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from runtime.broker.calls import ClaimedJob, Ended
+if TYPE_CHECKING:
+    from runtime.broker.calls import ClaimedJob, Ended
 
 _MAX_ERROR = 500
 
@@ -39,7 +40,7 @@ class DeadLetterRecord(BaseModel):
 
 
 def record_of(
-    ended: Ended, job: ClaimedJob, *, queue: str, payload: dict[str, Any] | None, reason: str
+    ended: "Ended", job: "ClaimedJob", *, queue: str, payload: dict[str, Any] | None, reason: str
 ) -> str:
     """The record as JSON."""
     return DeadLetterRecord(

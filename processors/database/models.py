@@ -16,7 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from processors.database.columns import Json, UtcDateTime
+from processors.database.columns import Json, NullableJson, UtcDateTime
 
 # Named constraints, so that a migration on SQLite and one on PostgreSQL can both drop them.
 NAMING = {
@@ -242,3 +242,32 @@ class HealthReport(Base):
     checks: Mapped[dict[str, Any]] = mapped_column(default=dict)
     problems: Mapped[list[Any]] = mapped_column(default=list)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class StoredDeadLetter(Base):
+    """A job that failed for good; `id` is that of the job that brought the record.
+
+    `payload` is None when nobody could read it. `requeued_at` is set once somebody gave the job
+    another life: it is no longer open.
+    """
+
+    __tablename__ = "dead_letters"
+    __table_args__ = (
+        Index("ix_dead_letters_died_at", "died_at"),
+        Index("ix_dead_letters_fingerprint_died_at", "fingerprint", "died_at"),
+        Index("ix_dead_letters_job_id", "job_id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(300), primary_key=True)
+    job_id: Mapped[str] = mapped_column(String(500))
+    queue: Mapped[str] = mapped_column(String(100))
+    kind: Mapped[str] = mapped_column(String(100))
+    org_id: Mapped[str] = mapped_column(String(100))
+    payload: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
+    attempts: Mapped[int] = mapped_column(default=0)
+    error_class: Mapped[str] = mapped_column(String(200))
+    error: Mapped[str] = mapped_column(Text)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(String(20))
+    died_at: Mapped[datetime] = mapped_column(default=utc_now)
+    requeued_at: Mapped[datetime | None]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from processors.database.engine import Database
 from processors.database.models import Message, utc_now
 from processors.messaging.ledger import Draft, Origin, begin_call, end_call, reserve
+from processors.messaging.refusals import is_of_recipient
 from processors.messaging.sender import (
     AmbiguousError,
     Guarantee,
@@ -37,22 +38,26 @@ class Tally:
     Attributes:
         retry_after_s: the longest wait a provider asked for.
         again: reasons why some must be tried again.
+        fault: some because the provider is away, whatever the message.
         failed: reasons why some will not be delivered, or are not known to be.
+        unreachable: how many of these are about the recipient alone.
     """
 
     sent: int = 0
     rejected: int = 0
     unknown: int = 0
     retry_after_s: float | None = None
+    fault: bool = False
     again: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    unreachable: int = 0
 
     @property
     def total(self) -> int:
         """All recipients."""
         return self.sent + self.rejected + self.unknown + len(self.again)
 
-    def count(self, status: str, error: str | None) -> None:
+    def count(self, status: str, error: str | None, code: str | None = None) -> None:
         """Add a message that is in a final state."""
         if status == "sent":
             self.sent += 1
@@ -61,6 +66,7 @@ class Tally:
             self.unknown += 1
         else:
             self.rejected += 1
+            self.unreachable += is_of_recipient(code)
         self.failed.append(error or status)
 
     def outputs(self) -> dict[str, int]:
@@ -112,7 +118,7 @@ def deliver(
     busy: list[datetime] = []
     for row in rows:
         if row.recipient in refused:
-            tally.count(row.status, row.error)
+            tally.count(row.status, row.error, row.error_code)
         elif (until := calls.deliver_one(row, tally)) is not None:
             busy.append(until)
     if busy:
@@ -149,7 +155,7 @@ class _Calls:
             # provider took nothing then, so it may be asked again.
             row.status == "rejected" and self._attempt.number > 1
         ):
-            tally.count(row.status, row.error)
+            tally.count(row.status, row.error, row.error_code)
             return None
         if now > self._attempt.deadline - _MARGIN and tally.total:
             raise Snooze(now, reason=f"{tally.sent} messages sent so far; the rest follows")
@@ -179,14 +185,17 @@ class _Calls:
         elif isinstance(error, AmbiguousError):
             if not keyed or self._attempt.is_last:
                 status, reason = "unknown", f"{reason}; it may have been delivered"
-        elif self._attempt.is_last:
+        elif isinstance(error, RateLimitedError) and self._attempt.is_last:
             status, reason = "rejected", f"{reason}; given up after {self._attempt.number} attempts"
         if status is not None:
             self._end(row, token, status=status, error=reason, error_code=error.code)
-            tally.count(status, reason)
+            tally.count(status, reason, error.code)
             return
         if isinstance(error, RateLimitedError) and error.retry_after_s is not None:
             tally.retry_after_s = max(tally.retry_after_s or 0.0, error.retry_after_s)
+        # Also on the last attempt: it counts for none when the provider's breaker opens. When it
+        # does not, the dead letter closes the message (processors.dead_letters.settling).
+        tally.fault = tally.fault or isinstance(error, UnavailableError | AmbiguousError)
         tally.again.append(reason)
         if isinstance(error, RateLimitedError | UnavailableError):
             self._end(row, token, status="reserved", error=reason, error_code=error.code)

@@ -1,6 +1,5 @@
 """Handlers of the communication queues: send_email, send_sms, send_whatsapp."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -8,8 +7,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from processors.database.models import Message, utc_now
-from processors.errors import TemplateError
+from processors.errors import RecipientError, TemplateError
 from processors.messaging.delivery import Attempt, Tally, ToMessage, deliver
+from processors.messaging.events import message_event
 from processors.messaging.ledger import Draft, Origin, reserve
 from processors.messaging.phone import e164
 from processors.messaging.rendering import render
@@ -18,7 +18,6 @@ from processors.payloads import SendEmail, SendSms, SendWhatsapp
 from processors.resources import resources_of
 from processors.workflow.delivered import settle_step
 from runtime.application import JobContext
-from runtime.catalogue import Priority
 from runtime.client import NewJob
 from runtime.outcomes import DeadLetter, Retry
 
@@ -30,6 +29,8 @@ def send_email(ctx: JobContext, payload: SendEmail) -> dict[str, Any]:
 
     Raises:
         Retry: a provider asked to come back, or could not be reached.
+        RecipientError: somebody cannot be reached this way, and that is all that went wrong.
+        TemplateError: the template does not exist or cannot be rendered.
         DeadLetter: at least one recipient will not get it, or is not known to have.
         Snooze: another attempt is sending it right now.
     """
@@ -40,7 +41,8 @@ def send_email(ctx: JobContext, payload: SendEmail) -> dict[str, Any]:
         try:
             body = render("email", payload.template, payload.template_data).body
         except TemplateError as error:
-            raise _unsendable(ctx, payload, str(error)) from error
+            _close_unsendable(ctx, payload, str(error))
+            raise
     else:
         body = payload.html or payload.text or ""
     sender = payload.from_ or resources.from_email
@@ -69,7 +71,7 @@ def send_sms(ctx: JobContext, payload: SendSms) -> dict[str, Any]:
     """Send a text message to each number.
 
     Raises:
-        Retry, DeadLetter, Snooze: as `send_email`.
+        Retry, RecipientError, DeadLetter, Snooze: as `send_email`.
     """
     return _send_text(ctx, payload, "sms", payload.message)
 
@@ -78,14 +80,15 @@ def send_whatsapp(ctx: JobContext, payload: SendWhatsapp) -> dict[str, Any]:
     """Send a WhatsApp message to each number.
 
     Raises:
-        Retry, DeadLetter, Snooze: as `send_email`.
+        Retry, RecipientError, DeadLetter, Snooze: as `send_email`.
     """
     body = payload.message or ""
     if payload.template is not None:
         try:
             body = render("whatsapp", payload.template, payload.template_data).body.strip()
         except TemplateError as error:
-            raise _unsendable(ctx, payload, str(error)) from error
+            _close_unsendable(ctx, payload, str(error))
+            raise
     return _send_text(ctx, payload, "whatsapp", body)
 
 
@@ -127,10 +130,14 @@ def _send(
         )
         if tally.again:
             wait = None if tally.retry_after_s is None else timedelta(seconds=tally.retry_after_s)
-            raise Retry(wait, reason=_reason(tally, tally.again))
+            raise Retry(wait, reason=_reason(tally, tally.again), fault=tally.fault)
         with resources.database.write() as session:
             jobs = _settle(session, ctx, payload, tally)
-    ctx.client.enqueue_many([*jobs, _event(ctx, payload, channel, tally)])
+    failed = bool(tally.failed)
+    event = message_event(ctx.org, ctx.job_id, payload, channel, tally.outputs(), failed=failed)
+    ctx.client.enqueue_many([*jobs, event])
+    if tally.unreachable and tally.unreachable == len(tally.failed):
+        raise RecipientError(_reason(tally, tally.failed))
     if tally.failed:
         raise DeadLetter(_reason(tally, tally.failed))
     return tally.outputs()
@@ -146,7 +153,8 @@ def _store(session: Session, provider: str, origin: Origin, drafts: Sequence[Dra
         # Left so by a sender that called a provider, before the settings changed.
         if row.status in ("reserved", "rejected") and row.recipient not in refused:
             row.status, row.sent_at, row.provider, row.error = "sent", now, provider, None
-        tally.count("unknown" if row.status == "calling" else row.status, row.error)
+        status = "unknown" if row.status == "calling" else row.status
+        tally.count(status, row.error, row.error_code)
     return tally
 
 
@@ -164,30 +172,12 @@ def _settle(session: Session, ctx: JobContext, payload: _Send, tally: Tally) -> 
     )
 
 
-def _unsendable(ctx: JobContext, payload: _Send, reason: str) -> DeadLetter:
-    """Close the waiting step as failed; what to raise."""
+def _close_unsendable(ctx: JobContext, payload: _Send, reason: str) -> None:
+    """Close the waiting step as failed."""
     resources = resources_of(ctx)
     with resources.database.write() as session:
         jobs = _settle(session, ctx, payload, Tally(rejected=len(payload.to), failed=[reason]))
     ctx.client.enqueue_many(jobs)
-    return DeadLetter(reason)
-
-
-def _event(ctx: JobContext, payload: _Send, channel: Channel, tally: Tally) -> NewJob:
-    name = "message_failed" if tally.failed else "message_sent"
-    digest = hashlib.sha256(f"{name}:{ctx.org}:{ctx.job_id}".encode()).hexdigest()[:32]
-    data: dict[str, Any] = {"channel": channel, "job_id": ctx.job_id, **tally.outputs()}
-    if payload.tracking_id:
-        data["tracking_id"] = payload.tracking_id
-    if payload.execution_id:
-        data |= {"execution_id": str(payload.execution_id), "node_id": payload.node_id}
-    return NewJob(
-        "track_event",
-        ctx.org,
-        {"event": name, "data": data},
-        Priority.BACKGROUND,
-        job_id=f"track-{digest}",
-    )
 
 
 def _reason(tally: Tally, reasons: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from processors.database.insert import insert_new
 from processors.database.models import Message
+from processors.messaging.refusals import NOT_VALID
 from processors.messaging.sender import Channel
 from runtime.application import JobContext
 
@@ -58,7 +59,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message to write into the ledger; `refused` when it cannot be sent at all."""
+    """A message to write into the ledger; `refused` when there is no such recipient."""
 
     channel: Channel
     recipient: str
@@ -113,6 +114,7 @@ def _row(origin: Origin, draft: Draft, provider: str, status: str, now: datetime
         "attempts": 1 if sent else 0,
         "provider": provider,
         "error": draft.refused,
+        "error_code": NOT_VALID if draft.refused else None,
         "job_id": origin.job_id,
         "execution_id": origin.execution_id,
         "node_id": origin.node_id,

@@ -76,7 +76,10 @@ class RateLimitedError(SendError):
 
 
 class UnavailableError(SendError):
-    """The provider certainly took nothing (no connection, or it said so); try again."""
+    """The provider certainly took nothing (no connection, no login, or it said so); try again.
+
+    It would have taken no other message either: it counts for the provider's breaker.
+    """
 
 
 class AmbiguousError(SendError):

@@ -150,7 +150,8 @@ class SmtpSender:
             if smtp is not None:
                 smtp.close()
             if isinstance(error, smtplib.SMTPAuthenticationError):
-                raise RejectedError(
+                # Nothing is wrong with the message: it waits until somebody mends the settings.
+                raise UnavailableError(
                     "the SMTP server refused the login", code=str(error.smtp_code)
                 ) from error
             if isinstance(error, OSError | smtplib.SMTPException):
@@ -166,7 +167,9 @@ class SmtpSender:
                 smtp.starttls(context=self._tls)
                 smtp.ehlo()
             elif server.starttls == "require":
-                raise RejectedError("the SMTP server offers no STARTTLS, which SMTP_URL requires")
+                raise UnavailableError(
+                    "the SMTP server offers no STARTTLS, which SMTP_URL requires"
+                )
         if server.username is not None:
             smtp.login(server.username, server.password or "")
 

@@ -1,4 +1,4 @@
-"""What a step learns when its messages were delivered, or could not be."""
+"""What a step learns of the job it waits for: how its delivery ended, or that nobody will."""
 
 import uuid
 from datetime import datetime
@@ -37,4 +37,41 @@ def settle_step(
         else:
             step.output_data = output
             fail(session, execution, graph, step, error)
+    return jobs_of(session, execution, now)
+
+
+def fail_step(
+    session: Session,
+    *,
+    org: str,
+    execution_id: uuid.UUID,
+    node_id: str,
+    waits_as: str,
+    output: dict[str, Any] | None,
+    error: str,
+    now: datetime,
+) -> list[NewJob]:
+    """Close a step as failed whose job failed for good, if it still waits for it.
+
+    Args:
+        session: a write transaction.
+        org: whose execution.
+        execution_id: which one.
+        node_id: which step of it.
+        waits_as: the status in which a step waits for such a job; in any other one it went on.
+        output: what is known of its result.
+        error: why it failed.
+        now: for the jobs.
+
+    Returns:
+        The jobs to enqueue after the commit.
+    """
+    execution = lock_execution(session, org, execution_id)
+    step = session.get(WorkflowStep, (execution_id, node_id)) if execution else None
+    if execution is None or step is None or execution.status == "cancelled":
+        return []
+    if step.status == waits_as:
+        step.output_data = output
+        fail(session, execution, graph_of(execution), step, error)
+        session.flush()
     return jobs_of(session, execution, now)

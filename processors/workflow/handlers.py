@@ -250,6 +250,10 @@ def continue_wait(ctx: JobContext, payload: ContinueWait) -> dict[str, Any]:
     now = utc_now()
     with resources.database.write() as session:
         execution, step = _step(session, ctx.org, payload)
+        if step.status == "failed":
+            # It was closed because this job had failed for good; now an operator retried it.
+            reopen(execution, step)
+            step.status = "waiting"
         if step.status == "waiting":
             waited_s = (now - (step.started_at or step.created_at)).total_seconds()
             output = {"waited_s": round(waited_s, 3)}

@@ -11,6 +11,7 @@ from processors.database.migrate import migrate
 from processors.database.models import Lead, Organisation, Workflow
 from processors.messaging.outbox_sender import OutboxSender
 from processors.resources import Resources
+from runtime.settings import Settings
 from tests.processors.harness import ORG, Engine
 
 
@@ -33,12 +34,13 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def engine(database: Database) -> Engine:
+def engine(database: Database, make_settings: Callable[..., Settings]) -> Engine:
     outbox = OutboxSender()
     return Engine(
         Resources(
             database,
             {"email": outbox, "sms": outbox, "whatsapp": outbox},
+            make_settings(),
             "Iron Works <hello@iron.example>",
         )
     )

@@ -11,7 +11,10 @@ from typing import Any
 from processors import application
 from processors.resources import Resources
 from runtime.application import JobContext
-from runtime.client import JobRef, NewJob, validate_payload
+from runtime.client import JobRef, NewJob
+from runtime.dead_letter import DeadLetterRecord
+from runtime.error_facts import error_facts
+from runtime.job_rows import validate_payload
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry
 
 CATALOGUE = application.catalogue
@@ -99,15 +102,42 @@ class Engine:
     def run(self, job: NewJob, *, times: int = 1) -> Ran:
         """All attempts of a job, each `times` times, until it ends."""
         attempt = 1
+        policy = CATALOGUE.kind(job.kind).retry
         while True:
             for _ in range(times):
                 ran = self.attempt(job, attempt=attempt)
-            if ran.raised is None or isinstance(ran.raised, DeadLetter | Cancel):
+            if ran.raised is None or isinstance(ran.raised, Cancel):
                 return ran
-            if attempt >= CATALOGUE.kind(job.kind).retry.attempts:
+            rule = policy.rule_for(error_facts(ran.raised))
+            if rule is not None and rule.action == "never":
+                return ran
+            is_refused = isinstance(ran.raised, DeadLetter) or (
+                rule is not None and rule.action == "dead_letter"
+            )
+            if is_refused or attempt >= policy.attempts:
+                self._bury(job, ran.raised, attempt)
                 return ran
             assert isinstance(ran.raised, Retry), ran.raised
             attempt += 1
+
+    def _bury(self, job: NewJob, error: BaseException, attempt: int) -> None:
+        """Enqueue the dead letter, as the engine does."""
+        kind = CATALOGUE.kind(job.kind)
+        record = DeadLetterRecord(
+            job_id=job.job_id or "",
+            reason="exhausted" if attempt >= kind.retry.attempts else "refused",
+            queue=kind.queue,
+            kind=kind.name,
+            org=job.org,
+            payload=validate_payload(kind, job.payload).model_dump(mode="json", exclude_unset=True),
+            attempts=attempt,
+            error_class=type(error).__name__,
+            error=str(error),
+        )
+        letter = NewJob(
+            "record_dead_letter", job.org, record, job_id=f"dead-{job.job_id}-{len(self.ran)}"
+        )
+        self.client.enqueue_many([letter])
 
     def drain(self, *, times: int = 1, limit: int = 500) -> None:
         """Run everything that is enqueued, delays over at once."""

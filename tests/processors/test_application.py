@@ -13,13 +13,22 @@ from click.testing import CliRunner
 from processors import application
 from processors.commands import STATUSES, outbox
 from processors.database.models import MESSAGE_STATUSES
+from processors.errors import (
+    DatabaseUnavailableError,
+    DefinitionError,
+    RecipientError,
+    TemplateError,
+)
 from processors.messaging.senders import make_senders
 from processors.outbox import OutboxMessage, count_messages, list_messages
 from runtime.client import NewJob
+from runtime.error_facts import error_facts
 from runtime.worker.handlers import load_handlers
 from tests.processors.harness import ORG
 
 ROOT = Path(__file__).parent.parent.parent
+
+EVERYTHING = set(application.catalogue.kinds)
 
 
 def test_importing_the_domain_is_light():
@@ -55,6 +64,14 @@ def test_the_twelve_queues():
     assert production["system:health"].slots == 1
 
 
+def test_each_channel_has_a_provider_whose_breaker_opens_before_a_lone_job_dies():
+    catalogue = application.catalogue
+    for channel in ("email", "sms", "whatsapp"):
+        assert catalogue.queues_of(channel) == [f"communication:{channel}"]
+        breaker = catalogue.resource(channel).breaker
+        assert breaker.least <= catalogue.kind(f"send_{channel}").retry.attempts
+
+
 def test_the_retry_policies():
     policies = {
         name: (kind.retry.attempts, kind.retry.backoff, kind.retry.base_s)
@@ -65,7 +82,30 @@ def test_the_retry_policies():
     assert policies.pop("execute_workflow") == (5, "exponential", 3)
     assert policies.pop("execute_scheduled_workflow") == (5, "exponential", 3)
     assert policies.pop("update_lead") == (3, "fixed", 5)
+    assert policies.pop("record_dead_letter") == (200, "exponential", 2)
     assert set(policies.values()) == {(3, "exponential", 2)}
+
+
+@pytest.mark.parametrize(
+    ("error", "actions"),
+    [
+        (
+            DatabaseUnavailableError(),
+            {"retry": EVERYTHING - {"check_health", "record_dead_letter"}},
+        ),
+        (DefinitionError(), {"dead_letter": EVERYTHING - {"check_health", "record_dead_letter"}}),
+        (TemplateError(), {"dead_letter": EVERYTHING - {"check_health", "record_dead_letter"}}),
+        (RecipientError(), {"never": {"send_email", "send_sms", "send_whatsapp"}}),
+        (OSError(), {}),
+    ],
+)
+def test_what_errors_mean(error, actions):
+    found = {}
+    for name, kind in application.catalogue.kinds.items():
+        if rule := kind.retry.rule_for(error_facts(error)):
+            found.setdefault(rule.action, set()).add(name)
+            assert rule.after_s == (15 if rule.action == "retry" else None)
+    assert found == actions
 
 
 def test_every_handler_exists_and_every_kind_with_a_queue_of_its_own():

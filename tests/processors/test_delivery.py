@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from processors.database.models import Message, WorkflowExecution, WorkflowStep
+from processors.errors import RecipientError, TemplateError
 from processors.messaging.delivery import CALL_LIMIT, KEY_LIFETIME
 from processors.messaging.sender import (
     AmbiguousError,
@@ -58,11 +59,11 @@ class Provider:
 
 
 @pytest.fixture
-def with_provider(database):
+def with_provider(database, make_settings):
     def make(guarantee: Guarantee, *answers: Any) -> tuple[Engine, Provider]:
         provider = Provider(guarantee, *answers)
         senders = {"email": provider, "sms": provider, "whatsapp": provider}
-        return Engine(Resources(database, senders, "gym@iron.example")), provider
+        return Engine(Resources(database, senders, make_settings(), "gym@iron.example")), provider
 
     return make
 
@@ -235,7 +236,8 @@ def test_a_late_answer_still_counts_after_unknown(with_provider, database):
 @pytest.mark.parametrize(
     ("guarantee", "answer", "raised", "status"),
     [
-        (Guarantee.KEYED, RejectedError("no such address", code="422"), DeadLetter, "rejected"),
+        (Guarantee.KEYED, RejectedError("no such address", code="422"), RecipientError, "rejected"),
+        (Guarantee.KEYED, RejectedError("blocked", code="403"), DeadLetter, "rejected"),
         (Guarantee.KEYED, RateLimitedError("slow down", retry_after_s=7), Retry, "reserved"),
         (Guarantee.KEYED, UnavailableError("503"), Retry, "reserved"),
         (Guarantee.KEYED, AmbiguousError("timeout"), Retry, "calling"),
@@ -254,6 +256,8 @@ def test_error_classes(with_provider, database, guarantee, answer, raised, statu
         assert error.value.after == timedelta(seconds=7)
     elif raised is Retry:
         assert error.value.after is None
+    if raised is Retry:
+        assert error.value.fault == (not isinstance(answer, RateLimitedError))
 
 
 @BOTH
@@ -270,10 +274,36 @@ def test_retries_go_on_until_sent(with_provider, database, guarantee):
 def test_the_last_attempt_gives_up_in_words(with_provider, database):
     engine, _ = with_provider(Guarantee.KEYED, *[UnavailableError("503")] * 5)
     ran = engine.run(mail())
-    assert isinstance(ran.raised, DeadLetter)
-    assert "503; given up after 5 attempts" in str(ran.raised)
+    # Whether it was the last one is the engine's to say: not while the provider's breaker is open.
+    assert isinstance(ran.raised, Retry)
+    assert ran.raised.fault
+    assert status_of(database) == {"a@b.co": "reserved"}
+    engine.drain()
     assert status_of(database) == {"a@b.co": "rejected"}
-    assert [job.payload["event"] for job in engine.client.queue] == ["message_failed"]
+    [message] = list_messages(database)
+    assert message.error == "503; given up after 5 attempts"
+    assert [e.job.payload["event"] for e in engine.of_kind("track_event")] == ["message_failed"]
+
+
+@pytest.mark.parametrize(
+    ("codes", "raised"),
+    [
+        (["21610"], RecipientError),
+        (["21610", "21211"], RecipientError),
+        (["21610", "30007"], DeadLetter),
+        ([None], DeadLetter),
+    ],
+)
+def test_only_what_a_person_can_mend_leaves_a_dead_letter(with_provider, database, codes, raised):
+    engine, _ = with_provider(
+        Guarantee.KEYLESS, *[RejectedError("refused", code=code) for code in codes]
+    )
+    job = mail(*[f"{number}@b.co" for number in range(len(codes))])
+    assert isinstance(engine.run(job).raised, raised)
+    with pytest.raises(raised, match="refused"):
+        engine.call(job, attempt=2)
+    letters = [job.kind for job in engine.client.queue if job.kind == "record_dead_letter"]
+    assert len(letters) == (raised is DeadLetter)
 
 
 def test_failures_of_one_recipient_do_not_resend_the_others(with_provider, database):
@@ -350,7 +380,7 @@ def test_a_template_that_does_not_exist_is_said_in_one_line(engine, database):
         "send_email", ORG, {"to": "a@b.co", "subject": "s", "template": "../../etc/passwd"}
     )
     ran = engine.run(job)
-    assert isinstance(ran.raised, DeadLetter)
+    assert isinstance(ran.raised, TemplateError)
     assert "there is no email template '../../etc/passwd'; allowed: class-barrier" in str(
         ran.raised
     )

@@ -2,12 +2,16 @@
 
 import os
 import socket
+import socketserver
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from unittest import mock
 
 import psutil
 import pytest
@@ -21,16 +25,23 @@ from processors.database.models import (
     Lead,
     Message,
     Organisation,
+    StoredDeadLetter,
     Workflow,
     WorkflowExecution,
     WorkflowStep,
 )
 from runtime.client import AtlasClient, NewJob
-from runtime.settings import Settings
+from runtime.reader import Reader
+from runtime.settings import load_settings
+from runtime.snapshot import JobState
 from tests.processors.harness import ORG
 from tests.processors.shapes import EMAIL, SMS, TAG, TRIGGER, chain, node
 
 ROOT = Path(__file__).parent.parent.parent
+ONE_EVENT = Counter(
+    process_trigger=1, execute_workflow=1, execute_node=4, continue_wait=1, send_email=1,
+    send_sms=1, track_event=2,
+)  # fmt: skip
 MOMENT = node("wait", "wait", config={"duration": {"value": 200, "unit": "ms"}})
 
 
@@ -48,6 +59,8 @@ class Server:
             "PATH": os.environ["PATH"],
             **variables,
         }
+        with mock.patch.dict(os.environ, self.variables, clear=True):
+            self.settings = load_settings(env_file=None)
         self.log = directory / "worker.log"
         self.process: psutil.Popen | None = None
         self.lost_a_process = False
@@ -80,7 +93,7 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path, redis_url, database_url, make_settings) -> Iterator[Callable[..., Server]]:
+def server(tmp_path, redis_url, database_url) -> Iterator[Callable[..., Server]]:
     started = []
 
     def make(**variables: str) -> tuple[Server, AtlasClient]:
@@ -88,8 +101,7 @@ def server(tmp_path, redis_url, database_url, make_settings) -> Iterator[Callabl
         migrate(made.database)
         with made.database.write() as session:
             session.add(Organisation(id=ORG, name="Iron Works Gym"))
-        settings: Settings = make_settings(REDIS_URL=redis_url, DATABASE_URL=database_url)
-        client = AtlasClient.from_settings(settings)
+        client = AtlasClient.from_settings(made.settings)
         started.append((made, client))
         return made, client
 
@@ -127,6 +139,23 @@ def test_an_event_becomes_messages(server):
         leads = session.scalars(select(Lead)).all()
     assert len(leads) == 20
     assert all(lead.tags == ["welcomed"] for lead in leads)
+    assert_one_trace_an_event(running)
+
+
+def assert_one_trace_an_event(running: Server) -> None:
+    """From the event to the last message and what is counted of it: one trace, 20 in all."""
+    with closing(Reader.from_settings(running.settings)) as reader:
+        kinds_of: dict[str, Counter[str]] = {}
+        spans = set()
+        for job in reader.page(None, JobState.FINISHED, limit=1_000).jobs:
+            if job.kind in ("check_health", "clean_up", "audit"):
+                continue
+            _, trace, span, _ = reader.job(job.id).headers["traceparent"].split("-")
+            kinds_of.setdefault(trace, Counter())[job.kind] += 1
+            spans.add(span)
+    assert len(kinds_of) == 20
+    assert all(kinds == ONE_EVENT for kinds in kinds_of.values()), kinds_of
+    assert len(spans) == 20 * ONE_EVENT.total()
 
 
 class CountingInbox:
@@ -183,3 +212,65 @@ def test_workers_killed_while_sending_send_nothing_twice(server, inbox):
     assert in_flight <= 30
     assert set(handler.seen.values()) == {1}
     assert total - in_flight <= len(handler.seen) <= total
+
+
+class NoService(socketserver.BaseRequestHandler):
+    """An SMTP server that greets with a refusal (RFC 5321, 3.1) and hangs up."""
+
+    def handle(self) -> None:
+        self.server.greeted += 1
+        self.request.sendall(b"554 5.3.2 no mail service here\r\n")
+
+
+@contextmanager
+def no_service(port: int) -> Iterator[socketserver.TCPServer]:
+    socketserver.TCPServer.allow_reuse_address = True
+    with socketserver.TCPServer(("127.0.0.1", port), NoService) as refusing:
+        refusing.greeted = 0
+        thread = threading.Thread(target=refusing.serve_forever, args=(0.05,))
+        thread.start()
+        yield refusing
+        refusing.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_mail_outlasts_a_provider_that_is_away(server):
+    """Nobody listens, then somebody says 554, then it works: all mail arrives, each once."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    running, client = server(
+        EMAIL_SENDER="smtp", SMTP_URL=f"smtp://127.0.0.1:{port}",
+        DEFAULT_FROM_EMAIL="gym@iron.example", ATLAS_APPLICATION="tests.processors.quick_breakers",
+    )  # fmt: skip
+    total = 12
+    ids = [f"mail_{number}" for number in range(total)]
+    for job_id in ids:
+        client.send_email(ORG, to=f"{job_id}@example.com", subject="Hi", text="Hi", job_id=job_id)
+    running.start()
+    with closing(Reader.from_settings(running.settings)) as reader:
+
+        def breaker() -> str:
+            [email] = [r for r in reader.snapshot().resources if r.name == "email"]
+            return email.state
+
+        def outcomes() -> Counter[str]:
+            return Counter(a.outcome for job_id in ids for a in reader.job(job_id).attempts)
+
+        running.until(lambda: breaker() != "closed" and outcomes()["parked"] >= 3)
+        with no_service(port) as refusing:
+            running.until(lambda: refusing.greeted >= 2)
+        used = outcomes()
+        # The fifth failure opened the breaker; from then on none uses an attempt.
+        assert (used["retried"], used["failed"]) == (4, 0)
+        inbox = CountingInbox()
+        mail_server = Controller(inbox, hostname="127.0.0.1", port=port)
+        mail_server.start()
+        try:
+            running.until(lambda: running.count(Message, Message.status == "sent") == total)
+            running.until(lambda: breaker() == "closed")
+        finally:
+            mail_server.stop()
+        assert inbox.seen == Counter({f"{job_id}@example.com": 1 for job_id in ids})
+        assert outcomes()["retried"] == used["retried"]
+    assert running.count(StoredDeadLetter) == 0

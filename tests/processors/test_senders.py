@@ -151,14 +151,14 @@ def test_starttls_and_login(start, inbox, certificate):
     good.send(message())
     assert len(inbox.mails) == 1
     assert "answers" in good.check()
-    with pytest.raises(RejectedError, match="refused the login"):
+    with pytest.raises(UnavailableError, match="refused the login"):
         sender(controller, url.format(secret="wrong"), tls=certificate[1]).send(message())
     with pytest.raises(UnavailableError, match=r"(?i)certificate"):
         sender(controller, url.format(secret="p%40ss")).send(message())
 
 
 def test_tls_is_not_silently_given_up(start, inbox):
-    with pytest.raises(RejectedError, match="offers no STARTTLS"):
+    with pytest.raises(UnavailableError, match="offers no STARTTLS"):
         sender(start(), "smtp://127.0.0.1:{port}?starttls=require").send(message())
     assert inbox.mails == []
 

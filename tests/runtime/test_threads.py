@@ -1,4 +1,5 @@
 import asyncio
+import contextvars
 import threading
 import time
 
@@ -56,4 +57,14 @@ async def test_a_thread_that_cannot_be_stopped_is_reported_once() -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
     assert reports == [1]
+    threads.close()
+
+
+async def test_a_thread_knows_the_context_of_its_job() -> None:
+    threads = HandlerThreads(2, lambda: None)
+    name: contextvars.ContextVar[str] = contextvars.ContextVar("name", default="")
+    name.set("job 1")
+    assert await threads.run(name.get) == "job 1"
+    await threads.run(lambda: name.set("of the handler"))
+    assert name.get() == "job 1"
     threads.close()

@@ -1,0 +1,58 @@
+"""What Redis still holds of a job that failed for good, for records that a script made."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+from runtime.broker import open_broker, reads
+from runtime.jobview import STOCK_KIND, read_message
+from runtime.keys import QueueNames
+from runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The job itself; `payload` is None when it cannot be read, or was not ours."""
+
+    queue: str
+    kind: str = ""
+    org: str = ""
+    payload: dict[str, Any] | None = None
+    attempts: int = 0
+    error_class: str = ""
+    error: str = ""
+    fingerprint: str = ""
+
+
+def find_original(settings: Settings, job_id: str) -> Original | None:
+    """The job of that id, or None when Redis does not keep it (any more).
+
+    Not through the reader: what that shows is redacted, and could not be run again.
+
+    Raises:
+        BrokerUnavailableError: Redis is away.
+    """
+    with closing(open_broker(settings)) as broker:
+        found = reads.read_job(broker.connection, broker.keys, job_id)
+    if found is None:
+        return None
+    last = found.results[-1] if found.results else {}
+    lane = _text(found.fields, "origin") or found.quarantine.partition("|")[0]
+    original = Original(
+        queue=QueueNames(settings.queue_prefix).split(lane)[0],
+        attempts=int(_text(last, "attempt") or 0),
+        error_class=_text(last, "error_class"),
+        error=_text(last, "error"),
+        fingerprint=_text(last, "fingerprint"),
+    )
+    message = read_message(found.fields, settings.worker.max_payload_bytes)
+    if message is None:
+        return original
+    if message.is_stock:
+        return replace(original, kind=STOCK_KIND)
+    return replace(original, kind=message.kind, org=message.org, payload=message.payload)
+
+
+def _text(fields: Mapping[bytes, bytes], name: str) -> str:
+    return fields.get(name.encode(), b"").decode("utf-8", "replace")

@@ -1,0 +1,116 @@
+"""What waited for a job that failed for good learns that it waits in vain.
+
+Handlers close what they know to be lost. Nobody does so for a job whose worker was lost, whose
+provider stayed away until no attempt was left, or whose database did not answer.
+"""
+
+from collections import Counter
+from datetime import datetime
+
+from pydantic import ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from processors.database.models import Message, StoredDeadLetter
+from processors.messaging.events import message_event
+from processors.messaging.sender import Channel
+from processors.payloads import ContinueWait, ExecuteNode, SendEmail, SendSms, SendWhatsapp
+from processors.workflow.delivered import fail_step
+from runtime.client import NewJob
+
+_SENDS: dict[str, tuple[Channel, type[SendEmail | SendSms | SendWhatsapp]]] = {
+    "send_email": ("email", SendEmail),
+    "send_sms": ("sms", SendSms),
+    "send_whatsapp": ("whatsapp", SendWhatsapp),
+}
+# The state in which a step waits for the job of that kind.
+_STEPS: dict[str, tuple[str, type[ExecuteNode | ContinueWait]]] = {
+    "execute_node": ("pending", ExecuteNode),
+    "continue_wait": ("waiting", ContinueWait),
+}
+
+
+def settle(session: Session, letter: StoredDeadLetter, now: datetime) -> list[NewJob]:
+    """Close messages and the step that wait for the job; jobs to enqueue after the commit.
+
+    What is closed already stays as it is, so that this may run again at any time. A job that is
+    retried afterwards opens them again.
+
+    Args:
+        session: a write transaction.
+        letter: the record.
+        now: for the times of what is closed.
+    """
+    try:
+        if letter.kind in _SENDS:
+            return _settle_send(session, letter, now)
+        if letter.kind in _STEPS:
+            return _settle_step(session, letter, now)
+    except ValidationError:
+        # It never ran: a payload that does not validate is set aside before.
+        return []
+    return []
+
+
+def _settle_send(session: Session, letter: StoredDeadLetter, now: datetime) -> list[NewJob]:
+    channel, model = _SENDS[letter.kind]
+    payload = model.model_validate(letter.payload)
+    counts = _close_messages(session, letter)
+    jobs: list[NewJob] = []
+    if payload.execution_id is not None and payload.node_id is not None:
+        jobs += fail_step(
+            session,
+            org=letter.org_id,
+            execution_id=payload.execution_id,
+            node_id=payload.node_id,
+            waits_as="running",
+            output=dict(counts),
+            error=reason_of(letter),
+            now=now,
+        )
+    if letter.reason != "refused":
+        # Of what it refused the handler itself has told.
+        jobs.append(
+            message_event(letter.org_id, letter.job_id, payload, channel, dict(counts), failed=True)
+        )
+    return jobs
+
+
+def _close_messages(session: Session, letter: StoredDeadLetter) -> Counter[str]:
+    """None of the job's messages stays open; how many there are of each final state."""
+    rows = session.scalars(
+        select(Message).where(Message.job_id == letter.job_id, Message.org_id == letter.org_id)
+    )
+    counts = Counter(sent=0, rejected=0, unknown=0)
+    for row in rows:
+        if row.status == "reserved":
+            row.status, row.error = "rejected", reason_of(letter, row.error)
+        elif row.status == "calling":
+            # An answer that comes after all still makes it "sent".
+            row.status = "unknown"
+            row.error = f"{reason_of(letter, row.error)}; it may have been delivered"
+        counts[row.status] += 1
+    return counts
+
+
+def _settle_step(session: Session, letter: StoredDeadLetter, now: datetime) -> list[NewJob]:
+    waits_as, model = _STEPS[letter.kind]
+    payload = model.model_validate(letter.payload)
+    return fail_step(
+        session,
+        org=letter.org_id,
+        execution_id=payload.execution_id,
+        node_id=payload.node_id,
+        waits_as=waits_as,
+        output=None,
+        error=reason_of(letter),
+        now=now,
+    )
+
+
+def reason_of(letter: StoredDeadLetter, error: str | None = None) -> str:
+    """Why it failed, in one line; `error` is what a provider said last."""
+    said = error or letter.error or letter.error_class or letter.reason
+    if letter.reason != "exhausted":
+        return said
+    return f"{said}; given up after {letter.attempts} attempts"

@@ -1,0 +1,21 @@
+"""The domain with breakers that open for a moment only."""
+
+from dataclasses import replace
+
+from processors import application as domain
+from runtime.catalogue import Catalogue
+
+_CATALOGUE = domain.catalogue
+application = replace(
+    domain,
+    catalogue=Catalogue(
+        _CATALOGUE.queues.values(),
+        _CATALOGUE.kinds.values(),
+        [
+            replace(resource, breaker=replace(resource.breaker, open_s=0.5, most_s=0.5))
+            for resource in _CATALOGUE.resources.values()
+            if resource.breaker
+        ],
+        dead_letter=_CATALOGUE.dead_letter,
+    ),
+)
