@@ -116,8 +116,10 @@ def _conclusion(total: list[Row]) -> list[str]:
     # No failure in n trials bounds the rate at 3/n (95 %).
     bound = f"; at 95 % fewer than {300 / jobs:.4f} %" if not lost else ""
     return [
-        "L lost, D1 runs beyond the first, rep requests that a key made harmless, D2 doubled "
-        "effects, W wrong marks, O orphans, R recovery",
+        (
+            "L lost, D1 runs beyond the first, rep requests that a key made harmless, D2 doubled "
+            "effects, W wrong marks, O orphans, R recovery"
+        ),
         f"Atlas: {lost} of {jobs:,} acknowledged jobs lost{bound}",
     ]
 
