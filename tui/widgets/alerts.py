@@ -8,7 +8,11 @@ from tui.widgets.painted import Line, Painted, clip, line, spread
 
 
 def alert_lines(snapshot: Snapshot, now: datetime, width: int, height: int) -> list[Line]:
-    """As many lines as fit, critical alerts first, with the number of those left out."""
+    """As many lines as fit, critical alerts first, with the number of those left out.
+
+    Breakers have lines of their own, with more to say.
+    """
+    breakers = {resource.name for resource in snapshot.resources}
     found = [
         line(
             (" X " if alert.level == "critical" else " ! ", _role(alert.level)),
@@ -16,6 +20,7 @@ def alert_lines(snapshot: Snapshot, now: datetime, width: int, height: int) -> l
             (f" {alert.message}", ""),
         )
         for alert in snapshot.alerts
+        if alert.subject not in breakers
     ]
     paused = (pause_line(queue, now) for queue in snapshot.queues)
     found += [line(" ", *entry.runs) for entry in paused if entry is not None]
