@@ -1,9 +1,9 @@
 """Stock RQ 3 as the control arm: fork workers that a service manager starts again when they end.
 
-Its users' best practice is granted: retries, unique ids, several workers, an immediate restart. What
-RQ takes back only after minutes (a lease of 90 s, looked at every 600 s) is taken back at the end by
-RQ's own clean-up with a clock an hour ahead, so that only what it never recovers counts as lost. For
-the same reason its recovery time is not a measurement.
+Its users' best practice is granted: retries, unique ids, several workers, an immediate restart.
+What RQ takes back only after minutes (a lease of 90 s, looked at every 600 s) is taken back at the
+end by RQ's own clean-up with a clock an hour ahead, so that only what it never recovers counts as
+lost. For the same reason its recovery time is not a measurement.
 """
 
 import os
