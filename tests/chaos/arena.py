@@ -9,6 +9,7 @@ from runtime.embedded import EmbeddedRedis
 from tests.chaos.arms import orders, until
 from tests.chaos.oracle import Oracle, Verdict
 from tests.chaos.plan import FULL, Size
+from tests.chaos.proxy import FlakyProxy
 from tests.chaos.report import Row
 
 _SETTLE_S = 3600 if FULL else 60
@@ -28,10 +29,12 @@ class Arena:
         oracle: Oracle,
         seed: int,
         note: Callable[[Row], None],
+        proxy: FlakyProxy | None = None,
     ) -> None:
         self.arm = arm
         self.server = server
         self.oracle = oracle
+        self.proxy = proxy
         self.seed = seed
         self.rng = random.Random(seed)
         self.faults = 0

@@ -2,23 +2,25 @@
 
 import contextlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from subprocess import Popen
+from subprocess import Popen, TimeoutExpired
 
 import psutil
 
 from runtime.auditor import Auditor
 from runtime.broker import open_broker
 from runtime.client import AtlasClient, NewJob
+from runtime.control import Control
 from runtime.errors import BrokerUnavailableError
 from runtime.reader import Reader
 from runtime.settings import Settings
 from tests.chaos.arms import Order, lives, until
 from tests.chaos.oracle import State
-from tests.runtime.conftest import WorkerCommand
+from tests.runtime.conftest import ROOT
 
 APPLICATION = "tests.chaos.chaos_app"
 SLOTS = 10
@@ -32,7 +34,7 @@ SETTINGS = {
 _STATES: dict[bytes | None, State] = {b"finished": "finished", b"failed": "failed", None: "gone"}
 
 
-def _new_job(order: Order) -> NewJob:
+def new_job(order: Order) -> NewJob:
     """Every way a job can go: at once, after a failure, after a delay, in turn between gyms."""
     payload = {"effect": order.effect, "seconds": order.seconds}
     match order.number % 10:
@@ -69,9 +71,20 @@ class AtlasArm:
         )
         engine = {k: v for k, v in self._environment.items() if k.startswith("ATLAS_")}
         self.settings = make_settings(REDIS_URL=direct_url or url, **engine)
-        self.worker = WorkerCommand(url, diary)
+        self._process_environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(diary.parent),
+            "ATLAS_ENV": "test",
+            "ATLAS_SHUTDOWN_S": "5",
+            "REDIS_URL": url,
+            "EFFECTS_DB": str(diary),
+            "CHAOS_KEEP": "1",
+        } | self._environment
+        self._started: list[Popen[bytes]] = []
         self.client = AtlasClient.from_settings(make_settings(REDIS_URL=url, **engine))
         self.reader = Reader.from_settings(self.settings)
+        self.control = Control.from_settings(self.settings, actor="chaos")
         self._auditor = Auditor.from_settings(self.settings)
         self._broker = open_broker(self.settings)
         self._seen: dict[int, tuple[psutil.Process, int]] = {}
@@ -83,18 +96,22 @@ class AtlasArm:
         self.children()
 
     def _supervise(self, **environment: str) -> Popen[bytes]:
-        return self.worker.start(
-            "--processes", str(self._processes), "--concurrency", str(self._slots),
-            **(self._environment | environment),
-        )  # fmt: skip
+        options = ("--processes", str(self._processes), "--concurrency", str(self._slots))
+        self._started.append(self.program("runtime.worker", *options, **environment))
+        return self._started[-1]
+
+    def program(self, module: str, *words: str, **environment: str) -> Popen[bytes]:
+        """A Python program beside the workers, with their settings."""
+        command = [sys.executable, "-m", module, *words]
+        return Popen(command, cwd=ROOT, env=self._process_environment | environment)
 
     def enqueue(self, batch: list[Order]) -> list[str]:
-        named = [_new_job(order) for order in batch if order.job_id]
+        named = [new_job(order) for order in batch if order.job_id]
         acknowledged: list[str] = []
         for order in batch:
             if order.job_id is None:
                 try:
-                    acknowledged += [ref.id for ref in self.client.enqueue_many([_new_job(order)])]
+                    acknowledged += [ref.id for ref in self.client.enqueue_many([new_job(order)])]
                 except BrokerUnavailableError:
                     continue
         while True:
@@ -107,7 +124,7 @@ class AtlasArm:
         """Enqueue jobs under the ids that they had; those that Redis did not know."""
         while True:
             try:
-                refs = self.client.enqueue_many(_new_job(order) for order in batch)
+                refs = self.client.enqueue_many(new_job(order) for order in batch)
             except BrokerUnavailableError:
                 time.sleep(0.05)
             else:
@@ -115,12 +132,20 @@ class AtlasArm:
 
     def busy(self) -> bool:
         try:
-            return any(queue.active for queue in self.reader.snapshot().queues)
+            return self.active() > 0
         except BrokerUnavailableError:
             return True
 
+    def active(self) -> int:
+        """Jobs that run, as Redis says."""
+        return sum(queue.active for queue in self.reader.snapshot().queues)
+
+    def workers(self) -> list[str]:
+        """Names of the worker processes that Redis knows."""
+        return [worker.name for worker in self.reader.snapshot().workers]
+
     def supervisors(self) -> list[Popen[bytes]]:
-        return [process for process in self.worker.started if process.poll() is None]
+        return [process for process in self._started if process.poll() is None]
 
     def children(self) -> list[psutil.Process]:
         found = []
@@ -135,6 +160,17 @@ class AtlasArm:
         # At times the supervisor, which takes its processes with it.
         return [*self.children(), *(psutil.Process(s.pid) for s in self.supervisors()[:1])]
 
+    def known_dead(self, pid: int) -> None:
+        """That one was killed by the test: its end is no exit."""
+        self._told.add(pid)
+
+    def kill_all(self) -> None:
+        """As when the host dies."""
+        for supervisor in self.supervisors():
+            self._told.add(supervisor.pid)
+            supervisor.kill()
+            supervisor.wait()
+
     def kill(self, victim: psutil.Process) -> None:
         self._told.add(victim.pid)
         for process in self.supervisors():
@@ -147,7 +183,7 @@ class AtlasArm:
 
     def restart_one(self) -> None:
         # Told once: a second signal means "release now", which may cost a second run.
-        old = self.worker.started[-1]
+        old = self._started[-1]
         self.start()
         self._told.add(old.pid)
         old.terminate()
@@ -183,7 +219,7 @@ class AtlasArm:
         return sum(int(n) for field, n in totals.items() if field.endswith(b"|enq"))
 
     def exits(self) -> int:
-        ended = {p.pid for p in self.worker.started if p.poll() is not None}
+        ended = {p.pid for p in self._started if p.poll() is not None}
         ended |= {
             pid for pid, (process, supervisor) in self._seen.items()
             # Its processes end with a supervisor.
@@ -191,9 +227,22 @@ class AtlasArm:
         }  # fmt: skip
         return len(ended - self._told)
 
+    def stop_workers(self) -> None:
+        """Told to end in order, and made to when they do not."""
+        self._told |= {process.pid for process in self._started}
+        for process in self.supervisors():
+            process.terminate()
+        for process in self._started:
+            try:
+                process.wait(15)
+            except TimeoutExpired:
+                process.kill()
+                process.wait()
+
     def stop(self) -> None:
-        self.worker.stop_all()
+        self.stop_workers()
         self.client.close()
         self.reader.close()
+        self.control.close()
         self._auditor.close()
         self._broker.close()

@@ -13,6 +13,7 @@ from tests.chaos.arena import Arena
 from tests.chaos.atlas_arm import AtlasArm
 from tests.chaos.oracle import Oracle
 from tests.chaos.plan import FULL, SEEDS, SHORT_SEED
+from tests.chaos.proxy import FlakyProxy
 from tests.chaos.report import Row, table
 
 _PROPERTY = "chaos"
@@ -51,19 +52,28 @@ def make_arena(
             arm: str = "atlas",
             *,
             appendfsync: Literal["always", "everysec"] = "always",
+            through_proxy: bool = False,
+            started: bool = True,
             **options: Any,
         ) -> Arena:
             oracle = Oracle(tmp_path / "oracle.db")
             server = stack.enter_context(EmbeddedRedis(tmp_path / "redis", appendfsync=appendfsync))
+            url = server.url
+            proxy = None
+            if through_proxy:
+                # Entered before the workers and left after them: they end by asking Redis.
+                proxy = stack.enter_context(FlakyProxy(server.url, seed))
+                url, options["direct_url"] = proxy.url, server.url
             if arm == "rq":
                 from tests.chaos.rq_arm import RqArm  # RQ is slow to import
 
-                made: Any = RqArm(server.url, oracle.path, **options)
+                made: Any = RqArm(url, oracle.path, **options)
             else:
-                made = AtlasArm(make_settings, server.url, oracle.path, **options)
+                made = AtlasArm(make_settings, url, oracle.path, **options)
             stack.callback(made.stop)
-            made.start()
-            return Arena(made, server, oracle, seed, note)
+            if started:
+                made.start()
+            return Arena(made, server, oracle, seed, note, proxy)
 
         yield make
 

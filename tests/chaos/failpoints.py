@@ -3,8 +3,8 @@
 ``CHAOS_FAILPOINT=claim:after:3`` ends the process by SIGKILL when the third claim that took
 something has run in Redis and its reply has not been used; ``claim:before:3`` when the third is
 about to be sent. The steps are the names of the scripts, and those that `install` and the handlers
-of `chaos_app` add. The file ``CHAOS_FAILPOINT_FIRED`` holds the moment, and keeps the process that
-comes next from dying too.
+of `chaos_app` add. The file ``CHAOS_FAILPOINT_FIRED`` holds the moment and the process, and keeps
+the next one from dying too.
 """
 
 import os
@@ -50,7 +50,7 @@ def reach(step: str) -> None:
 def _die() -> None:
     try:
         with Path(os.environ[FIRED]).open("x") as fired:
-            fired.write(str(time.monotonic()))
+            fired.write(f"{time.monotonic()} {os.getpid()}")
     except FileExistsError:
         return
     os.kill(os.getpid(), signal.SIGKILL)

@@ -49,8 +49,9 @@ class Oracle:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with closing(connect(path)) as db:
-            db.executescript(SCHEMA)
+        if not path.exists():
+            with closing(connect(path)) as db:
+                db.executescript(SCHEMA)
 
     def acknowledge(self, ids: Iterable[str]) -> None:
         """Note that Redis acknowledged these jobs; on disk before this returns."""

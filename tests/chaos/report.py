@@ -7,6 +7,11 @@ from tests.chaos.oracle import Verdict
 
 _HEADS = ("jobs", "faults", "L", "D1", "rep", "D2", "W", "O", "R s", "exits")
 
+_LEGEND = (
+    "L lost, D1 runs beyond the first, rep requests that a key made harmless, D2 doubled effects, "
+    "W wrong marks, O orphans, R recovery, exits of workers that nobody killed"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -116,10 +121,7 @@ def _conclusion(total: list[Row]) -> list[str]:
     # No failure in n trials bounds the rate at 3/n (95 %).
     bound = f"; at 95 % fewer than {300 / jobs:.4f} %" if not lost else ""
     return [
-        (
-            "L lost, D1 runs beyond the first, rep requests that a key made harmless, D2 doubled "
-            "effects, W wrong marks, O orphans, R recovery"
-        ),
+        _LEGEND,
         f"Atlas: {lost} of {jobs:,} acknowledged jobs lost{bound}",
     ]
 
