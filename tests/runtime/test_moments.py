@@ -3,10 +3,13 @@
 import signal
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import psutil
 import pytest
 import redis
+from rq import Queue
+from rq.serializers import JSONSerializer
 
 from runtime.broker.broker import Broker
 from runtime.client import AtlasClient
@@ -16,7 +19,7 @@ from runtime.worker.leases import EXIT_FENCED
 from runtime.worker.process import EXIT_OK, EXIT_RECYCLE, EXIT_STUCK
 from runtime.worker.supervisor import stopped_in_order
 from tests.runtime.conftest import WorkerCommand, running, wait_until
-from tests.runtime.drive import disown, places, reap
+from tests.runtime.drive import PLAIN, disown, places, reap
 
 _KILL = """
 import os, signal
@@ -84,11 +87,12 @@ def test_sigterm_around_a_claim_loses_nothing(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux' own")
 def test_a_child_does_not_outlive_the_worker_process_that_was_killed(
-    client: AtlasClient, worker: WorkerCommand
+    raw: redis.Redis, worker: WorkerCommand, tmp_path: Path
 ) -> None:
-    client.enqueue("isolated", org="o", payload={"seconds": 60}, job_id="j")
+    queue = Queue(PLAIN, connection=raw, serializer=JSONSerializer)
+    queue.enqueue("tests.runtime.stock_functions.touch_and_hang", str(tmp_path / "in-its-handler"))
     process = worker.start_process()
-    wait_until(lambda: running(process.pid, "runtime.worker.isolated_child"))
+    wait_until((tmp_path / "in-its-handler").exists)
     (child,) = running(process.pid, "runtime.worker.isolated_child")
     process.kill()
     process.wait()
