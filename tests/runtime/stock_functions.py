@@ -25,3 +25,8 @@ def touch(path: str) -> str:
 def callback(*_: object) -> None:
     """What a job's callback fields name; leaves a trace where it is called."""
     Path(os.environ["CALLED"]).touch()
+
+
+def touch_and_hang(path: str) -> None:
+    Path(path).touch()
+    time.sleep(60)

@@ -72,7 +72,7 @@ def test_a_worker_whose_replies_are_lost_runs_each_job_once(
 ) -> None:
     client.enqueue_many(NewJob("record", "o", {}, job_id=f"j{i}") for i in range(5))
     relay, _ = through("claim", "finish", "disown")
-    worker.start_process(REDIS_URL=relay.url)
+    worker.start_process(REDIS_URL=relay.url, ATLAS_LEASE_S="60")
     wait_until(lambda: reader.snapshot().queues[0].finished_total == 5)
     assert relay.lost == 3
     assert worker.effect_count() == (5, 5)

@@ -3,10 +3,13 @@
 import signal
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import psutil
 import pytest
 import redis
+from rq import Queue
+from rq.serializers import JSONSerializer
 
 from runtime.broker.broker import Broker
 from runtime.client import AtlasClient
@@ -16,8 +19,10 @@ from runtime.worker.leases import EXIT_FENCED
 from runtime.worker.process import EXIT_OK, EXIT_RECYCLE, EXIT_STUCK
 from runtime.worker.supervisor import stopped_in_order
 from tests.runtime.conftest import WorkerCommand, running, wait_until
-from tests.runtime.drive import disown, places, reap
+from tests.runtime.drive import PLAIN, disown, places, reap
 
+# No lease is to run out while a busy machine makes a test wait.
+CALM = {"ATLAS_LEASE_S": "60", "ATLAS_RENEW_S": "10"}
 _KILL = """
 import os, signal
 from runtime.worker import flusher, process
@@ -27,8 +32,8 @@ def killed(*_args, **_kwargs): os.kill(os.getpid(), signal.SIGKILL)
 
 def run_killed(worker: WorkerCommand, where: str, name: str) -> None:
     """Let a process work until it kills itself where that method would be called."""
-    process = worker.start_process(f"{_KILL}{where} = killed", name=name)
-    assert process.wait(20) == -signal.SIGKILL
+    process = worker.start_process(f"{_KILL}{where} = killed", name=name, **CALM)
+    assert process.wait(60) == -signal.SIGKILL
 
 
 def test_kill_9_at_each_moment_of_a_jobs_life(
@@ -46,7 +51,7 @@ def test_kill_9_at_each_moment_of_a_jobs_life(
     assert [disown(broker, f"w-{job_id}") for job_id in moments] == [(1, 0), (1, 0), (0, 0)]
     assert reap(broker) == (0, 0, 0), "nothing is taken back twice"
     # Under the name of a worker that was killed: no name is refused.
-    assert worker.start_process(name="w-claimed", burst=True).wait(20) == 0
+    assert worker.start_process(name="w-claimed", burst=True, **CALM).wait(60) == 0
     attempts = {j: [a.outcome for a in reader.job(j).attempts] for j in moments}
     assert attempts == {
         "claimed": ["lost", "finished"],
@@ -75,7 +80,7 @@ def test_sigterm_around_a_claim_loses_nothing(
         f"{owner}.{method} = interrupted\n"
     )
     client.enqueue("record", org="o", payload={}, job_id="j")
-    assert worker.start_process(fault).wait(20) == EXIT_OK
+    assert worker.start_process(fault).wait(60) == EXIT_OK
     (place,) = places(raw, "j")
     # It ran to its end, or waits as if nothing had been.
     assert (place, worker.effect_count()[0]) in [("finished", 1), ("list", 0)]
@@ -84,11 +89,12 @@ def test_sigterm_around_a_claim_loses_nothing(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux' own")
 def test_a_child_does_not_outlive_the_worker_process_that_was_killed(
-    client: AtlasClient, worker: WorkerCommand
+    raw: redis.Redis, worker: WorkerCommand, tmp_path: Path
 ) -> None:
-    client.enqueue("isolated", org="o", payload={"seconds": 60}, job_id="j")
+    queue = Queue(PLAIN, connection=raw, serializer=JSONSerializer)
+    queue.enqueue("tests.runtime.stock_functions.touch_and_hang", str(tmp_path / "in-its-handler"))
     process = worker.start_process()
-    wait_until(lambda: running(process.pid, "runtime.worker.isolated_child"))
+    wait_until((tmp_path / "in-its-handler").exists)
     (child,) = running(process.pid, "runtime.worker.isolated_child")
     process.kill()
     process.wait()
@@ -126,10 +132,10 @@ def test_a_peer_whose_clock_is_an_hour_ahead_changes_nothing(
     client: AtlasClient, reader: Reader, worker: WorkerCommand, raw: redis.Redis
 ) -> None:
     client.enqueue("record", org="o", payload={"seconds": 2}, job_id="long")
-    worker.start_process(name="right")
+    worker.start_process(name="right", **CALM)
     wait_until(lambda: reader.page("test:plain", JobState.ACTIVE).total == 1)
     client.enqueue("record", org="o", payload={}, job_id="later", delay=timedelta(minutes=30))
-    worker.start_process(_AHEAD, name="ahead")
+    worker.start_process(_AHEAD, name="ahead", **CALM)
     wait_until(lambda: len(reader.snapshot().workers) == 2)
     wait_until(lambda: reader.job("long").summary.state is JobState.FINISHED)
     assert [a.outcome for a in reader.job("long").attempts] == ["finished"]

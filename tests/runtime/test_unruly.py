@@ -79,7 +79,7 @@ def test_a_signal_to_every_process_at_once_is_still_one_orderly_stop(
     """As systemd does with a service's control group, unless KillMode says otherwise."""
     for kind in ("record", "record_apart"):
         client.enqueue(kind, org="o", payload={"seconds": 1.2}, job_id=kind)
-    supervisor = worker.start(**UNRULY)
+    supervisor = worker.start(**UNRULY, ATLAS_LEASE_S="60", ATLAS_SHUTDOWN_S="30")
     wait_until(lambda: reader.page("test:plain", JobState.ACTIVE).total == 2)
     modules = ("runtime.worker.process", "runtime.worker.isolated_child")
     wait_until(lambda: all(running(supervisor.pid, module) for module in modules))
@@ -88,7 +88,7 @@ def test_a_signal_to_every_process_at_once_is_still_one_orderly_stop(
     wait_until(lambda: all(catches_sigterm(process) for process in everyone))
     for process in everyone:
         process.send_signal(signal.SIGTERM)
-    assert supervisor.wait(20) == 0
+    assert supervisor.wait(60) == 0
     for kind in ("record", "record_apart"):
         assert [a.outcome for a in reader.job(kind).attempts] == ["finished"]
     assert worker.effect_count() == (2, 2)
@@ -98,7 +98,7 @@ def test_a_handler_that_blocks_the_event_loop_ends_its_process(
     client: AtlasClient, broker: Broker, reader: Reader, worker: WorkerCommand
 ) -> None:
     client.enqueue("block", org="o", payload={"seconds": 60}, job_id="j")
-    assert worker.start_process(**UNRULY).wait(20) == EXIT_FENCED
+    assert worker.start_process(**UNRULY).wait(60) == EXIT_FENCED
     assert disown(broker) == (1, 0)
     assert reader.job("j").summary.stalls == 1
 
@@ -106,8 +106,8 @@ def test_a_handler_that_blocks_the_event_loop_ends_its_process(
 def test_a_handler_that_blocks_the_event_loop_in_time_keeps_its_lease(
     client: AtlasClient, reader: Reader, worker: WorkerCommand
 ) -> None:
-    client.enqueue("block_allowed", org="o", payload={"seconds": 1.5}, job_id="j")
-    worker.start_process(**UNRULY, ATLAS_LEASE_S="0.8", ATLAS_RENEW_S="0.2")
+    client.enqueue("block_allowed", org="o", payload={"seconds": 3}, job_id="j")
+    worker.start_process(**UNRULY, ATLAS_LEASE_S="2", ATLAS_RENEW_S="0.3")
     wait_until(lambda: reader.job("j").summary.state is JobState.FINISHED)
     assert [a.outcome for a in reader.job("j").attempts] == ["finished"]
 
@@ -122,7 +122,7 @@ def test_a_thread_that_cannot_be_stopped_counts_against_its_job(
     )
     client.enqueue("wait_in_c", org="o", payload={"seconds": 60}, job_id="j")
     process = worker.start_process(impatient, **UNRULY, ATLAS_SHUTDOWN_S="0.1")
-    code = process.wait(20)
+    code = process.wait(60)
     assert code == EXIT_STUCK
     assert disown(broker, dead=not stopped_in_order(code, told_to=False)) == (1, 0)
     assert reader.job("j").summary.stalls == 1, "or it would end one process after the other"
