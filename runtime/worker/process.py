@@ -37,6 +37,7 @@ from runtime.worker.leases import LeaseKeeper
 from runtime.worker.maintenance import Maintenance, every
 from runtime.worker.notes import FLUSH_S, Notes, NoteWriter
 from runtime.worker.parent_death import die_with_parent
+from runtime.worker.precise_selector import precise_loop
 from runtime.worker.pulse import BEAT_S, Pulse
 from runtime.worker.recurrence import Recurrence
 from runtime.worker.runner import Runner, cancel_overdue
@@ -383,7 +384,9 @@ def main(
     options = ProcessOptions(name, tuple(queues.split(",")), concurrency, burst, quiet)
     # Neither the loop's clean-up nor the interpreter's: both would wait for a thread that cannot be
     # stopped, and what it runs was given back already.
-    code = asyncio.Runner().run(WorkerProcess(settings, application, options).run())
+    code = asyncio.Runner(loop_factory=precise_loop).run(
+        WorkerProcess(settings, application, options).run()
+    )
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from pydantic import BaseModel
 
 from runtime import envelope
@@ -27,6 +28,8 @@ from runtime.worker.handlers import Handler
 from runtime.worker.isolated import ChildError, IsolatedRequest, run_isolated
 from runtime.worker.running import Running, RunningJobs
 from runtime.worker.threads import HandlerThreads, HandlerTimeoutError
+
+log = structlog.get_logger("atlas.worker")
 
 # RQ's default for a job that names no time-out (rq/queue.py, Queue.DEFAULT_TIMEOUT).
 _STOCK_TIMEOUT_S = 180.0
@@ -170,11 +173,21 @@ class Runner:
         if not self._middleware:
             return self._call(handler, context, payload)
 
+        done: list[Any] = []
+
         async def run(context: JobContext) -> Any:
-            return await self._call(handler, context, payload)
+            done.append(await self._call(handler, context, payload))
+            return done[0]
 
         async def wrapped() -> Any:
-            return await around_execute(self._middleware, run)(context)
+            try:
+                return await around_execute(self._middleware, run)(context)
+            except Exception:
+                if not done:
+                    raise
+                # The work is done: what fails around it afterwards must not make it run again.
+                log.exception("middleware failed after the job was done", job=context.job_id)
+                return done[0]
 
         return wrapped()
 

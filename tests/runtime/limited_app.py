@@ -92,6 +92,8 @@ class Refusing(Middleware):
 
     async def execute(self, context, call_next):
         value = await call_next(context)
+        if context.kind == "wrapped" and value == "break":
+            raise ValueError("too late")
         return {"wrapped": value} if context.kind == "wrapped" else value
 
 

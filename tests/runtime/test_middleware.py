@@ -61,9 +61,12 @@ def test_a_header_of_the_producer_is_not_overwritten() -> None:
 
 def test_middleware_wraps_the_value_and_logs_carry_the_job(client, worker, reader) -> None:
     client.enqueue("wrapped", org="o", payload={"text": "v"}, job_id="w")
+    client.enqueue("wrapped", org="o", payload={"text": "break"}, job_id="b")
     worker.start(**LIMITED)
-    wait_until(lambda: reader.page("test:plain", JobState.FINISHED).total == 1)
+    wait_until(lambda: reader.page("test:plain", JobState.FINISHED).total == 2)
     assert json.loads(reader.job("w").attempts[-1].return_value) == {"wrapped": "v"}
+    assert json.loads(reader.job("b").attempts[-1].return_value) == "break", "the work was done"
+    assert len(reader.job("b").attempts) == 1
 
 
 def test_progress_and_log_lines_are_there_while_it_runs_and_after(client, worker, reader, raw):
