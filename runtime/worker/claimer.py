@@ -69,6 +69,7 @@ class Claimer:
         self._turn = 0
         self.stopping = asyncio.Event()
         self.drained = asyncio.Event()
+        self._settled = False
         self.wanted = asyncio.Event()
         self.redis_ok = True
         self.quiet = False
@@ -125,6 +126,8 @@ class Claimer:
             policy=self._policy,
         )
         sent_at = time.monotonic()
+        # What is not written yet may still bring jobs: dead letters, the parent of a flow.
+        self._settled = not self._known()
         # Until the answer is here, we may hold jobs that we do not know of.
         self._unsure = True
         claim = await self._broker.run(call)
@@ -180,7 +183,7 @@ class Claimer:
     async def _sleep(self, claim: Claim) -> None:
         """Until a marker, demand for more, the next due job or token; at most a few seconds."""
         states = claim.states
-        if not self._slots.busy and all(state in (0, -1) for state in states.values()):
+        if self._settled and all(state in (0, -1) for state in states.values()):
             self.drained.set()
         timeout_s = min([_LOOK_S, *(state / 1000 for state in states.values() if state > 0)])
         if claim.next_due_ms:
