@@ -35,8 +35,9 @@ def _checks(settings: "Settings") -> Iterable[CheckResult]:
 
 def _commands() -> Iterable["click.Command"]:
     from processors.commands import outbox  # noqa: PLC0415 - imports click
+    from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
 
-    return (outbox,)
+    return (outbox, dead_letters)
 
 
 application = Application(

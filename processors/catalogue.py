@@ -8,6 +8,7 @@ from processors.payloads import (
     ExecuteNode,
     ExecuteWorkflow,
     ProcessTrigger,
+    RequeueDeadLetters,
     SendEmail,
     SendSms,
     SendWhatsapp,
@@ -46,6 +47,7 @@ QUEUES = (
     Queue("system:analytics", slots=5, rate=RateLimit(10)),
     Queue("system:cleanup", slots=1, scale_in_production=False),
     Queue("system:health", slots=1, rate=RateLimit(1, per_s=5), scale_in_production=False),
+    # A retried job stays in its own queue; here dead letters are requeued, thousands a job.
     Queue("system:retry", slots=3, rate=RateLimit(10)),
     Queue("system:dead-letter", slots=1, rate=RateLimit(5), scale_in_production=False),
 )
@@ -197,6 +199,15 @@ KINDS = (
         retry=_RECORD,
         timeout_s=60,
         hint=("job_id", "kind"),
+    ),
+    Kind(
+        "requeue_dead_letters",
+        "system:retry",
+        RequeueDeadLetters,
+        "processors.dead_letters.handlers:requeue_dead_letters",
+        retry=_OTHERS,
+        timeout_s=120,
+        hint=("group", "queue"),
     ),
 )
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     Base64Bytes,
     BaseModel,
     BeforeValidator,
@@ -255,6 +256,24 @@ class CheckHealth(Payload):
     """Look at the database and at what lies undelivered; record what was found."""
 
     level: Literal["basic", "full"] = "full"
+
+
+class RequeueDeadLetters(Payload):
+    """Give jobs whose dead letters are open another life.
+
+    Attributes:
+        queue: only those of this queue.
+        group: only those with this fingerprint.
+        until: those that died up to then.
+        actor: who asked for it.
+        reason: why.
+    """
+
+    queue: Id | None = None
+    group: Id | None = None
+    until: AwareDatetime
+    actor: Name = "atlas"
+    reason: Annotated[str, Field(max_length=500), _TEXT] = ""
 
 
 def _exactly_one(payload: BaseModel, *names: str) -> None:
