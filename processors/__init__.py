@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from processors.catalogue import CATALOGUE
+from processors.middleware import OneAtATime
 from processors.recurring import RECURRING
 from runtime.application import Application, CheckResult
 from runtime.middleware import LogContext, TraceContext
@@ -46,5 +47,5 @@ application = Application(
     checks=_checks,
     commands=_commands,
     recurring=RECURRING,
-    middleware=(LogContext(), TraceContext()),
+    middleware=(LogContext(), TraceContext(), OneAtATime({"audit"})),
 )

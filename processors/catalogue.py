@@ -2,6 +2,7 @@
 
 from processors.payloads import (
     AddTag,
+    Audit,
     CheckHealth,
     CleanUp,
     ContinueWait,
@@ -67,6 +68,8 @@ _UPDATE_LEAD = RetryPolicy(attempts=3, backoff="fixed", base_s=5, rules=_RULES)
 _OTHERS = RetryPolicy(attempts=3, base_s=2, rules=_RULES)
 # A database that does not answer is what a health check is there to tell, and soon.
 _HEALTH = RetryPolicy(attempts=3, base_s=2)
+# The next one comes in ten minutes.
+_AUDIT = RetryPolicy(attempts=1)
 # A record outlasts a database that is away for hours.
 _RECORD = RetryPolicy(attempts=200, base_s=2, cap_s=300)
 
@@ -181,6 +184,16 @@ KINDS = (
         timeout_s=300,
         priority=Priority.LOW,
         hint=("retention_days",),
+    ),
+    Kind(
+        # Beside clean-up, which is no less patient: health checks must not wait for it.
+        "audit",
+        "system:cleanup",
+        Audit,
+        "processors.maintenance.audit:audit",
+        retry=_AUDIT,
+        timeout_s=300,
+        priority=Priority.BACKGROUND,
     ),
     Kind(
         "check_health",

@@ -239,7 +239,8 @@ class CleanUp(Payload):
     """Delete what is older than its retention.
 
     Attributes:
-        retention_days: executions, their steps, events and health reports that ended before.
+        retention_days: executions, their steps, events, health reports and dead letters older
+            than this.
         message_retention_days: messages in a final state; longer, because a message's row is what
             keeps it from being sent again.
         batch_size: rows a transaction.
@@ -256,6 +257,12 @@ class CheckHealth(Payload):
     """Look at the database and at what lies undelivered; record what was found."""
 
     level: Literal["basic", "full"] = "full"
+
+
+class Audit(Payload):
+    """Look at every job in Redis; `repair` what is not where it belongs."""
+
+    repair: bool = True
 
 
 class RequeueDeadLetters(Payload):
