@@ -26,7 +26,6 @@ _LIST = (
     Column("KIND"),
     Column("ORG"),
     Column("REASON"),
-    Column("GROUP"),
     Column("ERROR", flexible=True),
 )
 _GROUPS = (
@@ -194,12 +193,14 @@ def _row(letter: "DeadLetterView") -> tuple[str, ...]:
         safe(letter.kind, 60),
         safe(letter.org, 40),
         safe(reason, 40),
-        letter.fingerprint,
         _error(letter),
     )
 
 
 def _error(letter: "DeadLetterView") -> str:
+    # A handler that gives up says all there is to say itself.
+    if letter.error_class == "DeadLetter":
+        return safe(letter.error, _CELL_CHARS)
     return safe(f"{letter.error_class}: {letter.error}", _CELL_CHARS)
 
 
