@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from processors.catalogue import CATALOGUE
+from processors.middleware import OneAtATime
 from processors.recurring import RECURRING
 from runtime.application import Application, CheckResult
 from runtime.middleware import LogContext, TraceContext
@@ -35,8 +36,9 @@ def _checks(settings: "Settings") -> Iterable[CheckResult]:
 
 def _commands() -> Iterable["click.Command"]:
     from processors.commands import outbox  # noqa: PLC0415 - imports click
+    from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
 
-    return (outbox,)
+    return (outbox, dead_letters)
 
 
 application = Application(
@@ -45,5 +47,5 @@ application = Application(
     checks=_checks,
     commands=_commands,
     recurring=RECURRING,
-    middleware=(LogContext(), TraceContext()),
+    middleware=(LogContext(), TraceContext(), OneAtATime({"audit"})),
 )

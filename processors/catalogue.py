@@ -2,12 +2,14 @@
 
 from processors.payloads import (
     AddTag,
+    Audit,
     CheckHealth,
     CleanUp,
     ContinueWait,
     ExecuteNode,
     ExecuteWorkflow,
     ProcessTrigger,
+    RequeueDeadLetters,
     SendEmail,
     SendSms,
     SendWhatsapp,
@@ -46,6 +48,7 @@ QUEUES = (
     Queue("system:analytics", slots=5, rate=RateLimit(10)),
     Queue("system:cleanup", slots=1, scale_in_production=False),
     Queue("system:health", slots=1, rate=RateLimit(1, per_s=5), scale_in_production=False),
+    # A retried job stays in its own queue; here dead letters are requeued, thousands a job.
     Queue("system:retry", slots=3, rate=RateLimit(10)),
     Queue("system:dead-letter", slots=1, rate=RateLimit(5), scale_in_production=False),
 )
@@ -65,6 +68,8 @@ _UPDATE_LEAD = RetryPolicy(attempts=3, backoff="fixed", base_s=5, rules=_RULES)
 _OTHERS = RetryPolicy(attempts=3, base_s=2, rules=_RULES)
 # A database that does not answer is what a health check is there to tell, and soon.
 _HEALTH = RetryPolicy(attempts=3, base_s=2)
+# The next one comes in ten minutes.
+_AUDIT = RetryPolicy(attempts=1)
 # A record outlasts a database that is away for hours.
 _RECORD = RetryPolicy(attempts=200, base_s=2, cap_s=300)
 
@@ -181,6 +186,16 @@ KINDS = (
         hint=("retention_days",),
     ),
     Kind(
+        # Beside clean-up, which is no less patient: health checks must not wait for it.
+        "audit",
+        "system:cleanup",
+        Audit,
+        "processors.maintenance.audit:audit",
+        retry=_AUDIT,
+        timeout_s=300,
+        priority=Priority.BACKGROUND,
+    ),
+    Kind(
         "check_health",
         "system:health",
         CheckHealth,
@@ -197,6 +212,15 @@ KINDS = (
         retry=_RECORD,
         timeout_s=60,
         hint=("job_id", "kind"),
+    ),
+    Kind(
+        "requeue_dead_letters",
+        "system:retry",
+        RequeueDeadLetters,
+        "processors.dead_letters.handlers:requeue_dead_letters",
+        retry=_OTHERS,
+        timeout_s=120,
+        hint=("group", "queue"),
     ),
 )
 

@@ -38,7 +38,7 @@ def outbox(limit: int, org: str | None, status: str | None, *, as_json: bool) ->
     """Show the newest messages: sent, on their way, refused."""
     from processors.outbox import list_messages  # noqa: PLC0415 - imports SQLAlchemy
 
-    with _database() as database:
+    with open_database() as database:
         messages = list_messages(database, limit=limit, org=org, status=status)
     if as_json:
         print_json([asdict(message) for message in messages])
@@ -61,7 +61,8 @@ def outbox(limit: int, org: str | None, status: str | None, *, as_json: bool) ->
 
 
 @contextmanager
-def _database() -> Iterator["Database"]:
+def open_database() -> Iterator["Database"]:
+    """The database of the settings, for the time of a command."""
     from processors.database.engine import connect  # noqa: PLC0415 - imports SQLAlchemy
     from processors.database.migrate import migrate  # noqa: PLC0415
 

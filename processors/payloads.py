@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     Base64Bytes,
     BaseModel,
     BeforeValidator,
@@ -238,7 +239,8 @@ class CleanUp(Payload):
     """Delete what is older than its retention.
 
     Attributes:
-        retention_days: executions, their steps, events and health reports that ended before.
+        retention_days: executions, their steps, events, health reports and dead letters older
+            than this.
         message_retention_days: messages in a final state; longer, because a message's row is what
             keeps it from being sent again.
         batch_size: rows a transaction.
@@ -255,6 +257,30 @@ class CheckHealth(Payload):
     """Look at the database and at what lies undelivered; record what was found."""
 
     level: Literal["basic", "full"] = "full"
+
+
+class Audit(Payload):
+    """Look at every job in Redis; `repair` what is not where it belongs."""
+
+    repair: bool = True
+
+
+class RequeueDeadLetters(Payload):
+    """Give jobs whose dead letters are open another life.
+
+    Attributes:
+        queue: only those of this queue.
+        group: only those with this fingerprint.
+        until: those that died up to then.
+        actor: who asked for it.
+        reason: why.
+    """
+
+    queue: Id | None = None
+    group: Id | None = None
+    until: AwareDatetime
+    actor: Name = "atlas"
+    reason: Annotated[str, Field(max_length=500), _TEXT] = ""
 
 
 def _exactly_one(payload: BaseModel, *names: str) -> None:

@@ -1,16 +1,25 @@
-"""Handler of record_dead_letter: one row a death, and what waited for the job learns of it."""
+"""Handlers of record_dead_letter (one row a death) and requeue_dead_letters (many at once)."""
 
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from processors.database.insert import insert_new
 from processors.database.models import StoredDeadLetter, utc_now
 from processors.dead_letters.original import Original, find_original
+from processors.dead_letters.reading import Choice, count_open
+from processors.dead_letters.requeueing import Requeuer, Tally
 from processors.dead_letters.settling import settle
-from processors.payloads import storable_json
+from processors.payloads import RequeueDeadLetters, storable_json
 from processors.resources import resources_of
-from runtime.application import JobContext
+from runtime.application import JobContext, load_application
+from runtime.control import Control
 from runtime.dead_letter import DeadLetterRecord
 from runtime.fingerprint import fingerprint
+from runtime.outcomes import Snooze
+
+# Left of the job's time when no further chunk is begun.
+_MARGIN = timedelta(seconds=10)
 
 
 def record_dead_letter(ctx: JobContext, payload: DeadLetterRecord) -> dict[str, Any]:
@@ -31,6 +40,37 @@ def record_dead_letter(ctx: JobContext, payload: DeadLetterRecord) -> dict[str, 
         jobs = settle(session, StoredDeadLetter(**letter), utc_now())
     ctx.client.enqueue_many(jobs)
     return {"recorded": recorded == 1, "job": payload.job_id, "reason": payload.reason}
+
+
+def requeue_dead_letters(ctx: JobContext, payload: RequeueDeadLetters) -> dict[str, Any]:
+    """Requeue in chunks; what is done when time runs out stays done, and another run goes on.
+
+    Raises:
+        Snooze: time runs out; uses no attempt.
+    """
+    resources = resources_of(ctx)
+    choice = Choice(queue=payload.queue, group=payload.group, until=payload.until)
+    total = count_open(resources.database, choice)
+    in_time = True
+
+    def go_on(tally: Tally) -> bool:
+        nonlocal in_time
+        ctx.progress(tally.total, total, tally.words())
+        in_time = datetime.now(UTC) < ctx.deadline - _MARGIN
+        return in_time
+
+    catalogue = load_application(resources.settings.application).catalogue
+    with closing(Control.from_settings(resources.settings, actor=payload.actor)) as control:
+        requeuer = Requeuer(
+            resources.database, catalogue, control, ctx.client, reason=payload.reason
+        )
+        tally = requeuer.requeue(choice, go_on=go_on)
+    for problem in tally.problems:
+        ctx.log(problem)
+    ctx.log(tally.words())
+    if not in_time:
+        raise Snooze(datetime.now(UTC), reason=f"{tally.words()} so far; the rest follows")
+    return {"retried": tally.retried, "anew": tally.anew, "skipped": tally.skipped}
 
 
 def _letter(ctx: JobContext, record: DeadLetterRecord, original: Original) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from processors.database.models import (
     AnalyticsEvent,
     HealthReport,
     Message,
+    StoredDeadLetter,
     WorkflowExecution,
     WorkflowStep,
     utc_now,
@@ -47,13 +48,17 @@ def clean_up(ctx: JobContext, payload: CleanUp) -> dict[str, Any]:
         ),
         ("events", AnalyticsEvent.id, AnalyticsEvent.occurred_at < old),
         ("health_reports", HealthReport.id, HealthReport.created_at < old),
+        ("dead_letters", StoredDeadLetter.id, StoredDeadLetter.died_at < old),
     ]
-    deleted = {
-        name: _delete(resources.database, ident, where, payload.batch_size, ctx.deadline)
-        for name, ident, where in jobs
-    }
+    deleted = {}
+    for number, (name, ident, where) in enumerate(jobs):
+        ctx.progress(number, len(jobs), f"deleting {name}")
+        rows = _delete(resources.database, ident, where, payload.batch_size, ctx.deadline)
+        ctx.log(f"{rows} {name} deleted")
+        deleted[name] = rows
     reoffered = _reoffer(resources.database, now, timedelta(seconds=payload.reoffer_after_s))
     created = sum(ref.created for ref in ctx.client.enqueue_many(reoffered))
+    ctx.progress(len(jobs), len(jobs), f"{created} forgotten steps offered again")
     return {"deleted": deleted, "reoffered": created}
 
 

@@ -91,6 +91,7 @@ def deliver(
     *,
     to_message: ToMessage,
     attempt: Attempt,
+    tell: Callable[[Tally], None] = lambda _tally: None,
 ) -> Tally:
     """Send what is not sent yet, through a sender that calls a provider.
 
@@ -101,6 +102,7 @@ def deliver(
         drafts: one a recipient.
         to_message: a row as the sender takes it.
         attempt: of the job.
+        tell: called after each recipient.
 
     Raises:
         Snooze: another attempt is calling right now, or time runs out; uses no attempt.
@@ -121,6 +123,7 @@ def deliver(
             tally.count(row.status, row.error, row.error_code)
         elif (until := calls.deliver_one(row, tally)) is not None:
             busy.append(until)
+        tell(tally)
     if busy:
         raise Snooze(max(busy), reason=f"{len(busy)} messages are being sent by another attempt")
     return tally

@@ -1,6 +1,6 @@
 """Handlers of the communication queues: send_email, send_sms, send_whatsapp."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -126,7 +126,13 @@ def _send(
     else:
         attempt = Attempt(ctx.attempt, ctx.attempt >= ctx.max_attempts, ctx.deadline)
         tally = deliver(
-            resources.database, sender, origin, drafts, to_message=to_message, attempt=attempt
+            resources.database,
+            sender,
+            origin,
+            drafts,
+            to_message=to_message,
+            attempt=attempt,
+            tell=_progress(ctx, len(drafts)),
         )
         if tally.again:
             wait = None if tally.retry_after_s is None else timedelta(seconds=tally.retry_after_s)
@@ -141,6 +147,13 @@ def _send(
     if tally.failed:
         raise DeadLetter(_reason(tally, tally.failed))
     return tally.outputs()
+
+
+def _progress(ctx: JobContext, total: int) -> Callable[[Tally], None]:
+    """Tells how far a job with several recipients is; a single one is soon over."""
+    if total == 1:
+        return lambda _tally: None
+    return lambda tally: ctx.progress(tally.total, total, f"{tally.sent} sent")
 
 
 def _store(session: Session, provider: str, origin: Origin, drafts: Sequence[Draft]) -> Tally:

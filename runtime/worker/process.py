@@ -335,6 +335,8 @@ class WorkerProcess:
     def _forget(self, execution: str) -> None:
         self._running.remove(execution)
         self._ended.set()
+        if self._options.burst and not len(self._running):
+            self._claimer.wanted.set()  # to see whether anything is left
 
     def _settle_stock(self, job_id: str) -> None:
         from runtime.bridge import settle_stock_job  # noqa: PLC0415 - RQ is slow to import

@@ -4,17 +4,26 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import redis
 from sqlalchemy import func, select, update
 
 from processors.database.models import (
     AnalyticsEvent,
     HealthReport,
     Message,
+    StoredDeadLetter,
     WorkflowExecution,
     WorkflowStep,
 )
-from runtime.client import NewJob
-from tests.processors.harness import ORG
+from processors.maintenance.audit import audit
+from processors.maintenance.cleanup import clean_up
+from processors.payloads import Audit, CleanUp
+from processors.recurring import RECURRING
+from processors.resources import Resources
+from runtime.client import AtlasClient, NewJob
+from runtime.dead_letter import DeadLetterRecord
+from runtime.recurring import Recurring
+from tests.processors.harness import ORG, Engine
 from tests.processors.shapes import EMAIL, TRIGGER, WAIT, chain
 
 
@@ -41,16 +50,26 @@ def clean(engine, **payload):
 
 def test_what_is_young_stays(ran, database):
     assert clean(ran) == {
-        "deleted": {"executions": 0, "messages": 0, "events": 0, "health_reports": 0},
+        "deleted": {
+            "executions": 0,
+            "messages": 0,
+            "events": 0,
+            "health_reports": 0,
+            "dead_letters": 0,
+        },
         "reoffered": 0,
     }
     assert count(database, WorkflowExecution) == 7
 
 
 def test_what_is_old_goes_in_batches(ran, database):
+    for number in range(5):
+        record = DeadLetterRecord(job_id="x", reason="expired", payload={})
+        ran.call(NewJob("record_dead_letter", ORG, record, job_id=f"dead-{number}"))
     result = clean(ran, retention_days=0, message_retention_days=0, batch_size=3)
-    assert result["deleted"] == {"executions": 7, "messages": 7, "events": 7, "health_reports": 0}
-    for model in (WorkflowExecution, WorkflowStep, Message, AnalyticsEvent):
+    assert result["deleted"] == {"executions": 7, "messages": 7, "events": 7, "health_reports": 0,
+                                 "dead_letters": 5}  # fmt: skip
+    for model in (WorkflowExecution, WorkflowStep, Message, AnalyticsEvent, StoredDeadLetter):
         assert count(database, model) == 0
 
 
@@ -84,6 +103,64 @@ def test_steps_whose_job_was_lost_are_offered_again(engine, database, add_workfl
     assert again.job_id == lost.job_id
     engine.drain()
     assert count(database, Message) == 1
+
+
+class Notebook:
+    """Takes what handlers say of themselves."""
+
+    def __init__(self):
+        self.lines = []
+        self.steps = []
+
+    def progress(self, _job, _execution, done, total, message):
+        self.steps.append((done, total, message))
+
+    def log(self, _job, _execution, line):
+        self.lines.append(line)
+
+
+def test_an_operator_sees_how_far_a_clean_up_is(ran):
+    book = Notebook()
+    context = ran.context(NewJob("clean_up", ORG, {}))._replace(notes=book)
+    clean_up(context, CleanUp(retention_days=0))
+    assert book.steps[0] == (0, 5, "deleting executions")
+    assert book.steps[-1][:2] == (5, 5)
+    assert book.lines[0] == "7 executions deleted"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_audit_puts_right_what_is_wrong_and_says_so(database, make_settings, redis_url):
+    settings = make_settings(REDIS_URL=redis_url)
+    engine = Engine(Resources(database, {}, settings))
+    with AtlasClient.from_settings(settings) as client, redis.Redis.from_url(redis_url) as raw:
+        client.enqueue("track_event", org=ORG, payload={"event": "a"}, job_id="here")
+        client.enqueue("track_event", org=ORG, payload={"event": "b"}, job_id="lost")
+        lane = raw.hget("rq:job:lost", "origin").decode()
+        assert raw.lrem(f"rq:queue:{lane}", 1, "lost") == 1
+        book = Notebook()
+        context = engine.context(NewJob("audit", "system", {}))._replace(notes=book)
+        found = {"job": "lost", "queue": "system:analytics", "verdict": "orphan"}
+        assert audit(context, Audit()) == {
+            "examined": 2, "wrong": {"orphan": 1}, "repaired": True, "examples": [found],
+        }  # fmt: skip
+        assert book.lines == ["2 jobs examined: 1 orphan", "orphan: lost of system:analytics"]
+        assert raw.lrange(f"rq:queue:{lane}", 0, -1) == [b"here", b"lost"]
+        again = engine.call(NewJob("audit", "system", {}))
+    assert again == {"examined": 2, "wrong": {}, "repaired": True, "examples": []}
+
+
+def test_an_audit_comes_every_ten_minutes_and_one_at_a_time(make_settings, redis_url):
+    [declared] = [found for found in RECURRING if found.id == "audit"]
+    assert isinstance(declared, Recurring)
+    assert declared.every_s == 600
+    with AtlasClient.from_settings(make_settings(REDIS_URL=redis_url)) as client:
+        first, second = (
+            client.enqueue("audit", org="system", payload={}, job_id=f"cron-audit-{slot}")
+            for slot in (600, 1200)
+        )
+        others = [client.enqueue("check_health", org="system", payload={}) for _ in range(2)]
+    assert (first.outcome, second.outcome, second.id) == ("created", "held", "cron-audit-600")
+    assert [ref.outcome for ref in others] == ["created", "created"]
 
 
 def test_waits_are_late_only_when_their_time_has_come(engine, database, add_workflow):

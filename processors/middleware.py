@@ -1,0 +1,28 @@
+"""The domain's own hook around enqueueing."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from runtime.middleware import EnqueueNext, Middleware
+from runtime.new_job import JobRef, NewJob, Unique
+
+
+class OneAtATime(Middleware):
+    """Of certain kinds no second job is enqueued while one waits or runs.
+
+    Recurring jobs are enqueued by their slot, however long the one before takes.
+    """
+
+    def __init__(self, kinds: Collection[str]) -> None:
+        self._kinds = frozenset(kinds)
+
+    def enqueue(self, jobs: list[NewJob], call_next: EnqueueNext) -> list[JobRef]:
+        """Give their jobs one key."""
+        if all(job.kind not in self._kinds for job in jobs):
+            return call_next(jobs)
+        return call_next([self._single(job) for job in jobs])
+
+    def _single(self, job: NewJob) -> NewJob:
+        if job.kind not in self._kinds or job.unique is not None:
+            return job
+        return replace(job, unique=Unique(job.kind))
