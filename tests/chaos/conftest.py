@@ -12,7 +12,7 @@ from runtime.embedded import EmbeddedRedis
 from tests.chaos.arena import Arena
 from tests.chaos.atlas_arm import AtlasArm
 from tests.chaos.oracle import Oracle
-from tests.chaos.plan import FULL, SEEDS, SHORT_SEED
+from tests.chaos.plan import FULL, SEEDS, SHORT_SEED, STEP_SEEDS, TIMEOUT_S
 from tests.chaos.proxy import FlakyProxy
 from tests.chaos.report import Row, table
 
@@ -22,8 +22,15 @@ _PROPERTY = "chaos"
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "seed" in metafunc.fixturenames:
         slow = metafunc.definition.get_closest_marker("slow") is not None
-        seeds = SEEDS if slow else [SHORT_SEED]
+        long = STEP_SEEDS if metafunc.module.__name__.endswith("test_steps") else SEEDS
+        seeds = long if slow else [SHORT_SEED]
         metafunc.parametrize("seed", seeds, ids="seed{}".format)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
 
 
 @pytest.fixture
