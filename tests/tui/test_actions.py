@@ -29,7 +29,15 @@ DIALOGS = [
     (("2", "2", "enter", "X"), "Delete 1"),
     (("3", "R"), "Retry 1"),
     (("2", "2", "a", "X"), "Delete "),
+    (("2", "2", "g", "E"), "Retry "),
+    (("2", "2", "enter", "E"), "Retry "),
+    (("4", "4", "j", "W"), "Quiet 1"),
+    (("1", "1", "g", *EMAIL, "B"), "Hold open"),
+    (("1", "1", "g", *EMAIL, "enter", "B"), "Hold open"),
+    (("6", "6", "g", "j", "P"), "Pause"),
 ]
+WRITES = {"apply", "pause", "resume", "force_breaker", "set_quiet", "pause_recurring"}
+READS = {"snapshot", "page", "job", "events", "recurring", "recurring_runs"}
 
 
 async def test_a_capital_opens_a_dialog_whose_default_is_cancel(dash):
@@ -41,23 +49,34 @@ async def test_a_capital_opens_a_dialog_whose_default_is_cancel(dash):
             assert str(d.screen.query_one("#do", Button).label).startswith(label), keys
             await d.press("enter")
             assert isinstance(d.screen, Place)
-        assert not {"apply", "pause", "resume"} & set(d.source.calls)
+        assert not WRITES & set(d.source.calls)
 
 
 async def test_read_only_does_nothing_and_hides_the_keys(dash):
     async with dash(read_only=True) as d:
-        for way in (("1", "1"), ("2", "2"), ("3",), ("2", "enter"), ("1", "enter"), ("4",)):
+        for way in (("1", "1"), ("2", "2"), ("3",), ("2", "enter"), ("1", "enter"), ("4",), ("6",)):
             await d.press(*way)
-            for key in "PRX":
+            for key in "PRXEBW":
                 await d.press(key)
                 assert isinstance(d.screen, Place), (way, key)
             bar = d.text().splitlines()[-1]
-            assert not {"pause", "retry", "del"} & set(bar.split())
+            assert not {"pause", "retry", "del", "quiet", "breaker"} & set(bar.split())
             assert "READ-ONLY" in d.text()
-        assert set(d.source.calls) <= {"snapshot", "page", "job"}
+        assert set(d.source.calls) <= READS
 
 
-@pytest.mark.parametrize(("way", "action"), [((), "pause"), (("2",), "retry"), (("2",), "delete")])
+@pytest.mark.parametrize(
+    ("way", "action"),
+    [
+        ((), "pause"),
+        (("2",), "retry"),
+        (("2",), "delete"),
+        (("2",), "retry_group"),
+        (EMAIL, "breaker"),
+        (("4", "j"), "quiet"),
+        (("6", "j"), "pause"),
+    ],
+)
 async def test_read_only_is_refused_where_the_action_runs_too(dash, way, action):
     async with dash(read_only=True) as d:
         await d.press(*way)
@@ -68,7 +87,7 @@ async def test_read_only_is_refused_where_the_action_runs_too(dash, way, action)
             assert "refused" in outcome(d)
         else:
             assert any("refused" in notice for notice in d.notices())
-        assert set(d.source.calls) <= {"snapshot", "page", "job"}
+        assert set(d.source.calls) <= READS
 
 
 async def test_pause_with_a_reason_then_resume(dash):

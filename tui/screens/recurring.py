@@ -71,7 +71,9 @@ class RecurringScreen(Place):
         self._table.show(columns, rows)
         self._where.paint([clip(self._where_line(), width)])
         self._about.paint([clip(self._about_line(), width)])
-        self._runs.empty_text = "it has not run yet" if self._chosen() else ""
+        self._runs.empty_text = (
+            "no run noted yet (LAST is its newest slot)" if self._chosen() else ""
+        )
         self._runs.show(run_columns(), [run_row(run, now) for run in self._last_runs()])
 
     def search_changed(self) -> None:
