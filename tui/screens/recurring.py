@@ -58,7 +58,7 @@ class RecurringScreen(Place):
         if isinstance(reading.detail, RecurringPage) and not self.session.store.frozen:
             self._page = reading.detail
         self.refresh_view()
-        if self._page and self.wanted().chosen != self._page.chosen and not self._problem:
+        if not reading.request.chosen and self.wanted().chosen and not self._problem:
             # The first answer only says what there is to choose from.
             self.session.fetch(self.wanted())
 
