@@ -81,15 +81,7 @@ class SampleSource(SampleSteering):
                 aof_enabled=True,
                 ping_ms=0.4,
             ),
-            host=HostSnapshot(
-                cpu_percent=63.0 + 9 * swing,
-                cpu_count=8,
-                memory_used=18_700_000_000,
-                memory_total=32_000_000_000,
-                disk_used=176_000_000_000,
-                disk_total=200_000_000_000,
-                load=(5.1 + swing, 4.8, 4.2),
-            ),
+            host=_host(swing),
             alerts=_alerts(queues, crew, resources),
             history=_history(self.now.replace(second=0, microsecond=0)),
             quarantined=1,
@@ -268,6 +260,18 @@ class SampleSource(SampleSteering):
             finished=worker.finished + self._step * 3,
             cpu_percent=(worker.cpu_percent or 0) + 2 * math.sin(self._step + worker.pid),
         )
+
+
+def _host(swing: float) -> HostSnapshot:
+    return HostSnapshot(
+        cpu_percent=63.0 + 9 * swing,
+        cpu_count=8,
+        memory_used=18_700_000_000,
+        memory_total=32_000_000_000,
+        disk_used=176_000_000_000,
+        disk_total=200_000_000_000,
+        load=(5.1 + swing, 4.8, 4.2),
+    )
 
 
 @lru_cache(maxsize=4)

@@ -43,7 +43,8 @@ def open_group_plan(place: Place, job_id: str | None, queue: str | None) -> None
         place.say("No failed job here whose error could be taken")
         return
     where = queue or "every queue"
-    place.say("Looking for all that failed with the same error…")
+    # Gone before it is in the way of the dialog; with many failed jobs it takes a while.
+    place.notify("Looking for all with this error…", timeout=1, markup=False)
     offer = Offer(
         f"all failed of {where} with the error of {job_id}",
         lambda source: source.plan_retry(

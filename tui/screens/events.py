@@ -116,8 +116,17 @@ class EventsScreen(Place):
             self.app.push_screen(JobScreen(self.session, job))
         elif self.session.store.queue(subject) is not None:
             self.app.push_screen(QueueScreen(self.session, subject))
+        elif found.event == "worker":
+            self.app.switch_mode("workers")
+        elif queue := self._queue_of_resource(snapshot, subject):
+            self.app.push_screen(QueueScreen(self.session, queue))
         else:
             self.say(f"There is nothing to open about {subject}")
+
+    @staticmethod
+    def _queue_of_resource(snapshot: Snapshot, name: str) -> str | None:
+        queues = (queue for r in snapshot.resources if r.name == name for queue in r.queues)
+        return next(queues, None)
 
     def _shown(self, prefix: str) -> list[Event]:
         needle = self.search.lower()

@@ -58,7 +58,7 @@ class RecurringScreen(Place):
         if isinstance(reading.detail, RecurringPage) and not self.session.store.frozen:
             self._page = reading.detail
         self.refresh_view()
-        if self._page and self.wanted().chosen != self._page.chosen and not self._problem:
+        if not reading.request.chosen and self.wanted().chosen and not self._problem:
             # The first answer only says what there is to choose from.
             self.session.fetch(self.wanted())
 
@@ -71,7 +71,9 @@ class RecurringScreen(Place):
         self._table.show(columns, rows)
         self._where.paint([clip(self._where_line(), width)])
         self._about.paint([clip(self._about_line(), width)])
-        self._runs.empty_text = "it has not run yet" if self._chosen() else ""
+        self._runs.empty_text = (
+            "no run noted yet (LAST is its newest slot)" if self._chosen() else ""
+        )
         self._runs.show(run_columns(), [run_row(run, now) for run in self._last_runs()])
 
     def search_changed(self) -> None:

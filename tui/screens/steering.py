@@ -144,7 +144,7 @@ def _quiet_text(
     if quiet:
         lines = [
             line((f"Quiet {what}: no further job is taken", "strong")),
-            line((f"{plural(running, 'job')} running there go on to their end.", "")),
+            line(_what_goes_on(running)),
             line(("A process that takes a quiet one's place takes jobs.", "muted")),
         ]
     else:
@@ -153,6 +153,13 @@ def _quiet_text(
         warning = "No worker is left that takes jobs: nothing starts until one is let go on."
         lines.append(line(("! ", "warn"), (warning, "warn")))
     return lines
+
+
+def _what_goes_on(running: int) -> str:
+    if not running:
+        return "Nothing runs there now."
+    goes = "goes on to its end" if running == 1 else "go on to their end"
+    return f"{plural(running, 'job')} running there {goes}."
 
 
 def open_recurring_pause(place: Place, job: RecurringSnapshot) -> None:

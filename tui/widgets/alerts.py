@@ -22,13 +22,19 @@ def alert_lines(snapshot: Snapshot, now: datetime, width: int, height: int) -> l
         for alert in snapshot.alerts
         if alert.subject not in breakers
     ]
+    alive = [worker for worker in snapshot.workers if worker.state != "lost"]
+    if alive and all(worker.state == "quiet" for worker in alive):
+        text = f" all {len(alive)} are quiet: no job starts"
+        found.insert(0, line((" X ", "bad"), ("workers", "strong"), text))
     paused = (pause_line(queue, now) for queue in snapshot.queues)
     found += [line(" ", *entry.runs) for entry in paused if entry is not None]
     if snapshot.quarantined:
         text = f" {snapshot.quarantined} in quarantine: they cannot be read or run"
         found.append(line((" ! ", "warn"), ("jobs", "strong"), text))
     if not found:
-        found = [line((" . ", "good"), ("nothing needs you", "muted"))]
+        held = any(resource.holds for resource in snapshot.resources)
+        quiet = "nothing needs you but the breakers above" if held else "nothing needs you"
+        found = [line((" . ", "good"), (quiet, "muted"))]
     if height > 2:
         found = [line(("NEEDS YOU", "heading")), *found]
     shown = [clip(entry, width) for entry in found[: max(1, height)]]

@@ -1,5 +1,6 @@
 """Breakers: a line for each that holds jobs back, or is held by hand; and a queue's resource."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -52,7 +53,8 @@ def _how_long(resource: ResourceSnapshot, now: datetime) -> str:
         return f"by {resource.forced_by}{ago}"
     if resource.until is None:
         return "until the next job tries it"
-    return f"{long_duration((resource.until - now).total_seconds())} left"
+    left_s = math.ceil((resource.until - now).total_seconds())
+    return f"{max(0, left_s)}s left" if left_s < 60 else f"{long_duration(left_s)} left"
 
 
 def _why(resource: ResourceSnapshot) -> list[Run]:

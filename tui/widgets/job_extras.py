@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from tui.data.model import JobDetail, Progress
-from tui.formatting import bar, percent, stamp
+from tui.formatting import bar, percent, plural, stamp
 from tui.widgets.painted import Line, Run, line
 
 _BAR_WIDTH = 20
-# The runtime keeps a few hundred lines; here the newest are what one comes for.
+# As many as the runtime keeps of a job.
 _LOG_LINES = 100
 
 
@@ -54,8 +54,8 @@ def log_lines(detail: JobDetail, now: datetime) -> list[Line]:
         return []
     shown = detail.log[-_LOG_LINES:]
     number = len(detail.log)
-    counted = f"  last {len(shown)} of {number:,}" if len(shown) < number else f"  {number:,}"
-    lines = [line(("LOG", "heading"), (counted, "muted"))]
+    counted = f"last {len(shown)} of {number:,}" if len(shown) < number else plural(number, "line")
+    lines = [line(("LOG  ", "heading"), (counted, "muted"))]
     lines += [line((f" {stamp(entry.at, now)} ", "muted"), entry.text) for entry in shown]
     return [line(), *lines]
 
