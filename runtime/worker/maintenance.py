@@ -70,6 +70,10 @@ class Maintenance:
         await asyncio.to_thread(self._recurrence.tick)
 
 
+def _line(error: Exception) -> str:
+    return str(error) if isinstance(error, AtlasError) else repr(error)
+
+
 async def every(seconds: float, service: Service) -> None:
     """Run a step for ever, so often; that Redis is away is the claimer's to report."""
     while True:
@@ -77,6 +81,6 @@ async def every(seconds: float, service: Service) -> None:
             await service()
         except BrokerUnavailableError:
             pass
-        except AtlasError as error:
-            log.error("service failed", service=service.__name__, error=str(error))
+        except Exception as error:  # noqa: BLE001 - a step that fails must not be the last one
+            log.error("service failed", service=service.__name__, error=_line(error))
         await asyncio.sleep(seconds)

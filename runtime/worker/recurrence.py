@@ -47,7 +47,7 @@ class Recurrence:
         for recurring_id, definition in rows.definitions.items():
             try:
                 self._enqueue_due(definition, rows.slots.get(recurring_id, rows.now_ms), now)
-            except InvalidJobError as error:
+            except (InvalidJobError, ValueError, OverflowError) as error:
                 # Each once: a wrong definition must not fill the log every second.
                 if recurring_id not in self._complained:
                     self._complained.add(recurring_id)
