@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from runtime.broker.encoding import deflate_text
 from runtime.catalogue import Retention
+from runtime.figures import whole
 
 T_co = TypeVar("T_co", covariant=True)
 Arg = str | bytes | int | float
@@ -294,7 +295,7 @@ def _read_recurring(reply: Any) -> RecurringRows | None:
     return RecurringRows(
         now_ms,
         {_text(definitions[i]): definitions[i + 1] for i in range(0, len(definitions), 2)},
-        {_text(slots[i]): int(slots[i + 1]) for i in range(0, len(slots), 2)},
+        {_text(slots[i]): whole(slots[i + 1]) for i in range(0, len(slots), 2)},
     )
 
 

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
+from redis.exceptions import ResponseError
 
 from runtime.connection import broker_errors
+from runtime.figures import finite
 from runtime.keys import Keys, queue_of
 
 Hash = dict[bytes, bytes]
@@ -55,6 +57,23 @@ class Overview:
     minutes: dict[int, Hash]
 
 
+def _execute(pipe: Any) -> list[Any]:
+    """A pipeline's replies; None where a key holds another type than the one asked for.
+
+    One such key, by whosever hand, must not hide all the others.
+    """
+    replies = pipe.execute(raise_on_error=False)
+    for reply in replies:
+        if isinstance(reply, Exception) and not is_wrong_type(reply):
+            raise reply
+    return [None if isinstance(reply, Exception) else reply for reply in replies]
+
+
+def is_wrong_type(error: Exception) -> bool:
+    """Whether Redis said that a key holds another type than the command is for."""
+    return isinstance(error, ResponseError) and "WRONGTYPE" in str(error)
+
+
 def read_names(connection: redis.Redis, keys: Keys) -> tuple[float, set[str], set[str]]:
     """Redis' time in s, the keys of all RQ queues, the keys of all workers."""
     pipe: Any = connection.pipeline(transaction=False)
@@ -62,8 +81,8 @@ def read_names(connection: redis.Redis, keys: Keys) -> tuple[float, set[str], se
     pipe.smembers(keys.queues())
     pipe.smembers(keys.workers())
     with broker_errors():
-        now, queues, workers = pipe.execute()
-    return now[0] + now[1] / 1e6, _texts(queues), _texts(workers)
+        now, queues, workers = _execute(pipe)
+    return now[0] + now[1] / 1e6, _texts(queues or ()), _texts(workers or ())
 
 
 def read_overview(
@@ -110,22 +129,22 @@ def read_overview(
     for minute in minutes:
         pipe.hgetall(keys.metrics(minute))
     with broker_errors():
-        replies = iter(pipe.execute())
+        replies = iter(_execute(pipe))
     now = next(replies)
     return Overview(
         now_s=now[0] + now[1] / 1e6,
         info=next(replies),
-        rq_queues=_texts(next(replies)),
-        worker_keys=_texts(next(replies)),
-        paused=next(replies),
-        totals=next(replies),
-        fair_depth=next(replies),
-        quarantined=next(replies),
+        rq_queues=_texts(next(replies) or ()),
+        worker_keys=_texts(next(replies) or ()),
+        paused=next(replies) or {},
+        totals=next(replies) or {},
+        fair_depth=next(replies) or {},
+        quarantined=next(replies) or 0,
         lanes={lane: _lane(replies) for lane in lanes},
-        queues={queue: QueueReply(next(replies), next(replies), next(replies)) for queue in queues},
+        queues={queue: QueueReply(*(next(replies) or 0 for _ in range(3))) for queue in queues},
         heads={job_id: _text(next(replies)) for job_id in heads},
-        workers={key: next(replies) for key in worker_keys},
-        minutes={minute: next(replies) for minute in minutes},
+        workers={key: next(replies) or {} for key in worker_keys},
+        minutes={minute: next(replies) or {} for minute in minutes},
     )
 
 
@@ -135,7 +154,7 @@ def read_enqueued_at(connection: redis.Redis, keys: Keys, ids: Sequence[str]) ->
     for job_id in ids:
         pipe.hget(keys.job(job_id), "enqueued_at")
     with broker_errors():
-        return dict(zip(ids, map(_text, pipe.execute()), strict=True))
+        return dict(zip(ids, map(_text, _execute(pipe)), strict=True))
 
 
 def read_jobs(connection: redis.Redis, keys: Keys, ids: Sequence[str]) -> list[Hash | None]:
@@ -184,7 +203,7 @@ def read_job(connection: redis.Redis, keys: Keys, job_id: str) -> JobReply | Non
     pipe.zscore(keys.scheduled(lane), job_id)
     pipe.zscore(keys.leases(queue_of(lane)), f"{job_id}:{execution}")
     with broker_errors():
-        due_s, lease_ms = pipe.execute()
+        due_s, lease_ms = _execute(pipe)
     entries = [entry for _, entry in results] if isinstance(results, list) else []
     return JobReply(fields, entries, due_s, lease_ms, _text(quarantine))
 
@@ -215,8 +234,8 @@ def page_waiting(
             getattr(pipe, "lrange" if kind == "list" else "zrange")(key, skip, skip + take - 1)
         want, skip = want - take, 0
     with broker_errors():
-        for part in pipe.execute():
-            ids += map(_text, part)
+        for part in _execute(pipe):
+            ids += map(_text, part or ())
     return IdPage(ids, [0.0] * len(ids), sum(size for _, _, size in sources))
 
 
@@ -228,17 +247,18 @@ def _waiting_sources(
         pipe.llen(keys.queue(lane))
         pipe.zrange(keys.heads(lane), 0, -1)
     with broker_errors():
-        replies = pipe.execute()
+        replies = _execute(pipe)
     sources: list[tuple[str, str, int]] = []
     for i, lane in enumerate(lanes):
-        sources.append(("list", keys.queue(lane), replies[2 * i]))
-        sources += [("set", keys.org_waiting(lane, _text(org)), -1) for org in replies[2 * i + 1]]
+        sources.append(("list", keys.queue(lane), replies[2 * i] or 0))
+        orgs = map(_text, replies[2 * i + 1] or ())
+        sources += [("set", keys.org_waiting(lane, org), -1) for org in orgs]
     for _, key, size in sources:
         if size < 0:
             pipe.zcard(key)
     with broker_errors():
-        sizes = iter(pipe.execute())
-    return [(kind, key, next(sizes) if size < 0 else size) for kind, key, size in sources]
+        sizes = iter(_execute(pipe))
+    return [(kind, key, next(sizes) or 0 if size < 0 else size) for kind, key, size in sources]
 
 
 def page_scored(
@@ -255,12 +275,14 @@ def page_scored(
         pipe.zcard(key)
         pipe.zrange(key, 0, offset + limit - 1, desc=newest_first, withscores=True)
     with broker_errors():
-        replies = pipe.execute()
-    merged = [pair for part in replies[1::2] for pair in part]
+        replies = _execute(pipe)
+    merged = [pair for part in replies[1::2] for pair in part or ()]
     merged.sort(key=lambda pair: pair[1], reverse=newest_first)
     page = merged[offset : offset + limit]
     return IdPage(
-        [_text(member) for member, _ in page], [score for _, score in page], sum(replies[0::2])
+        [_text(member) for member, _ in page],
+        [score for _, score in page],
+        sum(n or 0 for n in replies[0::2]),
     )
 
 
@@ -288,10 +310,11 @@ def read_place(connection: redis.Redis, keys: Keys, lane: str, org: str, job_id:
     pipe.zcard(keys.org_allowed(lane, org))
     pipe.hmget(keys.bucket(queue_of(lane)), "tokens", "at")
     with broker_errors():
-        listed, rank, orgs, active, bucket = pipe.execute()
+        listed, rank, orgs, active, bucket = _execute(pipe)
     fair = rank is not None
-    tokens, at = (float(value) if value else None for value in bucket)
-    return PlaceReply(rank if fair else listed, orgs if fair else 0, active, tokens, at)
+    tokens, at = (finite(value or b"") for value in bucket or (b"", b""))
+    ahead = rank if fair else listed
+    return PlaceReply(ahead, (orgs or 0) if fair else 0, active or 0, tokens, at)
 
 
 def read_recurring(connection: redis.Redis, keys: Keys) -> tuple[Hash, Hash]:
@@ -300,19 +323,21 @@ def read_recurring(connection: redis.Redis, keys: Keys) -> tuple[Hash, Hash]:
     pipe.hgetall(keys.recurring())
     pipe.hgetall(keys.recurring_slots())
     with broker_errors():
-        definitions, slots = pipe.execute()
-    return definitions, slots
+        definitions, slots = _execute(pipe)
+    return definitions or {}, slots or {}
 
 
 def read_audit(connection: redis.Redis, keys: Keys, limit: int) -> list[tuple[int, Hash]]:
     """The newest audit entries: (ms since the epoch, fields), newest first."""
+    pipe: Any = connection.pipeline(transaction=False)
+    pipe.xrevrange(keys.audit(), count=limit)
     with broker_errors():
-        raw: Any = connection.xrevrange(keys.audit(), count=limit)
-    return [(int(entry_id.split(b"-")[0]), fields) for entry_id, fields in raw]
+        (raw,) = _execute(pipe)
+    return [(int(entry_id.split(b"-")[0]), fields) for entry_id, fields in raw or ()]
 
 
 def _lane(replies: Any) -> LaneReply:
-    listed, scheduled, failed, finished = (next(replies) for _ in range(4))
+    listed, scheduled, failed, finished = (next(replies) or 0 for _ in range(4))
     head, heads = next(replies), next(replies)
     return LaneReply(
         listed, scheduled, failed, finished, _text(head), heads[0][1] if heads else None

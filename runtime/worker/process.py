@@ -26,7 +26,7 @@ from runtime.broker.calls import ClaimedJob, Ended
 from runtime.broker.registration import WorkerPulse, WorkerRecord, beat, register, unregister
 from runtime.catalogue import Catalogue, Retention
 from runtime.client import AtlasClient
-from runtime.errors import BrokerUnavailableError
+from runtime.errors import AtlasError
 from runtime.keys import QueueNames
 from runtime.logging_setup import configure_logging
 from runtime.settings import Settings, load_settings
@@ -215,7 +215,8 @@ class WorkerProcess:
             await self._ended.wait()
 
     async def _leave(self) -> int:
-        with contextlib.suppress(BrokerUnavailableError):
+        # Redis away, or an entry that is none any more: it expires by itself.
+        with contextlib.suppress(AtlasError):
             await unregister(self._broker.connection, self._broker.keys, self._record)
         await self._broker.close()
         await self._blocking.close()
