@@ -21,7 +21,8 @@ TIMES = (
     b"2026-02-30T00:00:00Z", b"1764000000", b"2026-11-24", b"now", b"9" * 400,
 )  # fmt: skip
 TEXTS = (
-    b"", b"\x00", b"\n\n\n", b"\x1b[2J\x1b]0;owned\x07", "\u202eexe.\u200f".encode(), b"\xed\xa0\x80",
+    b"", b"\x00", b"\n\n\n", b"\x1b[2J\x1b]0;owned\x07",
+    "\u202eexe.\u200f".encode(), b"\xed\xa0\x80",
     b"../../etc/passwd", b"%s%n{0}{{7*7}}", b"'; FLUSHALL\r\n", b"[red]x[/]", b"A" * 70_000,
     b"a:b:c", b"x|y|z", b"-1", b"\xc3\x28",
 )  # fmt: skip
