@@ -89,6 +89,8 @@ async def beat(
     rq_state = {"busy": "busy", "starting": "started"}.get(pulse.state, "idle")
     pipe = cast("Any", connection.pipeline(transaction=True))
     pipe.hexists(key, "birth")
+    # Nothing but this would bring back a worker that has dropped out of the set.
+    pipe.sadd(keys.workers(), key)
     pipe.hset(
         key,
         mapping={

@@ -98,8 +98,9 @@ class Claimer:
                     await self._nap(backoff_s)
                     backoff_s = min(backoff_s * 2, _MAX_BACKOFF_S)
                     continue
-                except AtlasError as error:
-                    log.error("claim refused", error=str(error))
+                except Exception as error:  # noqa: BLE001 - a worker that claims no more is dead
+                    text = str(error) if isinstance(error, AtlasError) else repr(error)
+                    log.error("claim refused", error=text)
                     await self._nap(_MAX_BACKOFF_S)
                     continue
                 self._report(ok=True)

@@ -18,6 +18,7 @@ from runtime.catalogue import Catalogue, Priority
 from runtime.client import AtlasClient
 from runtime.dead_letter import record_of
 from runtime.errors import AtlasError
+from runtime.figures import finite
 from runtime.job_rows import validate_payload
 from runtime.keys import QueueNames
 from runtime.middleware import Middleware, around_execute
@@ -36,6 +37,8 @@ _STOCK_TIMEOUT_S = 180.0
 STOCK_KIND = "rq"
 # What a context says of a job without a time-out.
 _NO_TIMEOUT_S = 86_400.0
+# Ten years: a longer time-out is none that anyone meant, and no date could be reckoned with it.
+_LONGEST_S = 315_360_000.0
 
 
 class Runner:
@@ -262,9 +265,8 @@ def _portable(context: JobContext) -> dict[str, Any]:
 
 def _timeout_s(stored: str, default_s: float) -> float | None:
     """The job's own time-out in seconds; None for RQ's -1, no limit."""
-    try:
-        value = float(stored)
-    except ValueError:
+    value = finite(stored)
+    if value is None or value > _LONGEST_S:
         return default_s
     return None if value < 0 else value or default_s
 

@@ -15,6 +15,9 @@ from tests.chaos.oracle import Oracle
 from tests.chaos.plan import FULL, SEEDS, SHORT_SEED, STEP_SEEDS, TIMEOUT_S
 from tests.chaos.proxy import FlakyProxy
 from tests.chaos.report import Row, table
+from tests.runtime.conftest import broker, client, control, engine, raw, reader, worker
+
+__all__ = ["broker", "client", "control", "engine", "raw", "reader", "worker"]
 
 _PROPERTY = "chaos"
 

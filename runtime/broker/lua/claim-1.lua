@@ -195,9 +195,10 @@ local function allowance(queue, jobs_per, per_ms)
   local key = p .. ':atlas:bucket:' .. queue
   local b = redis.call('HMGET', key, 'tokens', 'at')
   local tokens = jobs_per
-  if b[1] then
-    local since = math.max(0, now - number(b[2], now))
-    tokens = math.min(jobs_per, number(b[1], 0) + since * jobs_per / per_ms)
+  local left, at = number(b[1], -1), number(b[2], 0)
+  -- A bucket that makes no sense counts as full: it is written anew with the next job.
+  if left >= 0 and at > 0 and at < now + 60000 then
+    tokens = math.min(jobs_per, left + math.max(0, now - at) * jobs_per / per_ms)
   end
   return tokens, math.ceil((1 - tokens) * per_ms / jobs_per)
 end

@@ -4,9 +4,9 @@
   KEYS[1] RQ key prefix
   Returns { now ms, definitions by id, newest slots by id }, or nothing when it is not our turn
 ]]
--- @include guard clock
+-- @include guard turn clock
 local p = KEYS[1]
-if not redis.call('SET', p .. ':atlas:recurred', '1', 'NX', 'PX', 900) then return {} end
+if not our_turn(p .. ':atlas:recurred') then return {} end
 local now = clock_ms()
 local key = p .. ':atlas:recurring-slots'
 local slots = redis.call('HGETALL', key)

@@ -8,10 +8,10 @@
   ARGV[4] number of queues, then their full names
   Returns { 1 if it was our turn, promoted, dropped }
 ]]
--- @include guard clock lanes waiting schedule retention metrics options deferred keyed
+-- @include guard turn clock lanes waiting schedule retention metrics options deferred keyed
 local p = KEYS[1]
 -- A limit, not a lock: two sweeps at once would be correct too, only wasteful.
-if not redis.call('SET', p .. ':atlas:swept', '1', 'NX', 'PX', 900) then return {0, 0, 0} end
+if not our_turn(p .. ':atlas:swept') then return {0, 0, 0} end
 local now = clock_ms()
 local limit, canceled_s = tonumber(ARGV[1]), tonumber(ARGV[2])
 local metrics_key = p .. ':atlas:metrics:' .. math.floor(now / 60000)
@@ -75,7 +75,7 @@ for _, key in ipairs(redis.call('SRANDMEMBER', p .. ':atlas:parked-keys', 20)) d
 end
 -- Workers that died without a good-bye: their entries have expired (rq/worker_registration.py).
 for _, key in ipairs(redis.call('SMEMBERS', p .. ':workers')) do
-  if redis.call('EXISTS', key) == 0 then
+  if redis.call('HEXISTS', key, 'birth') == 0 then
     redis.call('SREM', p .. ':workers', key)
     for i = 1, tonumber(ARGV[4]) do
       for _, suffix in ipairs(LANE_SUFFIXES) do

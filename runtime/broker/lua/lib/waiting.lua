@@ -42,7 +42,7 @@ local function place_fair(p, lane, id, org, cap, front, now)
     local vclock = number(redis.call('HGET', p .. ':atlas:vclock', lane), 0)
     redis.call('ZADD', p .. ':atlas:ring:' .. lane, vclock, org)
     redis.call('SADD', p .. ':rl-keys', lane .. '|' .. org)
-    redis.call('HSET', rl, 'concurrency', cap)
+    redis.call('HSET', rl, 'concurrency', cap or 1)
   end
   redis.call('ZADD', heads, 'LT', string.format('%.6f', score), org)
   return 'rate_limited'
