@@ -66,47 +66,46 @@ def install() -> None:
     """Wrap what talks to Redis, if a point is set in this process' environment."""
     if VARIABLE not in os.environ:
         return
-    run, run_async = Broker.run, AsyncBroker.run
-    wait, execute, add = (
-        AsyncBroker.wait_for_marker, redis.asyncio.client.Pipeline.execute, Flusher.add,
-    )  # fmt: skip
+    _wrap_blocking()
+    _wrap_async(AsyncBroker, "run", lambda args: str(args[1].script))
+    _wrap_async(AsyncBroker, "wait_for_marker", lambda _args: "marker")
+    # A worker's pipelines are its heartbeat and its entry in the registry of workers.
+    _wrap_async(redis.asyncio.client.Pipeline, "execute", lambda _args: "beat")
+    _wrap_flusher()
 
-    def blocking(self: Broker, call: Any) -> Any:
+
+def _wrap_blocking() -> None:
+    run = Broker.run
+
+    def wrapped(self: Broker, call: Any) -> Any:
         reach(f"{call.script}:before")
         reply = run(self, call)
         _replied(call.script, reply)
         return reply
 
-    async def in_loop(self: AsyncBroker, call: Any) -> Any:
-        reach(f"{call.script}:before")
-        reply = await run_async(self, call)
-        _replied(call.script, reply)
+    Broker.run = wrapped  # type: ignore[method-assign]
+
+
+def _wrap_async(owner: Any, name: str, step_of: Callable[[tuple[Any, ...]], str]) -> None:
+    original = getattr(owner, name)
+
+    async def wrapped(*args: Any, **options: Any) -> Any:
+        step = step_of(args)
+        reach(f"{step}:before")
+        reply = await original(*args, **options)
+        _replied(step, reply)
         return reply
 
-    async def marked(self: AsyncBroker, *args: Any) -> bool:
-        reach("marker:before")
-        reply = await wait(self, *args)
-        _replied("marker", reply)
-        return reply
+    setattr(owner, name, wrapped)
 
-    async def piped(self: Any, *args: Any, **options: Any) -> Any:
-        # A worker's pipelines are its heartbeat and its entry in the registry of workers.
-        reach("beat:before")
-        reply = await execute(self, *args, **options)
-        reach("beat:after")
-        return reply
 
-    def returned(self: Flusher, ended: Any) -> None:
+def _wrap_flusher() -> None:
+    """A handler has returned, and its end is not handed over; or is, and not written."""
+    add = Flusher.add
+
+    def wrapped(self: Flusher, ended: Any) -> None:
         reach("returned:before")
         add(self, ended)
         reach("returned:after")
 
-    patched: list[tuple[Any, str, Any]] = [
-        (Broker, "run", blocking),
-        (AsyncBroker, "run", in_loop),
-        (AsyncBroker, "wait_for_marker", marked),
-        (redis.asyncio.client.Pipeline, "execute", piped),
-        (Flusher, "add", returned),
-    ]
-    for owner, name, function in patched:
-        setattr(owner, name, function)
+    Flusher.add = wrapped  # type: ignore[method-assign]
