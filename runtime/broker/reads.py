@@ -150,7 +150,7 @@ def read_overview(
         queues={queue: QueueReply(*(next(replies) or 0 for _ in range(3))) for queue in queues},
         heads={job_id: text_of(next(replies)) for job_id in heads},
         workers={key: next(replies) for key in worker_keys},
-        minutes={minute: next(replies) for minute in minutes},
+        minutes={minute: next(replies) or {} for minute in minutes},
         breakers={resource: next(replies) or {} for resource in resources},
     )
 

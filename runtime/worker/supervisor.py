@@ -33,7 +33,7 @@ log = structlog.get_logger("atlas.supervisor")
 _POLL_S = 0.1
 # A process that lives shorter than this is started again with a growing delay.
 _HEALTHY_S = 10.0
-_MAX_DELAY_S = 30.0
+_MAX_DELAY_S = 5.0
 # What the first and the second signal become for the children. Not SIGTERM twice: who stops a whole
 # control group (systemd's default) sends them one of his own, which must not count as the second.
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT)

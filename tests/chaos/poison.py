@@ -18,6 +18,7 @@ from runtime.reader import Reader
 from runtime.settings import Settings
 from runtime.snapshot import JobState
 from runtime.worker.handlers import load_handlers
+from runtime.worker.notes import Notes
 from runtime.worker.runner import Runner
 from runtime.worker.running import Running
 from runtime.worker.threads import HandlerThreads
@@ -83,6 +84,7 @@ class Bench:
         self._runner = Runner(
             settings, catalogue, load_handlers(catalogue),
             client=client, resources=None, threads=self._threads, rng=random.Random(0),
+            notes=Notes(),
         )  # fmt: skip
 
     def drain(self) -> None:

@@ -81,7 +81,6 @@ def test_the_proxy_loses_the_reply_of_what_was_done(redis_server: EmbeddedRedis)
         assert proxy.replies_cut == 1
 
 
-@pytest.mark.xfail(strict=True, reason="finished jobs are kept by count, not for a least time")
 def test_a_repeat_changes_nothing_however_many_jobs_have_finished(make_arena: MakeArena) -> None:
     """A lost reply is repeated within seconds; by then a hundred others may have finished."""
     arena = make_arena(started=False)

@@ -24,7 +24,7 @@
       (of stock RQ jobs)
     quarantined: for each: id, lane, reason
 ]]
--- @include guard clock lanes waiting schedule retention metrics events attempts options deferred keyed endings dead_letter breaker
+-- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter breaker
 local p = KEYS[1]
 local worker, token = ARGV[1], ARGV[2]
 local lease_ms, max_bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -69,14 +69,14 @@ local function expire(id, lane, o)
   redis.call('EXPIRE', p .. ':results:' .. id, kept_s + 3600)
   if dead then
     fail_job(p, lane, queue, id, now, kept_s)
-    trim(p, 'failed', queue, policy.failed_cap)
+    trim(p, 'failed', queue, policy.failed_cap, now)
     bury(p, policy.dead_letter, id, token .. '-expired-' .. id, '-',
       {job_id = id, reason = 'expired', error_class = 'Expired', error = 'it was not to start any more'}, now)
     count(queue, 'expired', 'fail')
     count_total(queue, 'fail')
   else
     cancel_job(p, lane, id, now, kept_s)
-    trim(p, 'canceled', queue, policy.finished_cap)
+    trim(p, 'canceled', queue, policy.finished_cap, now)
   end
   emit(p, 'expired', 'job', id, 'queue', queue)
   ended_for_good(p, id, o, dead and 'failed' or 'canceled', now)

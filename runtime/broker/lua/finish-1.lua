@@ -15,7 +15,7 @@
   Returns for each: 1 applied, 2 applied by an earlier call, 0 refused (the lease was lost),
     -1 the job is gone
 ]]
--- @include guard clock lanes waiting schedule retention metrics events attempts options deferred keyed endings dead_letter breaker
+-- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter breaker
 local p = KEYS[1]
 local worker = ARGV[1]
 local policy = cjson.decode(ARGV[2])
@@ -184,7 +184,7 @@ if #executions > 0 then
 end
 for key, scored in pairs(finals) do redis.call('ZADD', key, unpack(scored)) end
 for _, t in pairs(trims) do
-  trim(p, t[1], t[2], t[1] == 'failed' and policy.failed_cap or policy.finished_cap)
+  trim(p, t[1], t[2], t[1] == 'failed' and policy.failed_cap or policy.finished_cap, now)
 end
 for queue in pairs(woken) do wake(p, queue) end
 write_metrics(p, now)

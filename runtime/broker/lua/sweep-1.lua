@@ -8,7 +8,7 @@
   ARGV[4] number of queues, then their full names
   Returns { 1 if it was our turn, promoted, dropped }
 ]]
--- @include guard turn clock lanes waiting schedule retention metrics options deferred keyed
+-- @include guard turn clock lanes waiting schedule seen retention metrics options deferred keyed
 local p = KEYS[1]
 -- A limit, not a lock: two sweeps at once would be correct too, only wasteful.
 if not our_turn(p .. ':atlas:swept') then return {0, 0, 0} end
@@ -57,7 +57,7 @@ for i = 1, tonumber(ARGV[4]) do
     if redis.call('EXISTS', p .. ':atlas:ring:' .. lane) == 1 then waiting = waiting + recount(lane) end
   end
   -- What RQ's own tools cancel is counted by nobody else.
-  trim(p, 'canceled', queue, tonumber(ARGV[3]))
+  trim(p, 'canceled', queue, tonumber(ARGV[3]), now)
   -- Stock producers set no marker.
   if waiting > 0 and redis.call('HEXISTS', p .. ':atlas:paused', queue) == 0 then wake(p, queue) end
   redis.call('HSET', metrics_key, queue .. '||depth', waiting)

@@ -26,7 +26,7 @@ local function recover(p, id, execution, now, rules)
   if dead then
     redis.call('HSET', key, 'stalls', stalls)
     fail_job(p, lane, queue, id, now, rules.failed_s)
-    trim(p, 'failed', queue, rules.failed_cap)
+    trim(p, 'failed', queue, rules.failed_cap, now)
     count(queue, 'stalled', 'fail')
     count_total(queue, 'fail')
     emit(p, 'failed', 'job', id, 'queue', queue, 'error', 'Stalled')
