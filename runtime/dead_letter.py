@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from runtime.broker.calls import ClaimedJob, Ended
 
 _MAX_ERROR = 500
+# Room for what stands around the record in its own job.
+_ENVELOPE_BYTES = 512
 
 
 class DeadLetterRecord(BaseModel):
@@ -21,8 +23,8 @@ class DeadLetterRecord(BaseModel):
     Attributes:
         reason: ``exhausted`` (no attempt left), ``refused`` (its error is never tried again, or the
             handler raised DeadLetter), ``quarantined``, ``stalled`` or ``expired``.
-        payload: None when a script made the record (stalled, expired) or it cannot be read: then
-            the job itself has to be looked at.
+        payload: None when a script made the record (stalled, expired), when it cannot be read or
+            is as large as a payload may be: then the job itself has to be looked at.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -40,10 +42,16 @@ class DeadLetterRecord(BaseModel):
 
 
 def record_of(
-    ended: "Ended", job: "ClaimedJob", *, queue: str, payload: dict[str, Any] | None, reason: str
+    ended: "Ended",
+    job: "ClaimedJob",
+    *,
+    queue: str,
+    payload: dict[str, Any] | None,
+    reason: str,
+    max_bytes: int,
 ) -> str:
-    """The record as JSON."""
-    return DeadLetterRecord(
+    """The record as JSON; without the payload when a worker would not take so large a job."""
+    record = DeadLetterRecord(
         job_id=job.id,
         reason=reason,
         queue=queue,
@@ -54,4 +62,8 @@ def record_of(
         error_class=ended.error_class,
         error=ended.error[:_MAX_ERROR],
         fingerprint=ended.fingerprint,
-    ).model_dump_json(exclude_defaults=True)
+    )
+    text = record.model_dump_json(exclude_defaults=True)
+    if len(text.encode()) + _ENVELOPE_BYTES <= max_bytes:
+        return text
+    return record.model_copy(update={"payload": None}).model_dump_json(exclude_defaults=True)

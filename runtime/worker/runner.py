@@ -167,7 +167,10 @@ class Runner:
         if ended.outcome == "quarantined":
             reason = "quarantined"
         queue, _ = self._names.split(running.job.lane)
-        record = record_of(ended, running.job, queue=queue, payload=payload, reason=reason)
+        record = record_of(
+            ended, running.job, queue=queue, payload=payload, reason=reason,
+            max_bytes=self._settings.worker.max_payload_bytes,
+        )  # fmt: skip
         return ended._replace(dead_letter=record)
 
     def _wrapped(

@@ -101,14 +101,12 @@ ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.fixture
 def deaths(system: System) -> System:
     """Three mails with a template that does not exist, and a tag for a lead that does not."""
+    # The third is as large as can be: the whole record of its death would be larger.
+    data = [{}, {}, {"x": "x" * (system.settings.worker.max_payload_bytes - 620)}]
     for number in range(3):
-        system.client.send_email(
-            ORG,
-            to="ana@example.com",
-            subject="Hi",
-            template=f"none{number}",
-            job_id=f"mail_{number}",
-        )
+        mail = {"to": "ana@example.com", "subject": "Hi", "template": f"none{number}"}
+        mail["template_data"] = data[number]
+        system.client.enqueue("send_email", org=ORG, payload=mail, job_id=f"mail_{number}")
     tag = {"lead_id": "nobody", "tag": "vip"}
     system.client.enqueue("add_tag", org=ORG, payload=tag, job_id="tag_1")
     system.work()
@@ -119,6 +117,7 @@ def deaths(system: System) -> System:
 def test_what_died_is_listed_grouped_and_requeued(deaths: System):
     listed = deaths.atlas("list", "--json")
     assert deaths.open() == ["mail_0", "mail_1", "mail_2", "tag_1"]
+    assert len(deaths.atlas("show", "mail_2", "--json")["payload"]["template_data"]["x"]) > 900_000
     [mail] = [letter for letter in listed if letter["job_id"] == "mail_0"]
     assert (mail["kind"], mail["queue"], mail["org"]) == ("send_email", "communication:email", ORG)
     assert (mail["reason"], mail["attempts"]) == ("refused", 1)
