@@ -68,6 +68,8 @@ class RecurringScreen(Place):
         columns = recurring_columns(width)
         rows = [recurring_row(job, now, columns) for job in self._jobs()]
         self._table.empty_text = self._empty_text()
+        # The runs come right below, and have a third of the place at least.
+        self._table.styles.height = max(3, min(len(rows) + 1, (self.size.height - 6) * 2 // 3))
         self._table.show(columns, rows)
         self._where.paint([clip(self._where_line(), width)])
         self._about.paint([clip(self._about_line(), width)])

@@ -28,7 +28,7 @@ _BREAKER_LABELS: dict[BreakerWord, str] = {
 _BREAKER_EFFECTS: dict[BreakerWord, str] = {
     "open": "No job of its queues starts until it is let go; those that run go on.",
     "closed": "Jobs start whatever fails, and use up their attempts, until it is let go.",
-    "auto": "It is closed with nothing counted, and opens by itself when too much fails.",
+    "auto": "It closes, with nothing counted, and opens by itself when too much fails.",
 }
 
 

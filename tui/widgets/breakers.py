@@ -62,7 +62,7 @@ def _why(resource: ResourceSnapshot) -> list[Run]:
     if resource.forced_by:
         return [(f": {resource.reason}" if resource.reason else ", no reason given", "")]
     ratio = resource.failure_ratio
-    runs: list[Run] = [(f", {ratio:.0%} failed", "bad")] if ratio is not None else []
+    runs: list[Run] = [(", ", ""), (f"{ratio:.0%} failed", "bad")] if ratio is not None else []
     if resource.state == "half-open":
         return [*runs, (", one job tries it now", "")]
     return [*runs, (", then one job tries it", "")] if resource.until else runs

@@ -36,7 +36,7 @@ def header_line(facts: HeaderFacts, width: int) -> Line:
     parts: list[list[Run]] = [
         [_badge(facts.snapshot.environment)],
         _redis(facts, wide=width >= 100),
-        _workers(facts.snapshot, wide=width >= 100),
+        _workers(facts.snapshot, wide=width >= 130),
         _alerts(facts.snapshot),
         [_age(facts)],
     ]
