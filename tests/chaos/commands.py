@@ -19,10 +19,13 @@ from runtime.client import AtlasClient, NewJob
 from runtime.control import Control
 from runtime.errors import UnknownJobError
 from runtime.recurring import Recurring
+from tests.chaos.poison import open_jobs
 
 QUEUES = ("cmd:plain", "cmd:fair")
 # What RQ answers when the job is gone or in a state that the command is not for.
 _TOO_LATE = (NoSuchJobError, InvalidJobOperation, ValueError)
+# Beyond it nothing is produced for a while: commands are to meet jobs that run.
+_BACKLOG = 200
 _FINAL = {b"finished", b"failed", b"canceled", b"stopped"}
 
 
@@ -64,7 +67,7 @@ class Operators:
         try:
             rng = random.Random(f"{self.seed}-{number}")
             for serial in range(commands):
-                if serial % 3 == 0:
+                if serial % 3 == 0 and open_jobs(self.raw) < _BACKLOG:
                     self._produce(rng, f"{number}-{serial}")
                 self._command(rng)
                 time.sleep(rng.uniform(0.0, 0.02))

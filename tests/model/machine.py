@@ -1,12 +1,13 @@
 """The steps as Hypothesis takes them: at random, and reduced to the fewest that still fail."""
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from runtime.broker.broker import Broker
 from tests.model.judge import QUEUES
 from tests.model.reference import LANES, WORKERS, Job
 from tests.model.twin import LINES, Held, Twin
+from tests.runtime.drive import FAIR, PLAIN
 
 IDS = tuple(f"j{number}" for number in range(10))
 OUTCOMES = ("finished", "retried", "failed", "snoozed", "released", "canceled", "quarantined")
@@ -15,7 +16,7 @@ ids = st.lists(st.sampled_from(IDS), min_size=1, max_size=3)
 picks = st.integers(0, 31)
 workers = st.sampled_from(WORKERS)
 repeats = st.booleans()
-free = st.integers(0, 4)
+free = st.integers(0, 4).map(lambda n: 4 - n)
 
 
 class Life(RuleBasedStateMachine):
@@ -27,6 +28,13 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.twin = Twin(self.broker)
+
+    @initialize(fair=st.integers(0, 4), plain=st.integers(0, 4))
+    def begin(self, fair: int, plain: int) -> None:
+        """Some lines are there from the start: in a short life few would come about."""
+        rows = [(job_id, FAIR, "a", False) for job_id in IDS[:fair]]
+        rows += [(job_id, PLAIN, "", False) for job_id in IDS[4 : 4 + plain]]
+        self.twin.enqueue(rows)
 
     @invariant()
     def as_the_model_says(self) -> None:
@@ -78,6 +86,12 @@ class Life(RuleBasedStateMachine):
     @rule(worker=workers, dead=st.booleans(), twice=repeats)
     def disown(self, worker: str, dead: bool, twice: bool) -> None:
         self.twin.disown(worker, dead=dead, twice=twice)
+
+    @precondition(lambda self: self._jobs("started"))
+    @rule(pick=picks)
+    def die(self, pick: int) -> None:
+        """A worker that holds jobs is known to be dead."""
+        self.twin.disown(self._job(pick, "started").worker, dead=True)
 
     # Time
 

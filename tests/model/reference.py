@@ -15,7 +15,7 @@ from tests.runtime.drive import FAIR, PLAIN
 WORKERS = ("w1", "w2", "w3")
 ORG_CAP = 2
 MAX_STALLED = 2
-RETENTION = Retention(3600, 3, 86400, 4)
+RETENTION = Retention(3600, 2, 86400, 3)
 LANES = (f"{PLAIN}.high", PLAIN, f"{PLAIN}.low", f"{FAIR}.critical", FAIR)
 OPEN = ("queued", "rate_limited", "scheduled", "started")
 # What each final registry keeps, and the status of the jobs in it.

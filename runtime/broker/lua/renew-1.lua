@@ -32,6 +32,8 @@ for i = 1, tonumber(ARGV[3]) do
     redis.call('EXPIRE', p .. ':executions:' .. id, ttl_s + 60)
   else
     lost[#lost + 1] = execution
+    -- Of a job that is gone nothing else would say whose it was.
+    redis.call('SREM', p .. ':worker:' .. worker .. ':executions', id .. ':' .. execution)
   end
 end
 return lost
