@@ -113,8 +113,8 @@ class HostileSource(SampleSource):
     def recurring(self):
         return tuple(
             replace(
-                job, id=self.text + job.id, kind=self.text, org=self.text, when=self.text,
-                missed=self.text, problem=self.text if job.paused else "",
+                job, id=f"\x1b[31m[red]\u202e{job.id}", kind=self.text, org=self.text,
+                when=self.text, missed=self.text, problem=self.text if job.paused else "",
             )
             for job in super().recurring()
         )  # fmt: skip
