@@ -6,7 +6,11 @@ local function recover(p, id, execution, now, max_stalled, failed_s, failed_cap,
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence', 'origin', 'stalls', 'attempt',
     'worker_name', 'rate_limit_key', 'rate_limit_concurrency', 'started_at')
-  if not ok or job[1] ~= 'started' or job[2] ~= execution or not job[3] then return nil end
+  if not ok or job[2] ~= execution or not job[3] then return nil end
+  if job[1] ~= 'started' then
+    free_slot(p, job[3], id, job[7])
+    return nil
+  end
   local lane = job[3]
   local queue = queue_of(lane)
   local stalls = counter(job[4], 0) + 1
