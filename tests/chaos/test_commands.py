@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 import redis
+from rq.job import Job
+from rq.serializers import JSONSerializer
 
 from runtime.auditor import Auditor
+from runtime.broker import calls
+from runtime.broker.broker import Broker
+from runtime.broker.calls import JobRow
 from runtime.client import AtlasClient
 from runtime.control import Control
 from runtime.settings import Settings
@@ -15,6 +20,8 @@ from tests.chaos.commands import QUEUES, Judge, Operators
 from tests.chaos.poison import open_jobs
 from tests.chaos.watched import WatchedWorker
 from tests.runtime.conftest import wait_until
+from tests.runtime.drive import FAIR, PLAIN, claim, ended, finish, reap, status
+from tests.runtime.drive import QUEUES as QUEUES_OF_ENGINE
 
 APPLICATION = "tests.chaos.commands_app"
 
@@ -54,7 +61,7 @@ def commanded(
             raw.hdel("rq:atlas:recurring", f"tick-{name}")
         for queue in QUEUES:
             control.resume(queue)
-        wait_until(lambda: open_jobs(raw) == 0, timeout_s=60)
+        wait_until(lambda: open_jobs(raw) == 0, timeout_s=150)
         judge = Judge(raw, watched.effects, operators.history)
         history = operators.history
         print(
@@ -80,6 +87,36 @@ def commanded(
         watched.lived_through_it(before)
 
     return command
+
+
+@pytest.mark.parametrize("end", ["finished", "lost", "deleted"])
+def test_a_job_taken_out_while_it_runs_frees_its_organisations_slot(
+    broker: Broker, raw: redis.Redis, end: str
+) -> None:
+    """RQ reads a job and writes later: what it takes for waiting may have started meanwhile."""
+    rows = [JobRow(i, FAIR, b"[]", "", "echo", f"{FAIR}|a", 1) for i in ("j", "k")]
+    broker.run(calls.enqueue(rows))
+    job = claim(broker, FAIR, free=1, lease_ms=-1).jobs[0]
+    if end == "deleted":
+        raw.delete("rq:job:j")
+        raw.zadd(f"rq:rl:{FAIR}|a:allowed", {"j": 1}, xx=True)  # held for a while
+        assert reap(broker) == (0, 0, 1)
+        broker.run(calls.sweep(QUEUES_OF_ENGINE))
+    else:
+        raw.hset("rq:job:j", "status", "canceled")
+        assert finish(broker, ended(job)) == [2] if end == "finished" else reap(broker)
+    assert raw.zcard(f"rq:rl:{FAIR}|a:allowed") == 0
+
+
+def test_what_was_canceled_does_not_come_back_with_all_that_failed(
+    broker: Broker, raw: redis.Redis
+) -> None:
+    broker.run(calls.enqueue([JobRow("j", PLAIN, b"[]", "", "echo")]))
+    finish(broker, ended(claim(broker).jobs[0], "failed"))
+    Job.fetch("j", connection=raw, serializer=JSONSerializer).cancel()
+    assert broker.run(calls.requeue_failed(PLAIN, float("inf"), 10)) == (0, 1)
+    assert status(raw, "j") == "canceled"
+    assert broker.run(calls.requeue("ana", "why", ["j"])) == [True]
 
 
 def test_a_few_commands(commanded: Callable[[int, int], None]) -> None:

@@ -126,7 +126,12 @@ local function apply(a)
     return -1
   end
   if job[2] ~= execution then return 0 end
-  if job[1] ~= 'started' then return 2 end
+  if job[1] ~= 'started' then
+    -- Ended by an earlier call, or canceled by RQ at the very moment of the claim: RQ then knows of
+    -- no slot to free, and the organisation would miss it for ever.
+    free_slot(p, lane, id, job[4])
+    return 2
+  end
   local attempt = counter(job[3], 1)
   local kind = a[5]
   local o = options_of(job[7])

@@ -10,7 +10,7 @@ local p = KEYS[1]
 local now = clock_ms()
 local results, done = {}, 0
 for i = 1, tonumber(ARGV[4]) do
-  local ok = requeue(p, ARGV[4 + i], ARGV[3] == '1', now)
+  local ok = requeue(p, ARGV[4 + i], ARGV[3] == '1', true, now)
   results[i] = ok and 1 or 0
   if ok then done = done + 1 end
 end

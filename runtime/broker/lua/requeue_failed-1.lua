@@ -12,7 +12,7 @@ local now = clock_ms()
 local lane, done, skipped = ARGV[1], 0, 0
 local key = p .. ':failed:' .. lane
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])) do
-  if requeue(p, id, ARGV[4] == '1', now) then
+  if requeue(p, id, ARGV[4] == '1', false, now) then
     done = done + 1
   else
     -- Its hash is gone or in another state: the entry leads nowhere.

@@ -17,11 +17,23 @@ local limit, canceled_s = tonumber(ARGV[1]), tonumber(ARGV[2])
 local metrics_key = p .. ':atlas:metrics:' .. math.floor(now / 60000)
 local dropped = 0
 
+-- Frees what a job that is gone, or does not run, still holds of its organisation's cap: one that
+-- a foreign hand deleted while it ran.
+local STALE_S = 60
+local function free_stale(lane, org)
+  local allowed = p .. ':rl:' .. lane .. '|' .. org .. ':allowed'
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', allowed, '-inf', now / 1000 - STALE_S)) do
+    local ok, status = pcall(redis.call, 'HGET', p .. ':job:' .. id, 'status')
+    if not ok or status ~= 'started' then redis.call('ZREM', allowed, id) end
+  end
+end
+
 local function recount(lane)
   local depth = 0
   for _, org in ipairs(redis.call('ZRANGE', p .. ':atlas:ring:' .. lane, 0, -1)) do
     local waiting = redis.call('ZCARD', p .. ':rl:' .. lane .. '|' .. org .. ':rate_limited')
     if waiting == 0 then settle_ring(p, lane, org, false) end
+    free_stale(lane, org)
     depth = depth + waiting
   end
   if depth > 0 then

@@ -7,7 +7,13 @@ local function recover(p, id, execution, now, rules)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence', 'origin', 'stalls', 'attempt',
     'worker_name', 'rate_limit_key', 'rate_limit_concurrency', 'description', 'atlas')
-  if not ok or job[1] ~= 'started' or job[2] ~= execution or not job[3] then return nil end
+  if not ok or job[2] ~= execution or not job[3] then return nil end
+  if job[1] ~= 'started' then
+    -- RQ canceled it while it ran: what it held is free.
+    free_slot(p, job[3], id, job[7])
+    release_key(p, id, options_of(job[10]), now)
+    return nil
+  end
   local lane = job[3]
   local queue = queue_of(lane)
   local stalls = counter(job[4], 0) + 1

@@ -9,13 +9,16 @@ end
 
 -- Giving a job that ended another life: waiting again, with a fresh budget of attempts, or, to
 -- `keep` what it used, with one more try.
--- Returns true, or false when the job is gone or not in a final state.
-local function requeue(p, id, keep, now)
+-- Returns true, or false when the job is gone or not in a final state. One that was canceled comes
+-- back only `by_name`, not with all that failed: RQ leaves it in the failed registry, too.
+local function requeue(p, id, keep, by_name, now)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'origin', 'rate_limit_key',
     'rate_limit_concurrency', 'data', 'atlas')
   if not ok or not job[2] or not job[5] then return false end
-  if job[1] ~= 'failed' and job[1] ~= 'canceled' and job[1] ~= 'stopped' then return false end
+  if job[1] ~= 'failed' and job[1] ~= 'stopped' and not (by_name and job[1] == 'canceled') then
+    return false
+  end
   local lane = job[2]
   redis.call('ZREM', p .. ':failed:' .. lane, id)
   redis.call('ZREM', p .. ':canceled:' .. lane, id)
