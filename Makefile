@@ -49,8 +49,8 @@ unit: $(DEV) ## Tests, against a real Redis, PostgreSQL and SMTP server.
 slow: $(DEV) ## The tests that take long, without the faults of `make chaos`.
 	$(PY) -m pytest -m slow --ignore tests/chaos
 
-chaos: $(DEV) ## Kill, freeze and restart everything under load, on three seeds; two minutes.
-	$(PY) -m pytest -m slow -s tests/chaos
+chaos: $(DEV) ## Kill, freeze, cut off and restart everything, on three seeds, and stock RQ beside it.
+	$(PY) -m pytest -m slow -n 2 --dist worksteal tests/chaos
 
 bench: $(DEV) ## Compare the speed with BullMQ (needs node and npm) and stock RQ; ten minutes.
 	$(PY) -m benchmarks

@@ -4,26 +4,40 @@ RQ reads its key prefix once, from the environment, when it is first imported (r
 every function here sets it before importing RQ, and nothing else imports RQ.
 """
 
+import json
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, cast
 
-from runtime.connection import connect
+from runtime.allowed import is_allowed
+from runtime.connection import broker_errors, connect
+from runtime.errors import InvalidJobError
+from runtime.keys import Keys
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
     from rq.job import Job
 
+# Of a lane's deferred jobs, so many of the oldest are looked at in one go.
+_LOOKED_AT = 100
+_OVER = (b"finished", b"failed", b"stopped", b"canceled")
+
 
 def perform_stock_job(settings: Settings, job_id: str) -> Any:
     """Run a stock job's function in this process and return its value.
 
-    RQ imports the function by the name that stands in Redis: the caller has checked it against
-    the allowed prefixes.
+    RQ imports the function by the name that stands in Redis now, which may not be the one that the
+    worker saw when it took the job: it is checked here again.
 
     Raises:
+        InvalidJobError: the function is not allowed.
         Exception: whatever the function raises.
     """
-    return _fetch(settings, job_id).perform()
+    job = _fetch(settings, job_id)
+    if not is_allowed(job.func_name or "", settings.allowed_functions):
+        raise InvalidJobError(f"function {job.func_name!r} is not allowed")
+    return job.perform()
 
 
 def settle_stock_job(settings: Settings, job_id: str) -> None:
@@ -36,6 +50,60 @@ def settle_stock_job(settings: Settings, job_id: str) -> None:
     queue = Queue(job.origin, connection=job.connection, serializer=JSONSerializer)
     queue.enqueue_dependents(job)
     release_slot(job)
+
+
+def settle_left_behind(settings: Settings, lanes: Sequence[str]) -> dict[str, str]:
+    """Let dependents go whose parent's worker died after it had written the parent's end.
+
+    RQ lets them go in steps of its own after that; repeating them changes nothing. RQ is only
+    loaded when something waits. Returns what went wrong, by job id.
+
+    Raises:
+        BrokerUnavailableError: Redis is away.
+    """
+    keys = Keys(settings.redis.key_prefix)
+    with closing(connect(settings)) as connection, broker_errors():
+        pipe = cast("Any", connection.pipeline(transaction=False))
+        for lane in lanes:
+            pipe.zrange(keys.deferred(lane), 0, _LOOKED_AT - 1)
+            pipe.exists(keys.ready(lane))
+        replies = pipe.execute()
+        ready = [lane for lane, there in zip(lanes, replies[1::2], strict=True) if there]
+        for job_id in (job_id for ids in replies[::2] for job_id in ids):
+            pipe.hget(keys.job(job_id.decode("utf-8", "replace")), "dependency_ids")
+        parents = sorted({parent for value in pipe.execute() for parent in _ids(value)})
+        for parent in parents:
+            pipe.hget(keys.job(parent), "status")
+        over = [p for p, status in zip(parents, pipe.execute(), strict=True) if status in _OVER]
+    problems: dict[str, str] = {}
+    for parent in over:
+        try:
+            settle_stock_job(settings, parent)
+        except Exception as error:  # noqa: BLE001 - whatever RQ makes of one job
+            problems[parent] = str(error)
+    if ready:
+        _enqueue_ready(settings, ready)
+    return problems
+
+
+def _ids(value: bytes | None) -> list[str]:
+    """The job ids in RQ's field ``dependency_ids``; none when it cannot be read."""
+    try:
+        ids = json.loads(value or b"[]")
+    except ValueError:
+        return []
+    return [i for i in ids if isinstance(i, str)] if isinstance(ids, list) else []
+
+
+def _enqueue_ready(settings: Settings, lanes: Sequence[str]) -> None:
+    """What RQ took out of its deferred registry and did not enqueue any more."""
+    os.environ["RQ_KEY_PREFIX"] = settings.redis.key_prefix
+    from rq.registry import ReadyJobRegistry  # noqa: PLC0415 - after the prefix is set
+    from rq.serializers import JSONSerializer  # noqa: PLC0415
+
+    with closing(connect(settings)) as connection, broker_errors():
+        for lane in lanes:
+            ReadyJobRegistry(lane, connection=connection, serializer=JSONSerializer).cleanup()
 
 
 def current_job_id() -> str:

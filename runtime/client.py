@@ -28,7 +28,8 @@ class AtlasClient:
     """Enqueues jobs; blocking, safe to share between threads.
 
     Every call validates at the producer: a bad payload raises and nothing is queued. A call with
-    a `job_id` is idempotent: as long as that job is kept, repeating it changes nothing.
+    a `job_id` is idempotent: as long as that job is kept, and for half a minute after its end at
+    least, repeating it changes nothing.
 
     Example:
         >>> with AtlasClient.from_environment() as atlas:

@@ -27,9 +27,12 @@ def error_facts(error: BaseException) -> ErrorFacts:
     (urllib, aiohttp) or on its `response` (requests, httpx).
     """
     names = frozenset(cls.__name__ for cls in type(error).__mro__)
-    response = getattr(error, "response", None)
-    status = _status(error) or _status(response)
-    return ErrorFacts(names, status, _retry_after_s(error) or _retry_after_s(response))
+    try:
+        response = getattr(error, "response", None)
+        status = _status(error) or _status(response)
+        return ErrorFacts(names, status, _retry_after_s(error) or _retry_after_s(response))
+    except Exception:  # noqa: BLE001 - an attribute of a foreign class may raise anything
+        return ErrorFacts(names)
 
 
 def _status(source: object) -> int | None:

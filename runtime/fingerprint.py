@@ -46,6 +46,14 @@ def handler_traceback(error: BaseException) -> tuple[str, str]:
     return "".join(lines)[-_MAX_TRACEBACK:], where
 
 
+def error_text(error: BaseException) -> str:
+    """What an error says; '' when even asking it raises."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - the handler's own class decides what `str` does
+        return ""
+
+
 def _is_engine(tb: TracebackType) -> bool:
     name = str(tb.tb_frame.f_globals.get("__name__", ""))
     return name.startswith(("runtime.worker", "asyncio", "concurrent.futures"))

@@ -11,6 +11,7 @@ from runtime.allowed import is_allowed
 from runtime.broker.encoding import decode_value, inflate_text
 from runtime.catalogue import Catalogue, Kind
 from runtime.errors import InvalidJobError, UnknownKindError
+from runtime.figures import finite, whole
 from runtime.job_detail import Attempt, LogLine, Progress
 from runtime.keys import QueueNames
 from runtime.recurring import Recurring
@@ -125,8 +126,7 @@ class JobView:
         known = self._kind(kind)
         if known is not None:
             return known.retry
-        left = text(fields, "retries_left")
-        return RetryPolicy(attempts=(int(left) if left.isdigit() else 0) + 1)
+        return RetryPolicy(attempts=whole(text(fields, "retries_left")) + 1)
 
     def is_known(self, kind: str, allowed_functions: Sequence[str]) -> bool:
         """Whether this release would run it: a kind of its own, or an allowed function."""
@@ -213,7 +213,7 @@ def recurring_view(
 ) -> RecurringSnapshot:
     """One recurring job; a definition that cannot be read is shown with its problem."""
     shown = safe(recurring_id, 64)
-    last = epoch(int(slot_ms) / 1000) if slot_ms and slot_ms.isdigit() else None
+    last = epoch(float(slot_ms) / 1000) if slot_ms and slot_ms.isdigit() else None
     try:
         recurring = Recurring.from_json(definition)
         recurring.check()
@@ -253,12 +253,8 @@ def _safe_values(value: Any) -> Any:
 
 
 def _int(fields: Hash, name: str) -> int:
-    value = text(fields, name)
-    return int(value) if value.isdigit() else 0
+    return whole(text(fields, name))
 
 
 def _float(fields: Hash, name: str) -> float | None:
-    try:
-        return float(text(fields, name))
-    except ValueError:
-        return None
+    return finite(text(fields, name))

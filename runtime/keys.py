@@ -73,6 +73,10 @@ class Keys:
         """Scheduled registry, scored by due time in seconds."""
         return f"{self.prefix}:scheduled:{lane}"
 
+    def ready(self, lane: str) -> str:
+        """RQ's registry of stock dependents on their way from deferred to their list."""
+        return f"{self.prefix}:ready:{lane}"
+
     def deferred(self, lane: str) -> str:
         """Deferred registry: jobs that wait for other jobs, scored by since when in seconds."""
         return f"{self.prefix}:deferred:{lane}"

@@ -8,6 +8,8 @@ time.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from runtime.figures import whole
+
 # Upper bounds in ms, as in lua/lib/metrics.lua; one more bucket is open above the last.
 BUCKETS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 30000, 60000, 300000)
 Histogram = list[int]
@@ -43,14 +45,14 @@ def parse_minute(fields: Mapping[bytes, bytes]) -> dict[str, QueueMinute]:
         if not value.isdigit():
             continue
         minute = queues.setdefault(queue, QueueMinute())
-        number = int(value)
+        number = whole(value)
         if name in _COUNTERS:
             setattr(minute, _COUNTERS[name], getattr(minute, _COUNTERS[name]) + number)
         elif name == "depth":
             minute.depth = number
-        elif name[:1] in ("w", "r") and name[1:].isdigit():
+        elif name[:1] in ("w", "r"):
             histogram = minute.wait if name[0] == "w" else minute.run
-            if 1 <= (bucket := int(name[1:])) <= len(histogram):
+            if 1 <= (bucket := whole(name[1:])) <= len(histogram):
                 histogram[bucket - 1] += number
     return queues
 

@@ -33,7 +33,8 @@ class Middleware:
     async def execute(self, context: "JobContext", call_next: ExecuteNext) -> Any:
         """Around one attempt, in the worker's event loop; its value is the attempt's value.
 
-        What it raises counts as the handler's own error or outcome. It must not block.
+        What it raises before the handler has returned counts as the handler's own error or
+        outcome; what it raises afterwards is logged, and the job is done. It must not block.
         """
         return await call_next(context)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from runtime.broker.reads import Hash, Overview
 from runtime.catalogue import Queue
+from runtime.figures import finite, whole
 from runtime.jobview import rq_time, text
 from runtime.metrics import QueueMinute, add_up, per_minute, percentile
 from runtime.snapshot import (
@@ -39,7 +40,7 @@ def compose_queue(
     """One logical queue, its lanes merged."""
     replies = [raw.lanes[lane] for lane in lanes]
     reply = raw.queues[full]
-    fair_waiting = sum(int(raw.fair_depth.get(lane.encode(), b"0")) for lane in lanes)
+    fair_waiting = sum(whole(raw.fair_depth.get(lane.encode(), b"0")) for lane in lanes)
     current = int(raw.now_s // 60)
     now, before = _minute(minutes, current, full), _minute(minutes, current - 1, full)
     elapsed_s = raw.now_s % 60
@@ -52,7 +53,7 @@ def compose_queue(
     return QueueSnapshot(
         name=queue.name,
         pause=_pause(raw.paused.get(full.encode())),
-        waiting=sum(r.listed for r in replies) + max(0, fair_waiting),
+        waiting=sum(r.listed for r in replies) + fair_waiting,
         active=reply.active,
         scheduled=sum(r.scheduled + r.deferred for r in replies),
         failed=sum(r.failed for r in replies),
@@ -112,17 +113,17 @@ def compose_worker(key: str, fields: Hash, now_s: float) -> WorkerSnapshot | Non
     return WorkerSnapshot(
         name=safe(key.rpartition(":")[2], 80),
         hostname=safe(text(fields, "hostname"), 80),
-        pid=_int(text(fields, "pid")),
+        pid=whole(text(fields, "pid")),
         state="lost" if age_s > LOST_AFTER_S else safe(state, 20),
         queues=tuple(safe(name, 80) for name in queues.split(",") if name),
-        slots=_int(text(fields, "atlas_slots")) or 1,
-        running=_int(text(fields, "atlas_running")),
+        slots=whole(text(fields, "atlas_slots")) or 1,
+        running=whole(text(fields, "atlas_running")),
         started_at=born,
         heartbeat_age_s=age_s,
-        finished=_int(text(fields, "successful_job_count")),
-        failed=_int(text(fields, "failed_job_count")),
-        cpu_percent=_float(text(fields, "atlas_cpu")),
-        rss_bytes=_int(text(fields, "atlas_rss")) or None,
+        finished=whole(text(fields, "successful_job_count")),
+        failed=whole(text(fields, "failed_job_count")),
+        cpu_percent=finite(text(fields, "atlas_cpu")),
+        rss_bytes=whole(text(fields, "atlas_rss")) or None,
         current_jobs=(safe(current, 200),) if current else (),
         version=safe(text(fields, "version"), 40),
     )
@@ -168,21 +169,10 @@ def _pause(value: bytes | None) -> Pause | None:
         fields = json.loads(value)
         at = datetime.fromtimestamp(fields["at_ms"] / 1000, UTC)
         return Pause(safe(str(fields["by"]), 80), at, safe(str(fields["reason"]), 200))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError):
         # Paused all the same: the claim looks only whether the field exists.
         return Pause("?", datetime.fromtimestamp(0, UTC))
 
 
 def _total(raw: Overview, full: str, name: str) -> int:
-    return int(raw.totals.get(f"{full}|{name}".encode(), b"0"))
-
-
-def _int(value: str) -> int:
-    return int(value) if value.isdigit() else 0
-
-
-def _float(value: str) -> float | None:
-    try:
-        return float(value)
-    except ValueError:
-        return None
+    return whole(raw.totals.get(f"{full}|{name}".encode(), b"0"))

@@ -8,6 +8,7 @@ from runtime.alerts import find_alerts
 from runtime.broker import reads
 from runtime.broker.broker import Broker
 from runtime.catalogue import Catalogue
+from runtime.figures import whole
 from runtime.host import read_host
 from runtime.jobview import rq_time
 from runtime.keys import QueueNames
@@ -173,7 +174,7 @@ class OverviewReader:
             },
             quarantined=raw.quarantined,
             repaired_total=sum(
-                int(count) for name, count in raw.totals.items() if name.startswith(b"audit|")
+                whole(count) for name, count in raw.totals.items() if name.startswith(b"audit|")
             ),
             resources=resources,
         )

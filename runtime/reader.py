@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from runtime.application import load_application
-from runtime.broker import histories, open_broker, reads
+from runtime.broker import histories, open_broker, reads, surroundings
 from runtime.broker.broker import Broker
 from runtime.catalogue import Catalogue, Priority
 from runtime.errors import UnknownJobError
@@ -264,13 +264,13 @@ class Reader:
         key = job_options(raw.fields).get("key")
         if not isinstance(key, str):
             return Deferral()
-        held = reads.read_key(self._broker.connection, self._broker.keys, key, job_id)
+        held = surroundings.read_key(self._broker.connection, self._broker.keys, key, job_id)
         running = tuple(safe(name, 80) for name in held.running)
         return Deferral(key=safe(key, 200), running=running, ahead=held.ahead)
 
     def _surroundings(self, job: JobSummary, now: datetime, snapshot: Snapshot) -> Waiting:
         entry = self._catalogue.queue(job.queue)
-        place = reads.read_place(
+        place = surroundings.read_place(
             self._broker.connection,
             self._broker.keys,
             job.id,

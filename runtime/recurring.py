@@ -5,19 +5,25 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice, takewhile
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 
 from runtime.errors import InvalidJobError
 
 Missed = Literal["skip", "once", "all"]
 # A slot this old was missed: no worker was there to see it.
 _LATE = timedelta(seconds=60)
+# How far back the newest slot is looked for, step by step.
+_LOOK_BACK = tuple(timedelta(hours=hours) for hours in (0.02, 1, 24, 24 * 32, 24 * 367))
 # Of slots that all are to be made up for, so many at a time.
 _MAX_SLOTS = 100
-_FIELDS = {"id", "kind", "org", "payload", "cron", "every_s", "timezone", "missed", "paused"}
+_TYPES: dict[str, type] = {
+    "id": str, "kind": str, "org": str, "payload": dict, "cron": str, "every_s": int,
+    "timezone": str, "missed": str, "paused": bool,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class Recurring:
             yield "exactly one of cron and every_s is needed"
         if self.cron and (len(self.cron.split()) != 5 or not croniter.is_valid(self.cron)):
             yield f"cron: {self.cron!r} is not five fields of minute, hour, day, month, weekday"
+        elif self.cron and not self._comes():
+            yield f"cron: {self.cron!r} never comes: no month has that day"
         if self.every_s < 0 or self.every_s > 31_536_000:
             yield "every_s: 1 second to a year is allowed"
         if self.missed not in ("skip", "once", "all"):
@@ -71,6 +79,13 @@ class Recurring:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             yield f"timezone: no zone {self.timezone!r}; e.g. Europe/London or UTC"
+
+    def _comes(self) -> bool:
+        try:
+            croniter(self.cron, datetime.now(UTC)).get_next(datetime)
+        except CroniterBadDateError:
+            return False
+        return True
 
     def describe(self) -> str:
         """In words: ``0 2 * * * Europe/London`` or ``every 300 s``."""
@@ -82,18 +97,26 @@ class Recurring:
 
     def due(self, last: datetime, now: datetime) -> list[datetime]:
         """Slots to run now, oldest first, when `last` was the newest one seen before."""
-        slots: list[datetime] = []
-        for slot in self._slots(last):
-            if slot > now:
-                break
-            slots.append(slot)
-            if self.missed != "all":
-                slots = slots[-1:]
-            elif len(slots) == _MAX_SLOTS:
-                break
+        if self.missed == "all":
+            passed = takewhile(lambda slot: slot <= now, self._slots(last))
+            return list(islice(passed, _MAX_SLOTS))
+        newest = self._newest(last, now)
         if self.missed == "skip":
-            return [slot for slot in slots if now - slot < _LATE]
-        return slots
+            return [slot for slot in newest if now - slot < _LATE]
+        return newest
+
+    def _newest(self, last: datetime, now: datetime) -> list[datetime]:
+        """The newest slot after `last`, if any: looked for near the present first.
+
+        From a `last` of years ago (a system that stood still, garbage in Redis) every single slot
+        would be gone through otherwise.
+        """
+        starts = [now - span for span in _LOOK_BACK if now - span > last]
+        for start in [*starts, last]:
+            slots = list(takewhile(lambda slot: slot <= now, self._slots(start)))
+            if slots:
+                return slots[-1:]
+        return []
 
     def job_id(self, slot: datetime) -> str:
         """The id of a slot's job: it makes enqueueing it idempotent."""
@@ -112,10 +135,13 @@ class Recurring:
         """
         try:
             fields = json.loads(data)
-            known = {name: value for name, value in fields.items() if name in _FIELDS}
-            return cls(**{**known, "payload": json.loads(fields["payload"])})
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            known = {name: value for name, value in fields.items() if name in _TYPES}
+            recurring = cls(**{**known, "payload": json.loads(fields["payload"])})
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise InvalidJobError(f"not a recurring job: {error}") from None
+        if wrong := [n for n, t in _TYPES.items() if type(getattr(recurring, n)) is not t]:
+            raise InvalidJobError(f"not a recurring job: wrong type of {', '.join(wrong)}")
+        return recurring
 
     def _slots(self, after: datetime) -> Iterator[datetime]:
         if self.every_s:

@@ -16,19 +16,23 @@ from tui.keymap import bind
 from tui.palette import Places
 from tui.screens.across import FailedScreen, StalledScreen
 from tui.screens.base import Place
+from tui.screens.events import EventsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.overview import OverviewScreen
 from tui.screens.queue_jobs import QueueScreen
+from tui.screens.recurring import RecurringScreen
 from tui.screens.workers import WorkersScreen
 from tui.session import Options, Session
 from tui.terminal import watch_terminal
 from tui.theme import ATLAS_THEME
 
-_PLACES: dict[str, type[OverviewScreen | FailedScreen | StalledScreen | WorkersScreen]] = {
+_PLACES: dict[str, Callable[[Session], Place]] = {
     "overview": OverviewScreen,
     "failed": FailedScreen,
     "stalled": StalledScreen,
     "workers": WorkersScreen,
+    "events": EventsScreen,
+    "recurring": RecurringScreen,
 }
 
 
@@ -50,6 +54,7 @@ class DashApp(App[None]):
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (20, "-flat"), (34, "-high"), (52, "-tall")]
     BINDINGS = bind(
         "view-overview", "view-failed", "view-stalled", "view-workers",
+        "view-events", "view-recurring",
         "freeze", "help", "palette", "quit", "quit-now",
     )  # fmt: skip
 

@@ -1,12 +1,19 @@
 """What state a queue or a worker is in, in one letter and one word: pure functions of snapshots.
 
 The letter comes first and colour second, so that the state survives NO_COLOR and colour-blind
-eyes: ``X`` broken, ``N`` nobody serves it, ``P`` paused, ``!`` look here, ``.`` fine.
+eyes: ``X`` broken, ``N`` nobody serves it, ``B`` its breaker holds it, ``P`` paused, ``!`` look
+here, ``.`` fine.
 """
 
 from dataclasses import dataclass
 
-from tui.data.model import QueueSnapshot, QueueState, WorkerSnapshot
+from tui.data.model import (
+    QueueSnapshot,
+    QueueState,
+    RecurringSnapshot,
+    ResourceSnapshot,
+    WorkerSnapshot,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +41,32 @@ _QUEUE_STATES = {
     QueueState.OK: Health(".", "ok", "", 0),
     QueueState.IDLE: Health(".", "idle", "muted", 0),
 }
+_HELD = Health("B", "breaker", "bad", 4)
 
 
-def queue_health(queue: QueueSnapshot) -> Health:
-    """The one thing about the queue that matters most."""
-    return _QUEUE_STATES[queue.state]
+def queue_health(queue: QueueSnapshot, resource: ResourceSnapshot | None = None) -> Health:
+    """The one thing about the queue that matters most; `resource` is what its jobs use."""
+    health = _QUEUE_STATES[queue.state]
+    held = resource is not None and resource.holds
+    # A pause and a missing worker hold it too, and last longer than a breaker.
+    return _HELD if held and queue.state not in (QueueState.PAUSED, QueueState.NOBODY) else health
+
+
+def breaker_health(resource: ResourceSnapshot) -> Health:
+    """How a resource's breaker is."""
+    if resource.forced_by:
+        shut = resource.state == "closed"
+        return Health("!", "held closed", "warn", 2) if shut else Health("B", "held OPEN", "bad", 4)
+    if resource.state == "open":
+        return Health("B", "OPEN", "bad", 4)
+    return Health("!", "half-open", "warn", 3) if resource.holds else Health(".", "closed", "", 0)
+
+
+def recurring_health(job: RecurringSnapshot) -> Health:
+    """Whether a recurring job goes on."""
+    if job.problem:
+        return Health("X", "broken", "bad", 3)
+    return Health("P", "paused", "warn", 2) if job.paused else Health(".", "on", "", 0)
 
 
 _WORKER_STATES = {

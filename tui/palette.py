@@ -15,6 +15,8 @@ _VIEWS = (
     ("failed", "Failed", "failed jobs of all queues"),
     ("stalled", "Stalled", "jobs whose worker was lost"),
     ("workers", "Workers", "workers and the machine"),
+    ("events", "Events", "what happened, as it happens"),
+    ("recurring", "Recurring", "jobs that run again and again"),
 )
 
 

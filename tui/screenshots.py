@@ -65,6 +65,9 @@ SHOTS: tuple[Shot, ...] = (
     Shot("job", (120, 40), ("2", "G", "k", "k", "enter")),
     Shot("plan", (120, 40), ("2", "R", "tab", "tab", "enter"), environment="production"),
     Shot("workers", (120, 40), ("4",)),
+    Shot("events", (120, 40), ("5",)),
+    Shot("recurring", (120, 40), ("6", "j", "j")),
+    Shot("breaker", (120, 40), (*("j",) * 7, "enter", "B"), environment="production"),
     Shot("help", (80, 24), ("question_mark",)),
     Shot("outage", (80, 24), down="redis-a:6379: connection refused"),
 )

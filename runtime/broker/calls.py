@@ -266,7 +266,8 @@ def sweep(
     queues: Sequence[str], policy: Policy, *, limit: int = 1000
 ) -> Call[tuple[bool, int, int]]:
     """Housekeeping: (was it our turn, promoted, dropped)."""
-    args: list[Arg] = [limit, policy.retention.finished_count, len(queues), *queues]
+    kept = policy.retention
+    args: list[Arg] = [limit, kept.finished_s, kept.finished_count, len(queues), *queues]
     return Call("sweep", args, lambda reply: (reply[0] == 1, reply[1], reply[2]))
 
 

@@ -49,7 +49,8 @@ def all_jobs(connection: redis.Redis, keys: Keys) -> Iterator[tuple[str, str, st
             reply: Any = connection.scan(cursor, match=f"{head}*", count=_STEP)
         cursor, found = reply
         # Sub-keys of jobs (dependents) hold a further colon.
-        ids = [i for key in found if ":" not in (i := key.decode().removeprefix(head))]
+        names = [key.decode("utf-8", "replace").removeprefix(head) for key in found]
+        ids = [name for name in names if ":" not in name]
         pipe: Any = connection.pipeline(transaction=False)
         for job_id in ids:
             pipe.hmget(keys.job(job_id), "status", "origin")
@@ -68,6 +69,8 @@ def _list(connection: redis.Redis, key: str) -> Iterator[str]:
     end = -1
     while True:
         with broker_errors():
+            if connection.type(key) != b"list":
+                return
             part: Any = connection.lrange(key, end - _STEP + 1, end)
         yield from (value.decode("utf-8", "replace") for value in part)
         if len(part) < _STEP:
@@ -77,5 +80,7 @@ def _list(connection: redis.Redis, key: str) -> Iterator[str]:
 
 def _set(connection: redis.Redis, key: str) -> Iterator[str]:
     with broker_errors():
+        if connection.type(key) != b"zset":
+            return
         for member, _ in connection.zscan_iter(key, count=_STEP):
             yield member.decode("utf-8", "replace")

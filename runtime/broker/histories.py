@@ -4,8 +4,9 @@ from typing import Any
 
 import redis
 
-from runtime.broker.reads import Hash
+from runtime.broker.reads import Hash, execute
 from runtime.connection import broker_errors
+from runtime.figures import whole
 from runtime.keys import Keys
 
 
@@ -15,21 +16,19 @@ def read_recurring(connection: redis.Redis, keys: Keys) -> tuple[Hash, Hash]:
     pipe.hgetall(keys.recurring())
     pipe.hgetall(keys.recurring_slots())
     with broker_errors():
-        definitions, slots = pipe.execute()
-    return definitions, slots
+        definitions, slots = execute(pipe)
+    return definitions or {}, slots or {}
 
 
 def read_recurring_runs(
     connection: redis.Redis, keys: Keys, recurring_id: str
 ) -> list[tuple[int, int, str]]:
     """A recurring job's last runs, newest first: (slot ms, enqueued ms, job id)."""
-    with broker_errors():
-        entries: Any = connection.lrange(keys.recurring_runs(recurring_id), 0, -1)
     runs = []
-    for entry in entries:
+    for entry in _one(connection, "lrange", keys.recurring_runs(recurring_id), 0, -1):
         slot, at, job_id = [*_text(entry).split("|"), "", ""][:3]
-        if slot.isdigit() and at.isdigit():
-            runs.append((int(slot), int(at), job_id))
+        if whole(slot) and whole(at):
+            runs.append((whole(slot), whole(at), job_id))
     return runs
 
 
@@ -37,18 +36,24 @@ def read_events(
     connection: redis.Redis, keys: Keys, *, limit: int, after: str = ""
 ) -> list[tuple[bytes, Hash]]:
     """Entries of the event stream, oldest first: the newest ones, or those after an id."""
-    with broker_errors():
-        if after:
-            return list(connection.xrange(keys.events(), min=f"({after}", count=limit))  # type: ignore[arg-type]
-        newest: Any = connection.xrevrange(keys.events(), count=limit)
-    return list(reversed(newest))
+    if after:
+        return list(_one(connection, "xrange", keys.events(), f"({after}", "+", limit))
+    return list(reversed(_one(connection, "xrevrange", keys.events(), "+", "-", limit)))
 
 
 def read_audit(connection: redis.Redis, keys: Keys, limit: int) -> list[tuple[int, Hash]]:
     """The newest audit entries: (ms since the epoch, fields), newest first."""
+    found = _one(connection, "xrevrange", keys.audit(), "+", "-", limit)
+    return [(whole(entry_id.split(b"-")[0]), fields) for entry_id, fields in found]
+
+
+def _one(connection: redis.Redis, command: str, *args: Any) -> list[Any]:
+    """The reply of one command; nothing where the key holds another type."""
+    pipe: Any = connection.pipeline(transaction=False)
+    getattr(pipe, command)(*args)
     with broker_errors():
-        raw: Any = connection.xrevrange(keys.audit(), count=limit)
-    return [(int(entry_id.split(b"-")[0]), fields) for entry_id, fields in raw]
+        (reply,) = execute(pipe)
+    return reply or []
 
 
 def _text(value: bytes) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
+from redis.exceptions import ResponseError
 
 from runtime.connection import broker_errors
 from runtime.keys import Keys, queue_of
@@ -58,6 +59,23 @@ class Overview:
     breakers: dict[str, Hash]
 
 
+def execute(pipe: Any) -> list[Any]:
+    """A pipeline's replies; None where a key holds another type than the one asked for.
+
+    One such key, by whosever hand, must not hide all the others.
+    """
+    replies = pipe.execute(raise_on_error=False)
+    for reply in replies:
+        if isinstance(reply, Exception) and not is_wrong_type(reply):
+            raise reply
+    return [None if isinstance(reply, Exception) else reply for reply in replies]
+
+
+def is_wrong_type(error: Exception) -> bool:
+    """Whether Redis said that a key holds another type than the command is for."""
+    return isinstance(error, ResponseError) and "WRONGTYPE" in str(error)
+
+
 def read_names(connection: redis.Redis, keys: Keys) -> tuple[float, set[str], set[str]]:
     """Redis' time in s, the keys of all RQ queues, the keys of all workers."""
     pipe: Any = connection.pipeline(transaction=False)
@@ -65,8 +83,8 @@ def read_names(connection: redis.Redis, keys: Keys) -> tuple[float, set[str], se
     pipe.smembers(keys.queues())
     pipe.smembers(keys.workers())
     with broker_errors():
-        now, queues, workers = pipe.execute()
-    return now[0] + now[1] / 1e6, _texts(queues), _texts(workers)
+        now, queues, workers = execute(pipe)
+    return now[0] + now[1] / 1e6, texts_of(queues or ()), texts_of(workers or ())
 
 
 def read_overview(
@@ -117,23 +135,23 @@ def read_overview(
     for resource in resources:
         pipe.hgetall(keys.breaker(resource))
     with broker_errors():
-        replies = iter(pipe.execute())
+        replies = iter(execute(pipe))
     now = next(replies)
     return Overview(
         now_s=now[0] + now[1] / 1e6,
         info=next(replies),
-        rq_queues=_texts(next(replies)),
-        worker_keys=_texts(next(replies)),
-        paused=next(replies),
-        totals=next(replies),
-        fair_depth=next(replies),
-        quarantined=next(replies),
+        rq_queues=texts_of(next(replies) or ()),
+        worker_keys=texts_of(next(replies) or ()),
+        paused=next(replies) or {},
+        totals=next(replies) or {},
+        fair_depth=next(replies) or {},
+        quarantined=next(replies) or 0,
         lanes={lane: _lane(replies) for lane in lanes},
-        queues={queue: QueueReply(next(replies), next(replies), next(replies)) for queue in queues},
-        heads={job_id: _text(next(replies)) for job_id in heads},
+        queues={queue: QueueReply(*(next(replies) or 0 for _ in range(3))) for queue in queues},
+        heads={job_id: text_of(next(replies)) for job_id in heads},
         workers={key: next(replies) for key in worker_keys},
-        minutes={minute: next(replies) for minute in minutes},
-        breakers={resource: next(replies) for resource in resources},
+        minutes={minute: next(replies) or {} for minute in minutes},
+        breakers={resource: next(replies) or {} for resource in resources},
     )
 
 
@@ -143,7 +161,7 @@ def read_enqueued_at(connection: redis.Redis, keys: Keys, ids: Sequence[str]) ->
     for job_id in ids:
         pipe.hget(keys.job(job_id), "enqueued_at")
     with broker_errors():
-        return dict(zip(ids, map(_text, pipe.execute()), strict=True))
+        return dict(zip(ids, map(text_of, execute(pipe)), strict=True))
 
 
 def read_jobs(connection: redis.Redis, keys: Keys, ids: Sequence[str]) -> list[Hash | None]:
@@ -190,7 +208,7 @@ def read_job(connection: redis.Redis, keys: Keys, job_id: str) -> JobReply | Non
     fields = fields if isinstance(fields, dict) else {}
     if not fields and not quarantine:
         return None
-    lane, execution = _text(fields.get(b"origin")), _text(fields.get(b"fence"))
+    lane, execution = text_of(fields.get(b"origin")), text_of(fields.get(b"fence"))
     pipe.zscore(keys.scheduled(lane), job_id)
     pipe.zscore(keys.leases(queue_of(lane)), f"{job_id}:{execution}")
     pipe.lrange(keys.log(job_id), 0, -1)
@@ -202,7 +220,7 @@ def read_job(connection: redis.Redis, keys: Keys, job_id: str) -> JobReply | Non
         [entry for _, entry in results] if isinstance(results, list) else [],
         due_s if isinstance(due_s, float) else None,
         lease_ms if isinstance(lease_ms, float) else None,
-        _text(quarantine),
+        text_of(quarantine),
         lines if isinstance(lines, list) else [],
         _flow(flow) if isinstance(flow, list) else None,
     )
@@ -234,8 +252,8 @@ def page_waiting(
             getattr(pipe, "lrange" if kind == "list" else "zrange")(key, skip, skip + take - 1)
         want, skip = want - take, 0
     with broker_errors():
-        for part in pipe.execute():
-            ids += map(_text, part)
+        for part in execute(pipe):
+            ids += map(text_of, part or ())
     return IdPage(ids, [0.0] * len(ids), sum(size for _, _, size in sources))
 
 
@@ -247,17 +265,18 @@ def _waiting_sources(
         pipe.llen(keys.queue(lane))
         pipe.zrange(keys.heads(lane), 0, -1)
     with broker_errors():
-        replies = pipe.execute()
+        replies = execute(pipe)
     sources: list[tuple[str, str, int]] = []
     for i, lane in enumerate(lanes):
-        sources.append(("list", keys.queue(lane), replies[2 * i]))
-        sources += [("set", keys.org_waiting(lane, _text(org)), -1) for org in replies[2 * i + 1]]
+        sources.append(("list", keys.queue(lane), replies[2 * i] or 0))
+        orgs = map(text_of, replies[2 * i + 1] or ())
+        sources += [("set", keys.org_waiting(lane, org), -1) for org in orgs]
     for _, key, size in sources:
         if size < 0:
             pipe.zcard(key)
     with broker_errors():
-        sizes = iter(pipe.execute())
-    return [(kind, key, next(sizes) if size < 0 else size) for kind, key, size in sources]
+        sizes = iter(execute(pipe))
+    return [(kind, key, next(sizes) or 0 if size < 0 else size) for kind, key, size in sources]
 
 
 def page_scored(
@@ -274,12 +293,14 @@ def page_scored(
         pipe.zcard(key)
         pipe.zrange(key, 0, offset + limit - 1, desc=newest_first, withscores=True)
     with broker_errors():
-        replies = pipe.execute()
-    merged = [pair for part in replies[1::2] for pair in part]
+        replies = execute(pipe)
+    merged = [pair for part in replies[1::2] for pair in part or ()]
     merged.sort(key=lambda pair: pair[1], reverse=newest_first)
     page = merged[offset : offset + limit]
     return IdPage(
-        [_text(member) for member, _ in page], [score for _, score in page], sum(replies[0::2])
+        [text_of(member) for member, _ in page],
+        [score for _, score in page],
+        sum(n or 0 for n in replies[0::2]),
     )
 
 
@@ -296,63 +317,6 @@ def page_chained(
         connection, then, max(0, offset - head.total), max(0, left), newest_first=False
     )
     return IdPage(head.ids + tail.ids, head.scores + [0.0] * len(tail.ids), head.total + tail.total)
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceReply:
-    """Where a waiting job stands; `ahead` is None when it was not found in what was searched."""
-
-    ahead: int | None
-    orgs: int
-    org_active: int
-    org_limits: str
-    tokens: float | None
-    tokens_at_ms: float | None
-    resource_tokens: float | None
-    resource_tokens_at_ms: float | None
-
-
-# How far into a list a job is looked for: LPOS walks it.
-_SEARCHED = 100_000
-
-
-def read_place(
-    connection: redis.Redis, keys: Keys, job_id: str, *, lane: str, org: str, resource: str
-) -> PlaceReply:
-    """Where a job waits in its lane, or (with `org`) among its organisation's jobs."""
-    pipe: Any = connection.pipeline(transaction=False)
-    pipe.lpos(keys.queue(lane), job_id, maxlen=_SEARCHED)
-    pipe.zrank(keys.org_waiting(lane, org), job_id)
-    pipe.zcard(keys.ring(lane))
-    pipe.zcard(keys.org_allowed(lane, org))
-    pipe.hget(keys.orgs(), org)
-    pipe.hmget(keys.bucket(queue_of(lane)), "tokens", "at")
-    pipe.hmget(keys.bucket(f"resource:{resource}"), "tokens", "at")
-    with broker_errors():
-        listed, rank, orgs, active, limits, *buckets = pipe.execute()
-    fair = rank is not None
-    numbers = (float(value) if value else None for bucket in buckets for value in bucket)
-    return PlaceReply(
-        rank if fair else listed, orgs if fair else 0, active, _text(limits), *numbers
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class KeyReply:
-    """A concurrency key: the jobs of it that run, and how many are parked before one."""
-
-    running: list[str]
-    ahead: int | None
-
-
-def read_key(connection: redis.Redis, keys: Keys, key: str, job_id: str) -> KeyReply:
-    """Who holds a concurrency key, and where a job stands among those that wait for it."""
-    pipe: Any = connection.pipeline(transaction=False)
-    pipe.smembers(keys.running_of_key(key))
-    pipe.zrank(keys.parked_of_key(key), job_id)
-    with broker_errors():
-        running, ahead = pipe.execute()
-    return KeyReply(sorted(_texts(running)), ahead)
 
 
 def read_flow(connection: redis.Redis, keys: Keys, job_id: str) -> tuple[int, int, int, int] | None:
@@ -376,19 +340,21 @@ def _flow(reply: list[bytes | None]) -> tuple[int, int, int, int] | None:
 
 
 def _lane(replies: Any) -> LaneReply:
-    listed, scheduled, deferred, failed, finished = (next(replies) for _ in range(5))
+    listed, scheduled, deferred, failed, finished = (next(replies) or 0 for _ in range(5))
     head, heads = next(replies), next(replies)
     org, since_s = heads[0] if heads else (None, None)
     return LaneReply(
-        listed, scheduled, deferred, failed, finished, _text(head), _text(org), since_s
+        listed, scheduled, deferred, failed, finished, text_of(head), text_of(org), since_s
     )
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A reply as text, '' for none."""
     if value is None:
         return ""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def _texts(values: Iterable[Any]) -> set[str]:
-    return {_text(value) for value in values}
+def texts_of(values: Iterable[Any]) -> set[str]:
+    """Replies as texts."""
+    return {text_of(value) for value in values}

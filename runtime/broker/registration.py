@@ -89,6 +89,8 @@ async def beat(
     rq_state = {"busy": "busy", "starting": "started"}.get(pulse.state, "idle")
     pipe = cast("Any", connection.pipeline(transaction=True))
     pipe.hexists(key, "birth")
+    # Nothing but this would bring back a worker that has dropped out of the set.
+    pipe.sadd(keys.workers(), key)
     pipe.hset(
         key,
         mapping={
@@ -135,7 +137,7 @@ def is_registered(connection: redis.Redis, keys: Keys, name: str) -> bool:
         BrokerUnavailableError: Redis is away.
     """
     with broker_errors():
-        return bool(connection.exists(keys.worker(name)))
+        return bool(connection.sismember(keys.workers(), keys.worker(name)))
 
 
 def _tell(pipe: Any, keys: Keys, record: WorkerRecord, state: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from runtime.broker.calls import Arg, Call, numbers, text, texts
 from runtime.broker.policy import Policy
+from runtime.figures import whole
 
 
 def requeue(
@@ -104,7 +105,7 @@ def _read_recurring(reply: Any) -> RecurringRows | None:
     return RecurringRows(
         now_ms,
         {text(definitions[i]): definitions[i + 1] for i in range(0, len(definitions), 2)},
-        {text(slots[i]): int(slots[i + 1]) for i in range(0, len(slots), 2)},
+        {text(slots[i]): whole(slots[i + 1]) for i in range(0, len(slots), 2)},
     )
 
 

@@ -89,9 +89,8 @@ def runs(recurring_id: str, *, as_json: bool) -> None:
         print_json({"id": recurring_id, "runs": found})
     elif found:
         columns = [Column("SLOT"), Column("ENQUEUED"), Column("JOB")]
-        click.echo(
-            table(columns, [[moment(r.slot), moment(r.enqueued_at), r.job_id] for r in found])
-        )
+        rows = [[moment(run.slot), moment(run.enqueued_at), run.job_id] for run in found]
+        click.echo(table(columns, rows))
     else:
         click.echo(f"{recurring_id} has enqueued nothing yet")
 

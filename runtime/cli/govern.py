@@ -84,7 +84,7 @@ def _set_quiet(
 def org(
     org: str, *, weight: float, cap: int | None, reason: str, actor: str, as_json: bool
 ) -> None:
-    """Give ORG a weight and a cap of its own in all fair queues; without options, the usual ones."""
+    """Give ORG a weight and a cap of its own in all fair queues; the usual ones without options."""
     with control(actor) as opened:
         result = opened.set_org(org, weight=weight, cap=cap, reason=reason)
     report(result, as_json=as_json)

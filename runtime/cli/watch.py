@@ -83,8 +83,9 @@ def memory(*, as_json: bool) -> None:
     with reader() as opened:
         found = opened.memory()
     if as_json:
-        rows = [{**plain(queue), "total_bytes": queue.total_bytes} for queue in found]
-        print_json({"queues": rows})
+        print_json(
+            {"queues": [{**plain(queue), "total_bytes": queue.total_bytes} for queue in found]}
+        )
         return
     columns = [Column("QUEUE", flexible=True), Column("JOBS", right=True),
                Column("JOB", right=True), Column("JOBS' MEMORY", right=True),

@@ -16,6 +16,7 @@ from runtime.catalogue import Queue
 from runtime.errors import AtlasError, BrokerUnavailableError
 from runtime.keys import queue_of
 from runtime.worker.ending import end_tasks
+from runtime.worker.leases import margin_s
 from runtime.worker.slots import Slots
 
 log = structlog.get_logger("atlas.worker")
@@ -37,6 +38,7 @@ class Claimer:
         admit: called in the loop with each job taken: (job, full queue, Redis' now in s, when the
             claim was sent on the monotonic clock).
         known: execution ids that this process knows of.
+        changed: called in the loop when the worker becomes quiet, or claims again.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Claimer:
         policy: Policy,
         admit: Callable[[ClaimedJob, str, float, float], None],
         known: Callable[[], list[str]],
+        changed: Callable[[], None],
     ) -> None:
         self._broker = broker
         self._blocking = blocking
@@ -59,17 +62,19 @@ class Claimer:
         self._queues = dict(queues)
         self._slots = slots
         self._lease_ms = lease_ms
+        self._usable_s = lease_ms / 1000 - margin_s(lease_ms / 1000)
         self._max_bytes = max_bytes
         self._policy = policy
         self._admit = admit
         self._known = known
+        self._changed = changed
         self._marked = asyncio.Event()
         self._asleep = asyncio.Event()
         self._unsure = False
+        self._settled = False
         self._turn = 0
         self.stopping = asyncio.Event()
         self.drained = asyncio.Event()
-        self._settled = False
         self.wanted = asyncio.Event()
         self.redis_ok = True
         self.quiet = False
@@ -93,8 +98,9 @@ class Claimer:
                     await self._nap(backoff_s)
                     backoff_s = min(backoff_s * 2, _MAX_BACKOFF_S)
                     continue
-                except AtlasError as error:
-                    log.error("claim refused", error=str(error))
+                except Exception as error:  # noqa: BLE001 - a worker that claims no more is dead
+                    text = str(error) if isinstance(error, AtlasError) else repr(error)
+                    log.error("claim refused", error=text)
                     await self._nap(_MAX_BACKOFF_S)
                     continue
                 self._report(ok=True)
@@ -126,11 +132,15 @@ class Claimer:
             policy=self._policy,
         )
         sent_at = time.monotonic()
-        # What is not written yet may still bring jobs: dead letters, the parent of a flow.
+        # An end that is still to be written may bring new jobs.
         self._settled = not self._known()
         # Until the answer is here, we may hold jobs that we do not know of.
         self._unsure = True
         claim = await self._broker.run(call)
+        if claim.jobs and time.monotonic() - sent_at >= self._usable_s:
+            # To us their leases have (nearly) ended: given back, like a reply that was lost.
+            log.warning("claim answered too late: giving its jobs back", jobs=len(claim.jobs))
+            return claim
         self._unsure = False
         for job_id, lane, reason in claim.quarantined:
             log.warning("job quarantined", job=job_id, queue=lane, reason=reason)
@@ -143,7 +153,8 @@ class Claimer:
         quiet = -3 in claim.states.values()
         if quiet != self.quiet:
             log.info("quiet: nothing is claimed" if quiet else "claiming again")
-        self.quiet = quiet
+            self.quiet = quiet
+            self._changed()
         given = {queue_of(job.lane) for job in claim.jobs}
         for queue, state in claim.states.items():
             if state == -2 and queue not in given and not claim.jobs:

@@ -11,11 +11,14 @@ from runtime.broker.calls import ClaimedJob, Ended
 from runtime.broker.encoding import deflate_text, encode_value
 from runtime.catalogue import Breaker
 from runtime.error_facts import ErrorFacts, error_facts
-from runtime.fingerprint import fingerprint, handler_traceback
+from runtime.figures import whole
+from runtime.fingerprint import error_text, fingerprint, handler_traceback
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry, Snooze
 from runtime.retry import RetryPolicy
 
 _MAX_ERROR = 500
+# Thirty years: what a job says that it waited is used to reckon with dates.
+_LONGEST_MS = 1e12
 # RQ's own words for a value that its serializer refuses (rq/defaults.py).
 _UNSERIALIZABLE = b'"Unserializable return value"'
 
@@ -82,11 +85,12 @@ def raised(
             )
         case _:
             text, frame = handler_traceback(error)
+            message = error_text(error)
             ended = ended._replace(
                 error_class=type(error).__name__,
-                error=_line(str(error)),
+                error=_line(message),
                 exc_string=deflate_text(text),
-                fingerprint=fingerprint(type(error).__name__, str(error), frame),
+                fingerprint=fingerprint(type(error).__name__, message, frame),
             )
     return _tried_again(facts, error, ended, rng)
 
@@ -145,9 +149,9 @@ def released(facts: AttemptFacts, run_ms: float) -> Ended:
 def stock_policy(stock_retry: str) -> RetryPolicy:
     """The policy of a stock RQ job, from its fields ``retries_left|retry_intervals``."""
     left, _, intervals = stock_retry.partition("|")
-    delays = tuple(float(n) for n in intervals.strip("[] ").split(",") if n.strip().isdigit())
-    attempts = (int(left) if left.isdigit() else 0) + 1
-    return RetryPolicy(attempts, "list", delays_s=delays or (0.0,), jitter=False)
+    parts = [part.strip() for part in intervals.strip("[] ").split(",")]
+    delays = tuple(float(whole(part)) for part in parts if part.isdigit())
+    return RetryPolicy(whole(left) + 1, "list", delays_s=delays or (0.0,), jitter=False)
 
 
 def wait_ms(enqueued_at: str, now_ms: int) -> float:
@@ -158,7 +162,7 @@ def wait_ms(enqueued_at: str, now_ms: int) -> float:
         return 0.0
     if enqueued.tzinfo is None:
         return 0.0
-    return max(0.0, now_ms - enqueued.timestamp() * 1000)
+    return min(max(0.0, now_ms - enqueued.timestamp() * 1000), _LONGEST_MS)
 
 
 def _ended(facts: AttemptFacts, run_ms: float) -> Ended:

@@ -20,7 +20,7 @@ from runtime.error_facts import ErrorFacts
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry, Snooze
 from runtime.worker.decide import RemoteError
 
-_MAX_REPLY_BYTES = 4 * 1024 * 1024
+MAX_REPLY_BYTES = 4 * 1024 * 1024
 
 
 class ChildError(Exception):
@@ -54,7 +54,7 @@ async def run_isolated(request: IsolatedRequest) -> Any:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,
-        limit=_MAX_REPLY_BYTES,
+        limit=MAX_REPLY_BYTES,
     )  # fmt: skip
     body = json.dumps(
         {
@@ -77,7 +77,7 @@ async def run_isolated(request: IsolatedRequest) -> Any:
 
 def _read(reply: bytes, code: int) -> Any:
     try:
-        answer = json.loads(reply) if len(reply) <= _MAX_REPLY_BYTES else None
+        answer = json.loads(reply) if len(reply) <= MAX_REPLY_BYTES else None
     except ValueError:
         answer = None
     if not isinstance(answer, dict):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import signal
 import sys
 from contextlib import closing
 from datetime import datetime
@@ -15,11 +16,11 @@ from runtime.bridge import perform_stock_job
 from runtime.broker import open_broker
 from runtime.client import AtlasClient
 from runtime.error_facts import error_facts
-from runtime.fingerprint import handler_traceback
+from runtime.fingerprint import error_text, handler_traceback
 from runtime.outcomes import Outcome
 from runtime.settings import Settings, load_settings
 from runtime.worker.handlers import load_handler
-from runtime.worker.isolated import outcome_to
+from runtime.worker.isolated import MAX_REPLY_BYTES, outcome_to
 from runtime.worker.notes import ChildNotes
 from runtime.worker.parent_death import die_with_parent
 
@@ -27,6 +28,10 @@ from runtime.worker.parent_death import die_with_parent
 def main() -> None:
     """Read a request from stdin, run it, write the answer to what stdout was at the start."""
     die_with_parent(int(sys.argv[1]))
+    # Who stops a whole control group signals us too; when this job ends is the worker's to decide,
+    # which kills. A function: what the handler starts would inherit an ignored signal.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
     reply_fd = os.dup(1)
     os.dup2(2, 1)  # what the handler prints must not end up in the answer
     request = json.loads(sys.stdin.buffer.read())
@@ -52,16 +57,18 @@ def _answer(request: dict[str, Any]) -> bytes:
                 "status": facts.status,
                 "retry_after_s": facts.retry_after_s,
                 "error_class": type(error).__name__,
-                "message": str(error),
+                "message": error_text(error),
                 "traceback": text,
                 "frame": frame,
             }
         ).encode()
+    # The work is done: a value that cannot travel must not make it run again.
     try:
-        return b'{"value":' + to_json(value) + b"}"
+        reply = b'{"value":' + to_json(value) + b"}"
     except (TypeError, ValueError):
         # RQ's own words for a value that its serializer refuses (rq/defaults.py).
         return b'{"value":"Unserializable return value"}'
+    return reply if len(reply) <= MAX_REPLY_BYTES else b'{"value":"Return value too large"}'
 
 
 def _run_kind(settings: Settings, request: dict[str, Any]) -> Any:

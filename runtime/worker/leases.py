@@ -20,11 +20,15 @@ from runtime.worker.running import Running, RunningJobs
 
 log = structlog.get_logger("atlas.worker")
 
-# Handlers are stopped this long before the end of a lease that cannot be renewed.
 _MARGIN_S = 5.0
-# How long a blocked loop may take to stop them before the process ends itself.
+# This long before the end of a lease, the process ends if a blocked loop has not stopped handlers.
 _GRACE_S = 2.0
 EXIT_FENCED = 70
+
+
+def margin_s(lease_s: float) -> float:
+    """How long before the end of a lease that was not renewed its handler is stopped."""
+    return min(_MARGIN_S, lease_s / 4)
 
 
 class LeaseKeeper:
@@ -52,9 +56,12 @@ class LeaseKeeper:
         self._worker = worker
         self._lease_s = lease_s
         self._renew_s = renew_s
-        self._margin_s = min(_MARGIN_S, lease_s / 4)
+        self._margin_s = margin_s(lease_s)
+        # Less than the margin, or short leases would leave no time to stop anything.
+        self._grace_s = min(_GRACE_S, self._margin_s / 2)
         self._loop = loop
         self._stop_job = stop_job
+        self._overdue_since = float("inf")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
 
@@ -75,6 +82,7 @@ class LeaseKeeper:
                 # After a failure, again at the next tick; after a success, a whole interval later.
                 next_renewal = now + self._renew_s if self._renew() else now
             self._fence()
+            self._end_if_blocked()
 
     def _renew(self) -> bool:
         held = [r for r in self._running.all() if not r.lost]
@@ -108,10 +116,23 @@ class LeaseKeeper:
                 self._lose(running, "it could not be renewed in time")
         overdue = [
             r for r in self._running.all()
-            if r.lost and r.task and not r.task.done() and now >= r.lease_until - _GRACE_S
+            if r.lost and r.task and not r.task.done() and now >= r.lease_until - self._grace_s
         ]  # fmt: skip
         if overdue:
             log.critical("handlers outlive their leases: ending the process", jobs=len(overdue))
+            os._exit(EXIT_FENCED)
+
+    def _end_if_blocked(self) -> None:
+        """End the process when its loop lets time-outs pass: nothing else stops what blocks it."""
+        now = time.monotonic()
+        overdue = [r for r in self._running.all() if now >= r.times_out_at]
+        if not overdue:
+            self._overdue_since = float("inf")
+            return
+        # Counted from when it was seen: after a pause of the whole machine the loop gets its turn.
+        self._overdue_since = min(self._overdue_since, now)
+        if now - self._overdue_since > self._margin_s:
+            log.critical("a handler blocks the event loop beyond its time-out: ending the process")
             os._exit(EXIT_FENCED)
 
     def _lose(self, running: Running, why: str) -> None:

@@ -17,6 +17,7 @@ log = structlog.get_logger("atlas.worker")
 SWEEP_S = 1.0
 REAP_S = 5.0
 RECUR_S = 1.0
+SETTLE_S = 5.0
 
 Service = Callable[[], Coroutine[Any, Any, None]]
 
@@ -26,6 +27,7 @@ class Maintenance:
 
     Args:
         queues: full names of all queues of the catalogue, whichever this worker serves.
+        settle: blocking; see `runtime.bridge.settle_left_behind`.
     """
 
     def __init__(
@@ -35,11 +37,14 @@ class Maintenance:
         *,
         queues: Sequence[str],
         policy: Policy,
+        settle: Callable[[], dict[str, str]],
     ) -> None:
         self._broker = broker
         self._recurrence = recurrence
         self._queues = list(queues)
         self._policy = policy
+        self._settle = settle
+        self._complained: set[str] = set()
 
     def services(self) -> list[Coroutine[Any, Any, None]]:
         """What is to run in the worker's loop until it is cancelled."""
@@ -47,6 +52,7 @@ class Maintenance:
             every(SWEEP_S, self.sweep),
             every(REAP_S, self.reap),
             every(RECUR_S, self.recur),
+            every(SETTLE_S, self.settle),
         ]
 
     async def sweep(self) -> None:
@@ -64,6 +70,13 @@ class Maintenance:
         # In a thread: it reads time zones and enqueues through the blocking client.
         await asyncio.to_thread(self._recurrence.tick)
 
+    async def settle(self) -> None:
+        """Let go the dependents of stock jobs that a dead worker left behind."""
+        for job_id, error in (await asyncio.to_thread(self._settle)).items():
+            if job_id not in self._complained:
+                self._complained.add(job_id)
+                log.warning("dependents of a job not settled", job=job_id, error=error)
+
 
 async def every(seconds: float, service: Service) -> None:
     """Run a step for ever, so often; that Redis is away is the claimer's to report."""
@@ -74,4 +87,7 @@ async def every(seconds: float, service: Service) -> None:
             pass
         except AtlasError as error:
             log.error("service failed", service=service.__name__, error=str(error))
+        except Exception:
+            # A fault of ours: the next round may do better, and silence would look like health.
+            log.exception("service failed", service=service.__name__)
         await asyncio.sleep(seconds)

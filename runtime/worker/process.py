@@ -10,12 +10,17 @@ import random
 import signal
 import sys
 import threading
+import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import click
 import structlog
 
 from runtime.application import Application, load_application
+from runtime.bridge import settle_left_behind
 from runtime.broker import open_async_broker, open_broker, steering
 from runtime.broker.calls import ClaimedJob, Ended
 from runtime.broker.policy import Policy
@@ -32,6 +37,7 @@ from runtime.worker.leases import LeaseKeeper
 from runtime.worker.maintenance import Maintenance, every
 from runtime.worker.notes import FLUSH_S, Notes, NoteWriter
 from runtime.worker.parent_death import die_with_parent
+from runtime.worker.precise_selector import precise_loop
 from runtime.worker.pulse import BEAT_S, Pulse
 from runtime.worker.recurrence import Recurrence
 from runtime.worker.runner import Runner, cancel_overdue
@@ -43,8 +49,9 @@ from runtime.worker.watchdog import LOOK_S, Watchdog
 log = structlog.get_logger("atlas.worker")
 
 EXIT_OK = 0
-# Asks the supervisor for a fresh process: limits reached, or a thread that cannot be stopped.
+# Both ask the supervisor for a fresh process: limits are reached; a thread cannot be stopped.
 EXIT_RECYCLE = 75
+EXIT_STUCK = 71
 _OVERDUE_S = 0.05
 # How long cancelled handlers get to end before their process does.
 _CANCEL_GRACE_S = 3.0
@@ -74,6 +81,7 @@ class WorkerProcess:
         names = QueueNames(settings.queue_prefix)
         self._queues = {names.full(q): self._catalogue.queue(q) for q in options.queues}
         self._all_queues = [names.full(q) for q in self._catalogue.queues]
+        self._all_lanes = [lane for q in self._catalogue.queues for lane in names.lanes(q)]
         self._policy = Policy.of(self._catalogue, names, max_stalled=settings.worker.max_stalled)
         self._lanes = tuple(lane for q in options.queues for lane in names.lanes(q))
         self._slots = Slots(
@@ -84,12 +92,12 @@ class WorkerProcess:
         )
         self._running = RunningJobs()
         self._done = 0
-        self._stop_signals = 0
+        self._stuck = False
         self._release_now = asyncio.Event()
         self._ended = asyncio.Event()
         self._recycling = False
         self._claiming: asyncio.Task[None] | None = None
-        self._background: set[asyncio.Task[object]] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
         """Work; returns the exit code."""
@@ -116,6 +124,7 @@ class WorkerProcess:
             policy=self._policy,
             admit=self._admit,
             known=lambda: [r.job.execution for r in self._running.all()],
+            changed=lambda: self._in_background(self._pulse.beat()),
         )
         self._pulse = Pulse(
             self._broker,
@@ -160,6 +169,7 @@ class WorkerProcess:
                 Recurrence(open_broker(self._settings), client, self._application.recurring),
                 queues=self._all_queues,
                 policy=self._policy,
+                settle=partial(settle_left_behind, self._settings, self._all_lanes),
             )
             keeper.start()
             self._start_claiming()
@@ -233,29 +243,44 @@ class WorkerProcess:
         await self._broker.close()
         await self._blocking.close()
         log.info("stopped", finished=self._flusher.finished, failed=self._flusher.failed)
+        if self._stuck:
+            return EXIT_STUCK
         return EXIT_RECYCLE if self._recycling else EXIT_OK
 
     def _install_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_stop_signal)
+        loop.add_signal_handler(signal.SIGTERM, self._claimer.stopping.set)
+        loop.add_signal_handler(signal.SIGINT, self._release)
         loop.add_signal_handler(signal.SIGUSR1, self._be_quiet)
 
     def _be_quiet(self) -> None:
         """Claim nothing any more, until an operator says otherwise; what runs goes on."""
-        call = steering.set_quiet("signal", "", [self._options.name], quiet=True)
-        task = asyncio.create_task(self._broker.run_until_done(call))
+
+        async def tell() -> None:
+            call = steering.set_quiet("signal", "", [self._options.name], quiet=True)
+            await self._broker.run_until_done(call)
+            # The next claim, at once, is the one that learns of it.
+            self._claimer.wanted.set()
+
+        self._in_background(tell())
+
+    def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:
+        async def suppressed() -> None:
+            with contextlib.suppress(AtlasError):
+                await work
+
+        task = asyncio.create_task(suppressed())
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    def _on_stop_signal(self) -> None:
-        self._stop_signals += 1
+    def _release(self) -> None:
+        """Stop, and give back what runs at once."""
         self._claimer.stopping.set()
-        if self._stop_signals > 1:
-            self._release_now.set()
+        self._release_now.set()
 
     def _on_stuck_thread(self) -> None:
         log.critical("a handler's thread cannot be stopped: replacing this process")
+        self._stuck = True
         self._recycle()
 
     def _recycle(self) -> None:
@@ -283,6 +308,10 @@ class WorkerProcess:
 
     async def _run_job(self, running: Running) -> None:
         try:
+            if running.lost or time.monotonic() >= running.lease_until:
+                # Claimed ahead, and its lease ended before a slot was free.
+                self._forget(running.job.execution)
+                return
             ended = await self._runner.attempt(running)
         except asyncio.CancelledError:
             # Its lease is lost: another worker has it, there is nothing to write.
@@ -357,7 +386,9 @@ def main(
     options = ProcessOptions(name, tuple(queues.split(",")), concurrency, burst, quiet)
     # Neither the loop's clean-up nor the interpreter's: both would wait for a thread that cannot be
     # stopped, and what it runs was given back already.
-    code = asyncio.Runner().run(WorkerProcess(settings, application, options).run())
+    code = asyncio.Runner(loop_factory=precise_loop).run(
+        WorkerProcess(settings, application, options).run()
+    )
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

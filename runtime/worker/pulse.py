@@ -89,6 +89,7 @@ class Pulse:
         connection, keys = self._broker.connection, self._broker.keys
         if not await beat(connection, keys, self.record, pulse):
             await register(connection, keys, self.record)
+            await beat(connection, keys, self.record, pulse)
 
     async def stopping(self) -> None:
         """From now on it says that it stops; said at once.

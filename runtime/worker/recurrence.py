@@ -8,7 +8,7 @@ import structlog
 from runtime.broker import steering
 from runtime.broker.broker import Broker
 from runtime.client import AtlasClient, NewJob
-from runtime.errors import InvalidJobError
+from runtime.errors import BrokerUnavailableError, InvalidJobError
 from runtime.recurring import Recurring
 
 log = structlog.get_logger("atlas.worker")
@@ -47,7 +47,9 @@ class Recurrence:
         for recurring_id, definition in rows.definitions.items():
             try:
                 self._enqueue_due(definition, rows.slots.get(recurring_id, rows.now_ms), now)
-            except InvalidJobError as error:
+            except BrokerUnavailableError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one of them
                 # Each once: a wrong definition must not fill the log every second.
                 if recurring_id not in self._complained:
                     self._complained.add(recurring_id)

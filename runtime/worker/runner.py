@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
 from pydantic import BaseModel
 
 from runtime import envelope
@@ -17,6 +18,7 @@ from runtime.catalogue import Catalogue, Priority
 from runtime.client import AtlasClient
 from runtime.dead_letter import record_of
 from runtime.errors import AtlasError
+from runtime.figures import finite
 from runtime.job_rows import validate_payload
 from runtime.keys import QueueNames
 from runtime.middleware import Middleware, around_execute
@@ -28,11 +30,15 @@ from runtime.worker.isolated import ChildError, IsolatedRequest, run_isolated
 from runtime.worker.running import Running, RunningJobs
 from runtime.worker.threads import HandlerThreads, HandlerTimeoutError
 
+log = structlog.get_logger("atlas.worker")
+
 # RQ's default for a job that names no time-out (rq/queue.py, Queue.DEFAULT_TIMEOUT).
 _STOCK_TIMEOUT_S = 180.0
 STOCK_KIND = "rq"
 # What a context says of a job without a time-out.
 _NO_TIMEOUT_S = 86_400.0
+# Ten years: a longer time-out is none that anyone meant, and no date could be reckoned with it.
+_LONGEST_S = 315_360_000.0
 
 
 class Runner:
@@ -142,7 +148,8 @@ class Runner:
                 error = RuntimeError("the handler was cancelled from inside")
         except ChildError as child:
             error = child.remote
-        except Exception as raised:  # noqa: BLE001 - whatever a handler raises is its outcome
+        except (Exception, SystemExit, KeyboardInterrupt) as raised:  # noqa: BLE001
+            # Whatever a handler raises is its outcome; sys.exit() must not end the worker.
             error = raised
         else:
             return decide.succeeded(facts, value, _ms_since(started))
@@ -172,11 +179,21 @@ class Runner:
         if not self._middleware:
             return self._call(handler, context, payload)
 
+        done: list[Any] = []
+
         async def run(context: JobContext) -> Any:
-            return await self._call(handler, context, payload)
+            done.append(await self._call(handler, context, payload))
+            return done[0]
 
         async def wrapped() -> Any:
-            return await around_execute(self._middleware, run)(context)
+            try:
+                return await around_execute(self._middleware, run)(context)
+            except Exception:
+                if not done:
+                    raise
+                # The work is done: what fails around it afterwards must not make it run again.
+                log.exception("middleware failed after the job was done", job=context.job_id)
+                return done[0]
 
         return wrapped()
 
@@ -251,9 +268,8 @@ def _portable(context: JobContext) -> dict[str, Any]:
 
 def _timeout_s(stored: str, default_s: float) -> float | None:
     """The job's own time-out in seconds; None for RQ's -1, no limit."""
-    try:
-        value = float(stored)
-    except ValueError:
+    value = finite(stored)
+    if value is None or value > _LONGEST_S:
         return default_s
     return None if value < 0 else value or default_s
 

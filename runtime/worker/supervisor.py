@@ -33,7 +33,10 @@ log = structlog.get_logger("atlas.supervisor")
 _POLL_S = 0.1
 # A process that lives shorter than this is started again with a growing delay.
 _HEALTHY_S = 10.0
-_MAX_DELAY_S = 30.0
+_MAX_DELAY_S = 5.0
+# What the first and the second signal become for the children. Not SIGTERM twice: who stops a whole
+# control group (systemd's default) sends them one of his own, which must not count as the second.
+_PASSED_ON = (signal.SIGTERM, signal.SIGINT)
 # Beyond the children's own deadline, before they are killed.
 _KILL_GRACE_S = 10.0
 
@@ -136,10 +139,10 @@ class Supervisor:
             self._quiet_asked, self._quiet = False, True
             for child in self._children:
                 child.process.send_signal(signal.SIGUSR1)
-        while self._passed_on < min(self._stop_signals, 2):
+        for number in _PASSED_ON[self._passed_on : self._stop_signals]:
             self._passed_on += 1
             for child in self._children:
-                child.process.terminate()
+                child.process.send_signal(number)
 
     def _restart_in_turn(self) -> None:
         """A rolling restart: each process gets its successor first, and then stops in order."""
@@ -199,10 +202,7 @@ class Supervisor:
             if code is None:
                 continue
             self._children.remove(child)
-            # What a process that stopped in order could not write is given back uncounted.
-            ordered = code in (EXIT_OK, EXIT_RECYCLE)
-            # Our own signal can reach a process before it is ready to handle it.
-            ordered |= bool(self._stop_signals) and code == -signal.SIGTERM
+            ordered = stopped_in_order(code, told_to=bool(self._stop_signals))
             self._orphaned[child.name] = not ordered
             if code == EXIT_OK:
                 finished_ok[0] += 1
@@ -228,6 +228,16 @@ class Supervisor:
             del self._orphaned[name]
             if requeued or failed:
                 log.warning("released a dead process' jobs", requeued=requeued, failed=failed)
+
+
+def stopped_in_order(code: int, *, told_to: bool) -> bool:
+    """Whether what a process left behind goes back uncounted: it merely could not be written.
+
+    After any other end each of its jobs has lost its worker once more, also one whose thread could
+    not be stopped (EXIT_STUCK): given back uncounted, it would end one process after the other.
+    """
+    # Our own signal can reach a process before it is ready to handle it.
+    return code in (EXIT_OK, EXIT_RECYCLE) or (told_to and code == -signal.SIGTERM)
 
 
 def run(

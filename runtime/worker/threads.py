@@ -6,6 +6,7 @@ import ctypes
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 
@@ -21,7 +22,9 @@ class _Invocation:
     """One call in a thread, interruptible while it runs and only then."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
-        self._function = function
+        # The handler's thread sees the context variables of its attempt: log fields, trace.
+        context = contextvars.copy_context()
+        self._function: Callable[[], Any] = partial(context.run, function)
         self._lock = threading.Lock()
         self._thread: int | None = None
         self._interrupted = False
@@ -35,6 +38,9 @@ class _Invocation:
             return self._function()
         except HandlerInterrupted:
             raise HandlerTimeoutError("interrupted") from None
+        except StopIteration as error:
+            # No asyncio future takes one (before Python 3.12 whoever awaits it waits for ever).
+            raise RuntimeError("the handler raised StopIteration") from error
         finally:
             with self._lock:
                 # An interrupt that was set but not yet delivered must not hit the next job here.

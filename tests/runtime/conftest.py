@@ -1,5 +1,6 @@
 """What the engine's tests share: brokers on a private Redis, and real workers as subprocesses."""
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -9,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 
@@ -30,6 +32,16 @@ def wait_until(condition: Callable[[], object], *, timeout_s: float = 20.0) -> N
     while not (value := condition()):
         assert time.monotonic() < end, f"still {value!r} after {timeout_s} s"
         time.sleep(0.01)
+
+
+def running(pid: int, module: str) -> list[psutil.Process]:
+    """Processes below `pid` that run that module: an import may have others for a moment."""
+    found = []
+    for child in psutil.Process(pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if module in child.cmdline():
+                found.append(child)
+    return found
 
 
 @pytest.fixture
@@ -106,6 +118,22 @@ class WorkerCommand:
             cwd=ROOT,
             env=self._environment | environment,
         )
+        self.started.append(process)
+        return process
+
+    def start_process(
+        self, fault: str = "", *, name: str = "w1", burst: bool = False, **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """One worker process without a supervisor; the code `fault` runs in it first."""
+        code = f"{fault}\nfrom runtime.worker.process import main\nmain()"
+        process = subprocess.Popen(
+            [
+                sys.executable, "-c", code, "--parent", str(os.getpid()), "--name", name,
+                "--queues", "test:plain", "--concurrency", "50", *(["--burst"] if burst else []),
+            ],
+            cwd=ROOT,
+            env=self._environment | environment,
+        )  # fmt: skip
         self.started.append(process)
         return process
 

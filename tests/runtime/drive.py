@@ -35,15 +35,17 @@ def claim(
     worker: str = "w1",
     lease_ms: int = 30_000,
     max_bytes: int = 1 << 20,
+    policy: Policy = POLICY,
+    **demanded: object,
 ) -> Claim:
     call = calls.claim(
         worker,
         f"token{next(_tokens)}",
-        [demand(queue, free)],
+        [demand(queue, free)._replace(**demanded)],
         wanted=free,
         lease_ms=lease_ms,
         max_bytes=max_bytes,
-        policy=POLICY,
+        policy=policy,
     )
     return broker.run(call)
 
@@ -61,9 +63,13 @@ def ended(job: ClaimedJob, outcome: OutcomeName = "finished", **fields: object) 
 
 
 def finish(
-    broker: Broker, *ends: Ended, worker: str = "w1", retention: Retention = RETENTION
+    broker: Broker,
+    *ends: Ended,
+    worker: str = "w1",
+    retention: Retention = RETENTION,
+    policy: Policy = POLICY,
 ) -> list[int]:
-    return broker.run(calls.finish(worker, ends, replace(POLICY, retention=retention)))
+    return broker.run(calls.finish(worker, ends, replace(policy, retention=retention)))
 
 
 def reap(broker: Broker, max_stalled: int = 2) -> tuple[int, int, int]:

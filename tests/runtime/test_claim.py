@@ -1,10 +1,13 @@
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
 import redis
 
 from runtime.broker import calls
 from runtime.broker.broker import Broker
 from runtime.catalogue import Priority
 from runtime.client import AtlasClient, NewJob
-from tests.runtime.drive import PLAIN, POLICY, QUEUES, RATED, claim, places, status
+from tests.runtime.drive import PLAIN, POLICY, QUEUES, RATED, claim, ended, finish, places, status
 
 
 def many(client: AtlasClient, count: int, kind: str = "echo", priority=None, head="j") -> None:
@@ -115,8 +118,6 @@ def test_due_jobs_are_promoted_by_the_claim_itself(
 
 
 def test_the_answer_names_the_next_due_time(client: AtlasClient, broker: Broker) -> None:
-    from datetime import timedelta
-
     client.enqueue("echo", org="o", payload={}, delay=timedelta(seconds=50))
     taken = claim(broker)
     assert 49_000 < taken.next_due_ms - taken.now_ms <= 50_000
@@ -133,3 +134,50 @@ def test_the_sweep_finds_what_stock_producers_scheduled(
     assert (turn, promoted) == (True, 1)
     assert places(raw, "j0") == ["list"]
     assert broker.run(calls.sweep(QUEUES, POLICY))[0] is False, "once a second over all workers"
+
+
+def test_many_who_promote_at_once_bring_each_due_job_once(
+    client: AtlasClient, broker: Broker, raw: redis.Redis
+) -> None:
+    client.enqueue_many(
+        NewJob("echo", "o", {}, job_id=f"j{i}", delay=timedelta(hours=1)) for i in range(200)
+    )
+    raw.zadd(f"rq:scheduled:{PLAIN}", {f"j{i}": 1 for i in range(200)})
+    raw.zadd("rq:atlas:due", {PLAIN: 1000})
+    with ThreadPoolExecutor(8) as workers:
+        claims = list(workers.map(lambda n: claim(broker, free=20, worker=f"w{n}"), range(24)))
+    taken = [job.id for one in claims for job in one.jobs]
+    assert len(taken) == len(set(taken)) == 200
+
+
+def test_what_was_deleted_or_canceled_while_scheduled_does_not_come_back(
+    client: AtlasClient, broker: Broker, control, raw: redis.Redis
+) -> None:
+    for job_id in ("deleted", "gone", "canceled"):
+        client.enqueue("echo", org="o", payload={}, job_id=job_id, delay=timedelta(hours=1))
+    control.apply(control.plan_delete(["deleted"]))
+    raw.delete("rq:job:gone")  # as any Redis client may
+    raw.hset("rq:job:canceled", "status", "canceled")
+    raw.zadd(f"rq:scheduled:{PLAIN}", dict.fromkeys(("deleted", "gone", "canceled"), 1))
+    raw.zadd("rq:atlas:due", {PLAIN: 1000})
+    taken = claim(broker)
+    assert (taken.jobs, taken.quarantined) == ([], [])
+    assert not raw.exists("rq:job:deleted", "rq:job:gone", f"rq:scheduled:{PLAIN}")
+    assert status(raw, "canceled") == "canceled"
+
+
+def test_no_open_job_can_expire(
+    client: AtlasClient, broker: Broker, control, raw: redis.Redis
+) -> None:
+    client.enqueue("echo", org="o", payload={}, job_id="j")
+    client.enqueue("fair", org="o", payload={}, job_id="fair")
+    client.enqueue("echo", org="o", payload={}, job_id="later", delay=timedelta(hours=1))
+    for outcome in ("retried", "released", "snoozed", "failed", "canceled"):
+        job = claim(broker).jobs[0]
+        assert {raw.ttl("rq:job:j"), raw.ttl("rq:results:j")} <= {-1, -2}, outcome
+        finish(broker, ended(job, outcome))
+        if outcome in ("failed", "canceled"):
+            assert raw.ttl("rq:job:j") > 0
+            control.apply(control.plan_retry(ids=["j"]))
+        assert {raw.ttl("rq:job:j"), raw.ttl("rq:results:j")} == {-1}, f"waits after {outcome}"
+    assert {raw.ttl("rq:job:fair"), raw.ttl("rq:job:later")} == {-1}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import redis
 
-from runtime.catalogue import Priority
+from runtime.catalogue import Priority, Retention
 from runtime.client import AtlasClient, NewJob
 from runtime.errors import (
     BrokerUnavailableError,
@@ -16,7 +16,7 @@ from runtime.errors import (
 )
 from runtime.settings import Settings
 from tests.runtime.conftest import ROOT
-from tests.runtime.drive import FAIR, places, status
+from tests.runtime.drive import FAIR, claim, ended, finish, places, status
 from tests.runtime.engine_app import Note
 
 
@@ -162,3 +162,17 @@ def test_a_connection_that_died_while_idle_costs_nothing(
     client.enqueue("echo", org="o", payload={}, job_id="a")
     raw.client_kill_filter(_type="normal", skipme=True)
     assert client.enqueue("echo", org="o", payload={}, job_id="b").created
+
+
+def test_a_repeat_finds_a_job_that_ended_and_is_no_longer_kept(
+    client: AtlasClient, broker, raw: redis.Redis
+) -> None:
+    """A producer repeats its call after a lost reply; by then a hundred others may have ended."""
+    for i in range(3):
+        client.enqueue("echo", org="o", payload={}, job_id=f"j{i}")
+    finish(broker, *map(ended, claim(broker).jobs), retention=Retention(3600, 1, 3600, 1))
+    assert not raw.exists("rq:job:j0", "rq:job:j1")
+    assert not client.enqueue("echo", org="o", payload={}, job_id="j0").created
+    assert claim(broker).jobs == []
+    (seen,) = raw.keys("rq:atlas:seen:*")
+    assert 30_000 < raw.pttl(seen) <= 60_000

@@ -1,8 +1,11 @@
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import redis
 
+from runtime.broker import open_async_broker
 from runtime.broker.broker import Broker
+from runtime.broker.registration import WorkerRecord, register
 from runtime.client import AtlasClient, NewJob
 from runtime.connection import connect
 from runtime.reader import Reader
@@ -102,6 +105,27 @@ def test_search_says_how_far_it_looked(client: AtlasClient, reader) -> None:
     )
     page = reader.page("test:plain", JobState.WAITING, search="ORG1", limit=4)
     assert (page.total, page.scanned, page.listed, len(page.jobs)) == (10, 30, 30, 4)
+
+
+async def test_a_silent_worker_is_shown_as_lost_and_its_name_is_free(
+    engine, reader: Reader, raw: redis.Redis
+) -> None:
+    broker = open_async_broker(engine)
+    record = WorkerRecord(
+        name="fixed", pid=1, hostname="h", version="1", python_version="3", slots=1,
+        lanes=("dev:test:plain",), queues=("test:plain",), started_at=datetime.now(UTC),
+    )  # fmt: skip
+    await register(broker.connection, broker.keys, record)
+    assert [w.state for w in reader.snapshot().workers] == ["starting"]
+    assert raw.ttl("rq:worker:fixed") <= 90
+    silent_since = datetime.now(UTC) - timedelta(seconds=21)
+    raw.hset("rq:worker:fixed", "last_heartbeat", silent_since.isoformat())
+    snapshot = reader.snapshot()
+    assert [w.state for w in snapshot.workers] == ["lost"]
+    assert snapshot.queues[0].workers == 0, "it serves no queue any more"
+    await register(broker.connection, broker.keys, replace(record, pid=2))
+    assert [(w.state, w.pid) for w in reader.snapshot().workers] == [("starting", 2)]
+    await broker.close()
 
 
 def test_the_oldest_waiting_job_is_followed(client: AtlasClient, broker: Broker, reader) -> None:

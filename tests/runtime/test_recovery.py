@@ -1,8 +1,13 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 import redis
 
 from runtime.broker import calls
 from runtime.broker.broker import Broker
+from runtime.broker.calls import OutcomeName
 from runtime.client import AtlasClient, NewJob
+from runtime.reader import Reader
 from tests.runtime.drive import PLAIN, claim, disown, ended, finish, places, reap, status
 
 
@@ -98,3 +103,46 @@ def test_a_claim_whose_reply_was_lost_is_given_back_uncounted(
     again = claim(broker).jobs[0]
     assert (again.id, again.attempt, again.stalls) == ("j1", 1, 0)
     assert raw.xlen("rq:results:j1") == 0
+
+
+def test_many_reapers_at_once_take_each_job_back_once(
+    client: AtlasClient, broker: Broker, raw: redis.Redis
+) -> None:
+    client.enqueue_many(NewJob("echo", "o", {}, job_id=f"j{i}") for i in range(200))
+    claim(broker, free=200, lease_ms=-1)
+    with ThreadPoolExecutor(8) as reapers:
+        answers = list(reapers.map(lambda _: reap(broker), range(24)))
+    assert sum(requeued for requeued, _, _ in answers) == 200
+    waiting = raw.lrange(f"rq:queue:{PLAIN}", 0, -1)
+    assert len(waiting) == len(set(waiting)) == 200
+    assert {job.stalls for job in claim(broker, free=200).jobs} == {1}
+
+
+@pytest.mark.parametrize("outcome", ["finished", "failed", "canceled", "retried"])
+def test_traces_of_a_run_that_ended_change_nothing(
+    client: AtlasClient, broker: Broker, raw: redis.Redis, outcome: OutcomeName
+) -> None:
+    """As a crash between two writes, or a second look at a dead worker, would leave or bring."""
+    client.enqueue("echo", org="o", payload={}, job_id="j")
+    job = claim(broker).jobs[0]
+    finish(broker, ended(job, outcome))
+    before = (places(raw, "j"), raw.hgetall("rq:job:j"), raw.xlen("rq:results:j"))
+    member = f"j:{job.execution}"
+    raw.zadd(f"rq:atlas:leases:{PLAIN}", {member: 1})
+    raw.zadd(f"rq:wip:{PLAIN}", {member: 1})
+    raw.sadd("rq:worker:w1:executions", member)
+    assert disown(broker) == (0, 0)
+    raw.zadd(f"rq:atlas:leases:{PLAIN}", {member: 1})
+    assert reap(broker) == (0, 0, 1)
+    assert before == (places(raw, "j"), raw.hgetall("rq:job:j"), raw.xlen("rq:results:j"))
+
+
+def test_one_id_may_run_any_number_of_times_in_a_moment(
+    client: AtlasClient, broker: Broker, reader: Reader
+) -> None:
+    client.enqueue("echo", org="o", payload={}, job_id="j")
+    for _ in range(20):
+        (job,) = claim(broker).jobs
+        assert reap(broker) == (0, 0, 0)
+        assert finish(broker, ended(job, "retried")) == [1]
+    assert reader.job("j").summary.stalls == 0

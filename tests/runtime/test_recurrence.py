@@ -1,5 +1,6 @@
 """Recurring jobs on a real Redis: one job a slot, however many look."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 
@@ -9,10 +10,17 @@ import redis
 from runtime.broker import steering
 from runtime.broker.broker import Broker
 from runtime.client import AtlasClient
-from runtime.errors import InvalidJobError, InvalidPayloadError, UnknownJobError, UnknownKindError
+from runtime.errors import (
+    BrokerUnavailableError,
+    InvalidJobError,
+    InvalidPayloadError,
+    UnknownJobError,
+    UnknownKindError,
+)  # fmt: skip
 from runtime.reader import Reader
 from runtime.recurring import Recurring
 from runtime.snapshot import JobState
+from runtime.worker.maintenance import every
 from runtime.worker.recurrence import Recurrence, check_declared
 from tests.runtime.conftest import WorkerCommand, wait_until
 
@@ -115,6 +123,50 @@ def test_one_wrong_definition_does_not_stop_the_others(tick, raw, reader: Reader
     views = {view.id: view for view in reader.recurring()}
     assert "not a recurring job" in views["garbage"].problem
     assert views["hourly"].problem == ""
+
+
+@pytest.mark.parametrize("garbage", ["", "x", "nan", "-1", "1e300", "9" * 400, "9" * 18])
+def test_an_unreadable_slot_counts_as_new_and_its_job_goes_on(tick, raw, reader, garbage) -> None:
+    tick(HOURLY)
+    raw.hset("rq:atlas:recurring-slots", "hourly", garbage)
+    assert reader.recurring()[0].id == "hourly"
+    tick()
+    assert reader.page("test:plain", JobState.WAITING).total == 0
+    hours_ago(raw, 1)
+    tick()
+    assert reader.page("test:plain", JobState.WAITING).total == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("every_s", "x"), ("every_s", True), ("cron", 7), ("timezone", 5), ("org", 4), ("payload", 3)],
+)
+def test_a_field_of_another_type_stops_only_its_own_job(tick, raw, reader, field, value) -> None:
+    tick(HOURLY)
+    bad = json.loads(HOURLY.to_json()) | {"id": "bad", field: value}
+    raw.hset("rq:atlas:recurring", "bad", json.dumps(bad))
+    for name in ("bad", "hourly"):
+        hours_ago(raw, 1, name)
+    tick()
+    assert reader.page("test:plain", JobState.WAITING).total == 1
+    assert {view.id: bool(view.problem) for view in reader.recurring()} == {
+        "bad": True, "hourly": False,
+    }  # fmt: skip
+
+
+async def test_a_service_outlives_errors_that_nobody_expected() -> None:
+    errors = [ValueError("garbage"), BrokerUnavailableError("away")]
+    third_round = asyncio.Event()
+
+    async def service() -> None:
+        if errors:
+            raise errors.pop(0)
+        third_round.set()
+
+    task = asyncio.create_task(every(0, service))
+    async with asyncio.timeout(5):
+        await third_round.wait()
+    task.cancel()
 
 
 def test_declarations_are_checked_before_anything_starts() -> None:

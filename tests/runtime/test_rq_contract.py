@@ -17,13 +17,14 @@ from rq.results import Result
 from rq.serializers import JSONSerializer
 from rq.worker import Worker
 
+from runtime.broker import calls
 from runtime.broker.broker import Broker
 from runtime.client import AtlasClient, NewJob
 from runtime.envelope import ENTRY_POINT
 from runtime.reader import Reader
 from runtime.snapshot import JobState
-from tests.runtime.conftest import WorkerCommand, wait_until
-from tests.runtime.drive import FAIR, PLAIN, claim, ended, finish
+from tests.runtime.conftest import WorkerCommand, running, wait_until
+from tests.runtime.drive import FAIR, PLAIN, POLICY, QUEUES, claim, ended, finish, places
 
 
 def fetch(raw: redis.Redis, job_id: str) -> Job:
@@ -162,6 +163,49 @@ def test_rq_can_requeue_cancel_and_delete_our_jobs(
     assert fetch(raw, "failed").get_status() is JobStatus.FINISHED
 
 
+@pytest.mark.parametrize("outcome", ["finished", "failed", "retried"])
+def test_what_rq_canceled_while_it_ran_stays_canceled(
+    client: AtlasClient, broker: Broker, raw: redis.Redis, outcome
+) -> None:
+    client.enqueue("echo", org="o", payload={}, job_id="j")
+    (job,) = claim(broker).jobs
+    fetch(raw, "j").cancel()
+    renewal = calls.renew("w1", [("j", job.execution, PLAIN, 1.0)], lease_ms=30_000)
+    assert broker.run(renewal) == [job.execution], "its worker stops it at the next renewal"
+    finish(broker, ended(job, outcome))
+    assert (places(raw, "j"), claim(broker).jobs) == (["canceled"], [])
+    assert fetch(raw, "j").get_status() is JobStatus.CANCELED
+    assert raw.zcard(f"rq:atlas:leases:{PLAIN}") == 0
+
+
+def test_what_rq_canceled_is_kept_as_long_as_what_we_cancel(
+    client: AtlasClient, broker: Broker, raw: redis.Redis, control
+) -> None:
+    client.enqueue("echo", org="o", payload={}, job_id="j")
+    fetch(raw, "j").cancel()
+    broker.run(calls.sweep(QUEUES, POLICY))
+    assert places(raw, "j") == ["canceled"]
+    assert control.apply(control.plan_retry(ids=["j"])).done == 1, "canceled by mistake"
+    fetch(raw, "j").cancel()
+    # Its time is over.
+    raw.zadd(f"rq:canceled:{PLAIN}", {"j": 1})
+    raw.delete("rq:atlas:swept")
+    assert broker.run(calls.sweep(QUEUES, POLICY))[2] == 1
+    assert not raw.exists("rq:job:j", f"rq:canceled:{PLAIN}")
+
+
+def test_a_running_handler_is_stopped_once_rq_canceled_its_job(
+    client: AtlasClient, raw: redis.Redis, worker: WorkerCommand
+) -> None:
+    client.enqueue("isolated", org="o", payload={"seconds": 60}, job_id="j")
+    process = worker.start_process(ATLAS_RENEW_S="0.2")
+    wait_until(lambda: running(process.pid, "runtime.worker.isolated_child"))
+    fetch(raw, "j").cancel()
+    # Before its own time-out of five seconds would stop it.
+    wait_until(lambda: not running(process.pid, "runtime.worker.isolated_child"), timeout_s=3)
+    assert fetch(raw, "j").get_status() is JobStatus.CANCELED
+
+
 def test_our_worker_stands_in_rqs_registry(
     client: AtlasClient, raw: redis.Redis, reader: Reader, worker: WorkerCommand
 ) -> None:
@@ -208,6 +252,28 @@ def test_a_stock_producers_allowed_function_runs_and_others_are_quarantined(
     assert "pickle is never loaded" in reader.job(pickled.id).summary.error
     assert not (tmp_path / "owned").exists()
     assert reader.snapshot().quarantined == 3
+
+
+def test_a_stock_dependent_is_let_go_though_its_parents_worker_died(
+    client: AtlasClient, broker: Broker, raw: redis.Redis, worker: WorkerCommand
+) -> None:
+    queue, add = rq_queue(raw), "tests.runtime.stock_functions.add"
+    client.enqueue("echo", org="o", payload={}, job_id="ours")
+    for name in ("told", "half", "running"):
+        queue.enqueue(add, 1, 1, job_id=name)
+    for name in ("ours", "told", "half", "running"):
+        queue.enqueue(add, 1, 1, job_id=f"after-{name}", depends_on=fetch(raw, name))
+    jobs = {job.id: job for job in claim(broker).jobs}
+    assert set(jobs) == {"ours", "told", "half", "running"}
+    # Whoever wrote these ends died before it told anybody, or half way.
+    finish(broker, *(ended(jobs[name]) for name in ("ours", "told", "half")))
+    queue.move_dependents_to_ready(fetch(raw, "half"))
+    assert fetch(raw, "after-half").get_status() is JobStatus.READY_TO_ENQUEUE
+    worker.start_process()
+    done = ("after-ours", "after-told", "after-half")
+    wait_until(lambda: all(fetch(raw, j).get_status() is JobStatus.FINISHED for j in done))
+    assert fetch(raw, "after-running").get_status() is JobStatus.DEFERRED
+    assert [raw.xlen(f"rq:results:{job_id}") for job_id in done] == [1, 1, 1], "each ran once"
 
 
 def test_a_stock_rq_worker_can_run_our_jobs_in_an_emergency(

@@ -29,7 +29,15 @@ DIALOGS = [
     (("2", "2", "enter", "X"), "Delete 1"),
     (("3", "R"), "Retry 1"),
     (("2", "2", "a", "X"), "Delete "),
+    (("2", "2", "g", "E"), "Retry "),
+    (("2", "2", "enter", "E"), "Retry "),
+    (("4", "4", "j", "W"), "Quiet 1"),
+    (("1", "1", "g", *EMAIL, "B"), "Hold open"),
+    (("1", "1", "g", *EMAIL, "enter", "B"), "Hold open"),
+    (("6", "6", "g", "j", "P"), "Pause"),
 ]
+WRITES = {"apply", "pause", "resume", "force_breaker", "set_quiet", "pause_recurring"}
+READS = {"snapshot", "page", "job", "events", "recurring", "recurring_runs"}
 
 
 async def test_a_capital_opens_a_dialog_whose_default_is_cancel(dash):
@@ -41,23 +49,34 @@ async def test_a_capital_opens_a_dialog_whose_default_is_cancel(dash):
             assert str(d.screen.query_one("#do", Button).label).startswith(label), keys
             await d.press("enter")
             assert isinstance(d.screen, Place)
-        assert not {"apply", "pause", "resume"} & set(d.source.calls)
+        assert not WRITES & set(d.source.calls)
 
 
 async def test_read_only_does_nothing_and_hides_the_keys(dash):
     async with dash(read_only=True) as d:
-        for way in (("1", "1"), ("2", "2"), ("3",), ("2", "enter"), ("1", "enter"), ("4",)):
+        for way in (("1", "1"), ("2", "2"), ("3",), ("2", "enter"), ("1", "enter"), ("4",), ("6",)):
             await d.press(*way)
-            for key in "PRX":
+            for key in "PRXEBW":
                 await d.press(key)
                 assert isinstance(d.screen, Place), (way, key)
             bar = d.text().splitlines()[-1]
-            assert not {"pause", "retry", "del"} & set(bar.split())
+            assert not {"pause", "retry", "del", "quiet", "breaker"} & set(bar.split())
             assert "READ-ONLY" in d.text()
-        assert set(d.source.calls) <= {"snapshot", "page", "job"}
+        assert set(d.source.calls) <= READS
 
 
-@pytest.mark.parametrize(("way", "action"), [((), "pause"), (("2",), "retry"), (("2",), "delete")])
+@pytest.mark.parametrize(
+    ("way", "action"),
+    [
+        ((), "pause"),
+        (("2",), "retry"),
+        (("2",), "delete"),
+        (("2",), "retry_group"),
+        (EMAIL, "breaker"),
+        (("4", "j"), "quiet"),
+        (("6", "j"), "pause"),
+    ],
+)
 async def test_read_only_is_refused_where_the_action_runs_too(dash, way, action):
     async with dash(read_only=True) as d:
         await d.press(*way)
@@ -68,7 +87,7 @@ async def test_read_only_is_refused_where_the_action_runs_too(dash, way, action)
             assert "refused" in outcome(d)
         else:
             assert any("refused" in notice for notice in d.notices())
-        assert set(d.source.calls) <= {"snapshot", "page", "job"}
+        assert set(d.source.calls) <= READS
 
 
 async def test_pause_with_a_reason_then_resume(dash):
@@ -220,3 +239,72 @@ async def test_what_cannot_be_done_here_is_said(dash):
         assert "X cannot delete jobs that are active" in d.notices()
         await d.press("1", "g", "j", "j", "R")
         assert any("Nothing to do" in notice for notice in d.notices())
+
+
+async def test_the_attempts_are_a_choice_of_the_dialog(dash):
+    async with dash(size=(80, 24)) as d:
+        await d.press("2", "R")
+        assert "attempts  (•) a fresh budget  ( ) one more try" in d.text()
+        await d.press("tab", "enter")
+        assert d.source.kept_attempts is False
+        await d.press("R", "shift+tab", "shift+tab")
+        assert focused(d) == "choice"
+        await d.press("space")
+        assert "( ) a fresh budget  (•) one more try" in d.text()
+        await d.press("left", "right")
+        assert "(•) one more try" in d.text()
+        await d.press("tab", "tab", "tab", "enter")
+        assert d.source.kept_attempts is True
+
+
+async def test_only_a_retry_asks_about_attempts(dash):
+    async with dash() as d:
+        await d.press("2", "X")
+        assert "one more try" not in d.text()
+
+
+async def test_retry_by_error_says_how_many_before_anything_happens(dash):
+    async with dash(size=(80, 24)) as d:
+        await d.press("2", "j")
+        job_id = d.screen.jobs.cursor_key
+        error = d.source.job(job_id).summary.error
+        page = d.source.page(None, d.screen.state, offset=0, limit=999, search=error)
+        assert 0 < page.total < 330
+        await d.press("E")
+        assert f"Retry {page.total} jobs: all failed of every queue with" in d.text()
+        assert "apply" not in d.source.calls
+        await d.press("tab", "enter")
+        assert d.notices()[-1] == f"{page.total} jobs waiting again"
+        assert d.source.page(None, d.screen.state, offset=0, limit=9, search=error).total == 0
+
+
+async def test_retry_by_error_within_a_queue_and_from_a_job(dash):
+    async with dash() as d:
+        await d.press(*EMAIL, "enter", *["right_square_bracket"] * 3, "E")
+        assert "all failed of communication:email with the error" in d.text()
+        await d.press("escape", "enter", "E")
+        assert "all failed of every queue with the error of" in d.text()
+        assert "cefa0000" in d.text()
+
+
+async def test_retry_by_error_needs_an_error(dash):
+    async with dash() as d:
+        await d.press("3", "E")
+        assert "E retries failed jobs; these are stalled" in d.notices()
+        await d.press("1", *EMAIL, "enter", "enter", "E")
+        assert "E retries jobs with the same error; this one has none" in d.notices()
+
+
+async def test_retry_by_error_of_a_job_that_is_gone_says_so(dash):
+    async with dash() as d:
+        await d.press("2")
+        d.source.apply(d.source.plan_delete([d.screen.jobs.cursor_key]))
+        await d.press("E")
+        assert any(notice.startswith("No plan: no job") for notice in d.notices())
+
+
+async def test_a_plan_of_a_hundred_keys_in_a_low_terminal_keeps_its_buttons(dash):
+    async with dash(size=(60, 12), environment="production") as d:
+        await d.press("2", "E")
+        assert "Cancel" in d.text()
+        assert "to confirm" in d.text()

@@ -175,6 +175,9 @@ def test_a_reading_says_what_could_not_be_read():
         lambda source: source.apply(SampleSource().plan_delete(["cefa0000"])),
         lambda source: source.pause("communication:email"),
         lambda source: source.resume("communication:whatsapp"),
+        lambda source: source.force_breaker("smtp", "open"),
+        lambda source: source.set_quiet(["b1-9921"], quiet=True),
+        lambda source: source.pause_recurring("health", paused=True),
     ],
 )
 def test_read_only_refuses_where_the_action_runs(act):
@@ -189,6 +192,9 @@ def test_read_only_passes_reads_on():
     assert source.snapshot().queues
     assert source.page(None, JobState.FAILED, offset=0, limit=3, search="").jobs
     assert source.job("cefa0000").attempts
+    assert source.events(limit=3, after="")
+    assert source.recurring()
+    assert source.recurring_runs("health")
 
 
 def test_the_sample_system_pages_without_gaps_and_acts():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.data.model import Alert, Pause
+from tui.data.model import Alert, Event, LogLine, Pause, Progress, RecurringRun
 from tui.data.sample import SampleSource
 from tui.formatting import printable
 from tui.widgets.painted import line
@@ -43,6 +43,8 @@ class HostileSource(SampleSource):
     def snapshot(self):
         made = super().snapshot()
         queues = list(made.queues)
+        for number, queue in enumerate(queues[1:], 1):
+            queues[number] = replace(queue, worst_org=self.text, worst_org_wait_s=3.0)
         queues[0] = replace(
             queues[0], name=self.text, pause=Pause(by=self.text, at=self.now, reason=self.text)
         )
@@ -59,6 +61,10 @@ class HostileSource(SampleSource):
                     current_jobs=("wafa0000",),
                 )
                 for w in made.workers
+            ),
+            resources=tuple(
+                replace(r, name=self.text, forced_by=self.text, reason=self.text, state="open")
+                for r in made.resources
             ),
             redis=replace(made.redis, version=self.text),
             alerts=(
@@ -92,8 +98,32 @@ class HostileSource(SampleSource):
                 for a in made.attempts
             ),
             timeline=tuple(replace(e, what=self.text, detail=self.text) for e in made.timeline),
-            rq_queue=self.text, description=self.text, retry=self.text,
+            rq_queue=self.text, description=self.text, retry=self.text, parent=self.text,
+            progress=Progress(1, 2, self.text), log=(LogLine(self.now, self.text),),
+            unique_key=self.text, concurrency_key=self.text, headers={self.text: self.text},
         )  # fmt: skip
+
+    def events(self, *, limit, after):
+        names = ("job", "queue", "kind", "error", "worker", "state", "by", self.text)
+        return tuple(
+            Event(f"{number}-0", self.now, self.text, dict.fromkeys(names, self.text))
+            for number in range(1, 9)
+        )
+
+    def recurring(self):
+        return tuple(
+            replace(
+                job, id=self.text + job.id, kind=self.text, org=self.text, when=self.text,
+                missed=self.text, problem=self.text if job.paused else "",
+            )
+            for job in super().recurring()
+        )  # fmt: skip
+
+    def recurring_runs(self, recurring_id):
+        return (RecurringRun(self.now, self.now, self.text),)
+
+    def pause_recurring(self, recurring_id, *, paused, reason=""):
+        return replace(super().pause_recurring("health", paused=paused), message=self.text)
 
     def plan_retry(self, **kwargs):
         return replace(super().plan_retry(**kwargs), warnings=(self.text,))
@@ -131,6 +161,8 @@ async def test_no_control_character_reaches_a_rendered_line(dash, texts):
         for keys in (
             ("enter",), ("escape", "P"), ("escape", "2"), ("space", "R"), ("tab", "enter"),
             ("escape", "enter"), ("G",), ("4",), ("enter",), ("question_mark",),
+            ("escape", "5"), ("slash", "x", "escape"), ("g", "enter"), ("6",), ("P",),
+            ("tab", "enter"), ("escape", "escape", "tab", "enter"), ("4", "a", "W"), ("escape",),
         ):  # fmt: skip
             await d.press(*keys)
             check(d)

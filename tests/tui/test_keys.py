@@ -4,10 +4,12 @@ from tui.data.sample import SampleSource
 from tui.keymap import KEYS
 from tui.screens.across import FailedScreen, StalledScreen
 from tui.screens.base import Place
+from tui.screens.events import EventsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.job import JobScreen
 from tui.screens.overview import OverviewScreen
 from tui.screens.queue_jobs import QueueScreen
+from tui.screens.recurring import RecurringScreen
 from tui.screens.workers import WorkersScreen
 
 PLACES = {
@@ -17,8 +19,10 @@ PLACES = {
     "stalled": (("3", "3"), StalledScreen),
     "job": (("2", "2", "enter"), JobScreen),
     "workers": (("4", "4"), WorkersScreen),
+    "events": (("5", "5"), EventsScreen),
+    "recurring": (("6", "6"), RecurringScreen),
 }
-WRITES = {"apply", "pause", "resume"}
+WRITES = {"apply", "pause", "resume", "force_breaker", "set_quiet", "pause_recurring"}
 ALL_KEYS = [key for entry in KEYS.values() for key in entry.keys.split(",")]
 QUITTING = {"q", "ctrl+q"}
 
@@ -41,6 +45,17 @@ async def test_every_key_in_every_place_neither_fails_nor_changes_anything(dash,
                 await d.press(*way)
         assert not WRITES & set(d.source.calls)
         assert d.app.return_code is None
+
+
+async def test_no_place_gives_one_key_two_meanings(dash):
+    async with dash() as d:
+        for place, (way, _) in PLACES.items():
+            await d.press(*way)
+            taken = {}
+            for entry in d.screen.active_bindings.values():
+                if entry.binding.id in KEYS:
+                    for key in KEYS[entry.binding.id].keys.split(","):
+                        assert taken.setdefault(key, entry.binding.id) == entry.binding.id, place
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -108,7 +123,7 @@ async def test_help_lists_the_live_bindings_of_each_place(dash):
             text = d.text()
             for id_ in here:
                 assert KEYS[id_].long in text
-            assert ("KEYS THAT OPEN A PLAN" in text) is (place != "workers")
+            assert ("KEYS THAT OPEN A PLAN" in text) is (place != "events")
             await d.press("question_mark")
             assert not isinstance(d.screen, HelpScreen)
 
@@ -140,6 +155,18 @@ async def test_the_palette_goes_to_a_queue(dash):
         await d.pilot.pause(0.1)
         assert isinstance(d.screen, QueueScreen)
         assert d.screen.queue == "communication:whatsapp"
+
+
+@pytest.mark.parametrize(
+    ("typed", "screen"), [("events", EventsScreen), ("recurr", RecurringScreen)]
+)
+async def test_the_palette_goes_to_the_other_views(dash, typed, screen):
+    async with dash() as d:
+        await d.press("ctrl+p", *typed)
+        await d.pilot.pause(0.3)
+        await d.press("enter")
+        await d.pilot.pause(0.1)
+        assert isinstance(d.screen, screen)
 
 
 async def test_resizing_to_any_size_never_fails_and_quit_still_works(dash):

@@ -21,10 +21,13 @@ async def test_one_tick_reads_one_snapshot_and_what_the_visible_place_shows(dash
         d.source.calls.clear()
         await d.tick()
         assert d.source.calls == ["snapshot", "job"]
-        await d.press("4")
-        d.source.calls.clear()
-        await d.tick()
-        assert d.source.calls == ["snapshot"]
+        for key, reads in (
+            ("4", []), ("5", ["events"]), ("6", ["recurring_runs", "recurring"]), ("1", []),
+        ):  # fmt: skip
+            await d.press(key)
+            d.source.calls.clear()
+            await d.tick()
+            assert d.source.calls == ["snapshot", *reads], key
 
 
 async def test_overview_names_every_queue_its_state_and_what_needs_an_operator(dash):

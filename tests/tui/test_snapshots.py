@@ -24,6 +24,17 @@ CASES = {
     "job-120x40": ((120, 40), ("2", "enter"), {}),
     "workers-80x24": ((80, 24), ("4",), {}),
     "workers-120x40": ((120, 40), ("4",), {}),
+    "events-80x24": ((80, 24), ("5",), {}),
+    "events-200x60": ((200, 60), ("5", "left_square_bracket"), {}),
+    "recurring-80x24": ((80, 24), ("6", "j", "j"), {}),
+    "recurring-120x40": ((120, 40), ("6", "j", "j", "j"), {}),
+    "job-active-80x24": ((80, 24), (*EMAIL, "right_square_bracket", "enter"), {}),
+    "breaker-production": (
+        (80, 24),
+        (*("j",) * 7, "enter", "B", "tab", "tab", "enter"),
+        {"environment": "production"},
+    ),
+    "quiet-all": ((80, 24), ("4", "a", "W"), {}),
     "plan": ((80, 24), ("2", "R"), {}),
     "plan-production": (
         (120, 40),

@@ -9,7 +9,18 @@ from runtime.control import Control
 from runtime.errors import AtlasError, BrokerUnavailableError, UnknownJobError
 from runtime.reader import Reader
 from runtime.settings import Settings
-from tui.data.model import ActionResult, JobDetail, JobPage, JobState, Plan, Snapshot
+from tui.data.model import (
+    ActionResult,
+    BreakerWord,
+    Event,
+    JobDetail,
+    JobPage,
+    JobState,
+    Plan,
+    RecurringRun,
+    RecurringSnapshot,
+    Snapshot,
+)
 from tui.data.source import JobGoneError, SourceError, SourceUnavailableError
 
 
@@ -44,10 +55,31 @@ class LiveSource:
         with self._reading, _spoken():
             return self._reader.job(job_id)
 
-    def plan_retry(self, *, ids: Sequence[str] | None = None, queue: str | None = None) -> Plan:
+    def events(self, *, limit: int, after: str) -> tuple[Event, ...]:
+        """See `Source.events`."""
+        with self._reading, _spoken():
+            return self._reader.events(limit=limit, after=after)
+
+    def recurring(self) -> tuple[RecurringSnapshot, ...]:
+        """See `Source.recurring`."""
+        with self._reading, _spoken():
+            return self._reader.recurring()
+
+    def recurring_runs(self, recurring_id: str) -> tuple[RecurringRun, ...]:
+        """See `Source.recurring_runs`."""
+        with self._reading, _spoken():
+            return self._reader.recurring_runs(recurring_id)
+
+    def plan_retry(
+        self,
+        *,
+        ids: Sequence[str] | None = None,
+        queue: str | None = None,
+        group: str | None = None,
+    ) -> Plan:
         """See `Source.plan_retry`."""
         with self._acting, _spoken():
-            return self._control.plan_retry(ids=ids, queue=queue)
+            return self._control.plan_retry(ids=ids, queue=queue, group=group)
 
     def plan_delete(self, ids: Sequence[str]) -> Plan:
         """See `Source.plan_delete`."""
@@ -68,6 +100,21 @@ class LiveSource:
         """See `Source.resume`."""
         with self._acting, _spoken():
             return self._control.resume(queue, reason=reason)
+
+    def force_breaker(self, resource: str, state: BreakerWord, *, reason: str = "") -> ActionResult:
+        """See `Source.force_breaker`."""
+        with self._acting, _spoken():
+            return self._control.force_breaker(resource, state, reason=reason)
+
+    def set_quiet(self, workers: Sequence[str], *, quiet: bool, reason: str = "") -> ActionResult:
+        """See `Source.set_quiet`."""
+        with self._acting, _spoken():
+            return self._control.set_quiet(workers, quiet=quiet, reason=reason)
+
+    def pause_recurring(self, recurring_id: str, *, paused: bool, reason: str = "") -> ActionResult:
+        """See `Source.pause_recurring`."""
+        with self._acting, _spoken():
+            return self._control.pause_recurring(recurring_id, paused=paused, reason=reason)
 
     def close(self) -> None:
         """Release the connections."""

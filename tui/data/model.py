@@ -1,13 +1,19 @@
 """The snapshot types that screens and widgets see, in one place that may know the runtime."""
 
 from dataclasses import dataclass
+from typing import Literal
 
+from runtime.events import Event
 from runtime.job_detail import (
     Attempt,
     Hold,
     JobDetail,
+    LogLine,
+    Progress,
     TimelineEntry,
 )
+from runtime.new_job import FlowProgress
+from runtime.resource_snapshot import ResourceSnapshot
 from runtime.snapshot import (
     ActionResult,
     Alert,
@@ -20,6 +26,8 @@ from runtime.snapshot import (
     Plan,
     QueueSnapshot,
     QueueState,
+    RecurringRun,
+    RecurringSnapshot,
     RedisSnapshot,
     Snapshot,
     WorkerSnapshot,
@@ -28,7 +36,13 @@ from runtime.snapshot import (
 __all__ = [
     "ActionResult",
     "Alert",
+    "Answer",
     "Attempt",
+    "BreakerWord",
+    "Event",
+    "EventPage",
+    "EventsRequest",
+    "FlowProgress",
     "Hold",
     "HostSnapshot",
     "JobDetail",
@@ -36,15 +50,22 @@ __all__ = [
     "JobRequest",
     "JobState",
     "JobSummary",
+    "LogLine",
     "MinutePoint",
     "PageRequest",
     "Pause",
     "Plan",
+    "Progress",
     "QueueSnapshot",
     "QueueState",
     "Reading",
+    "RecurringPage",
+    "RecurringRequest",
+    "RecurringRun",
+    "RecurringSnapshot",
     "RedisSnapshot",
     "Request",
+    "ResourceSnapshot",
     "Snapshot",
     "TimelineEntry",
     "WorkerSnapshot",
@@ -69,7 +90,40 @@ class JobRequest:
     job_id: str
 
 
-Request = PageRequest | JobRequest
+@dataclass(frozen=True, slots=True)
+class EventsRequest:
+    """The events after the one of that id, or the newest ones if it is empty."""
+
+    after: str = ""
+    limit: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RecurringRequest:
+    """The recurring jobs, and the last runs of one of them; empty: of none."""
+
+    chosen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Events, oldest first."""
+
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecurringPage:
+    """All recurring jobs, and the last runs of the chosen one, newest first."""
+
+    jobs: tuple[RecurringSnapshot, ...]
+    chosen: str = ""
+    runs: tuple[RecurringRun, ...] = ()
+
+
+BreakerWord = Literal["open", "closed", "auto"]
+Request = PageRequest | JobRequest | EventsRequest | RecurringRequest
+Answer = JobPage | JobDetail | EventPage | RecurringPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +140,6 @@ class Reading:
 
     snapshot: Snapshot | None = None
     request: Request | None = None
-    detail: JobPage | JobDetail | None = None
+    detail: Answer | None = None
     error: str = ""
     detail_error: str = ""

@@ -3,7 +3,16 @@
 from collections.abc import Callable
 
 from tui.data.background import Background, Outcome, attempt
-from tui.data.model import JobDetail, JobPage, JobRequest, Reading, Request
+from tui.data.model import (
+    Answer,
+    EventPage,
+    EventsRequest,
+    JobRequest,
+    Reading,
+    RecurringPage,
+    RecurringRequest,
+    Request,
+)
 from tui.data.source import Source
 
 
@@ -75,10 +84,17 @@ class Poller:
             snapshot=snapshot, request=request, detail=detail.value, detail_error=detail.error
         )
 
-    def _answer(self, request: Request) -> JobPage | JobDetail:
-        if isinstance(request, JobRequest):
-            return self._source.job(request.job_id)
-        return self._source.page(
+    def _answer(self, request: Request) -> Answer:
+        source = self._source
+        match request:
+            case JobRequest(job_id):
+                return source.job(job_id)
+            case EventsRequest(after, limit):
+                return EventPage(source.events(limit=limit, after=after))
+            case RecurringRequest(chosen):
+                runs = source.recurring_runs(chosen) if chosen else ()
+                return RecurringPage(source.recurring(), chosen, runs)
+        return source.page(
             request.queue,
             request.state,
             offset=request.offset,

@@ -5,7 +5,18 @@
 from collections.abc import Sequence
 from typing import NoReturn
 
-from tui.data.model import ActionResult, JobDetail, JobPage, JobState, Plan, Snapshot
+from tui.data.model import (
+    ActionResult,
+    BreakerWord,
+    Event,
+    JobDetail,
+    JobPage,
+    JobState,
+    Plan,
+    RecurringRun,
+    RecurringSnapshot,
+    Snapshot,
+)
 from tui.data.source import ActionRefusedError, Source
 
 
@@ -29,7 +40,25 @@ class ReadOnlySource:
         """See `Source.job`."""
         return self._source.job(job_id)
 
-    def plan_retry(self, *, ids: Sequence[str] | None = None, queue: str | None = None) -> Plan:
+    def events(self, *, limit: int, after: str) -> tuple[Event, ...]:
+        """See `Source.events`."""
+        return self._source.events(limit=limit, after=after)
+
+    def recurring(self) -> tuple[RecurringSnapshot, ...]:
+        """See `Source.recurring`."""
+        return self._source.recurring()
+
+    def recurring_runs(self, recurring_id: str) -> tuple[RecurringRun, ...]:
+        """See `Source.recurring_runs`."""
+        return self._source.recurring_runs(recurring_id)
+
+    def plan_retry(
+        self,
+        *,
+        ids: Sequence[str] | None = None,
+        queue: str | None = None,
+        group: str | None = None,
+    ) -> Plan:
         """Refused."""
         _refuse("retry")
 
@@ -48,6 +77,18 @@ class ReadOnlySource:
     def resume(self, queue: str, *, reason: str = "") -> ActionResult:
         """Refused."""
         _refuse("resume")
+
+    def force_breaker(self, resource: str, state: BreakerWord, *, reason: str = "") -> ActionResult:
+        """Refused."""
+        _refuse("breaker")
+
+    def set_quiet(self, workers: Sequence[str], *, quiet: bool, reason: str = "") -> ActionResult:
+        """Refused."""
+        _refuse("quiet")
+
+    def pause_recurring(self, recurring_id: str, *, paused: bool, reason: str = "") -> ActionResult:
+        """Refused."""
+        _refuse("pause")
 
     def close(self) -> None:
         """Release the connections."""

@@ -4,8 +4,6 @@ Deterministic: the same calls give the same answers, on any machine and Python. 
 each snapshot is one second later than the last; without it, time stands still.
 """
 
-# ruff: noqa: ARG002 - the arguments are the protocol's; nothing is audited here
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,51 +19,36 @@ from tui.data.model import (
     JobState,
     JobSummary,
     MinutePoint,
-    Pause,
     Plan,
     QueueSnapshot,
     RedisSnapshot,
+    ResourceSnapshot,
     Snapshot,
     WorkerSnapshot,
 )
-from tui.data.sample_jobs import detail, job_of_id, summary
-from tui.data.sample_numbers import QUEUES, START, SampleQueue, workers
-from tui.data.source import ActionRefusedError, JobGoneError, SourceUnavailableError
+from tui.data.sample_jobs import detail, fingerprint, job_of_id, summary
+from tui.data.sample_numbers import QUEUES, SampleQueue, workers
+from tui.data.sample_steering import SampleSteering
+from tui.data.source import JobGoneError
 
 _SCAN_LIMIT = 2_000
 _FINAL = (JobState.FAILED, JobState.STALLED, JobState.WAITING, JobState.SCHEDULED)
 
 
-class SampleSource:
+class SampleSource(SampleSteering):
     """See the module.
 
     Attributes:
-        down: while not empty every call fails with it, as if Redis were away.
-        refusal: while not empty every action fails with it.
-        calls: the names of the calls that were made, for tests.
+        kept_attempts: whether the last plan that was applied gave one more try only, for tests.
     """
 
     def __init__(self, *, environment: str = "development", moving: bool = False) -> None:
-        self.down = ""
-        self.refusal = ""
-        self.calls: list[str] = []
+        super().__init__(prefix="prod" if environment == "production" else "dev")
         self._environment = environment
         self._moving = moving
-        self._step = 0
         self._gone: set[str] = set()
         self._requeued: dict[str, int] = {}
-        self._pauses = {
-            "communication:whatsapp": Pause(
-                by="raj@bastion1",
-                at=START - timedelta(minutes=22),
-                reason="provider down, INC-2231",
-            )
-        }
-
-    @property
-    def now(self) -> datetime:
-        """The present in the made-up system."""
-        return START + timedelta(seconds=self._step)
+        self.kept_attempts = False
 
     def stand_still(self) -> None:
         """Let no more time pass."""
@@ -77,11 +60,12 @@ class SampleSource:
         self._step += self._moving
         queues = tuple(self._queue(queue) for queue in QUEUES)
         crew = tuple(self._worker(worker) for worker in workers())
+        resources = self._resources({queue.name: queue.active for queue in queues})
         swing = math.sin(self._step / 9)
         return Snapshot(
             taken_at=self.now,
             environment=self._environment,
-            prefix="prod" if self._environment == "production" else "dev",
+            prefix=self._prefix,
             queues=queues,
             workers=crew,
             redis=RedisSnapshot(
@@ -97,18 +81,11 @@ class SampleSource:
                 aof_enabled=True,
                 ping_ms=0.4,
             ),
-            host=HostSnapshot(
-                cpu_percent=63.0 + 9 * swing,
-                cpu_count=8,
-                memory_used=18_700_000_000,
-                memory_total=32_000_000_000,
-                disk_used=176_000_000_000,
-                disk_total=200_000_000_000,
-                load=(5.1 + swing, 4.8, 4.2),
-            ),
-            alerts=_alerts(queues, crew),
+            host=_host(swing),
+            alerts=_alerts(queues, crew, resources),
             history=_history(self.now.replace(second=0, microsecond=0)),
             quarantined=1,
+            resources=resources,
         )
 
     def page(
@@ -136,12 +113,22 @@ class SampleSource:
             raise JobGoneError(f"no job {job_id!r}: it never was, or is not kept")
         return detail(found, self.now)
 
-    def plan_retry(self, *, ids: Sequence[str] | None = None, queue: str | None = None) -> Plan:
+    def plan_retry(
+        self,
+        *,
+        ids: Sequence[str] | None = None,
+        queue: str | None = None,
+        group: str | None = None,
+    ) -> Plan:
         """See `Source.plan_retry`."""
         self._called("plan_retry")
-        if ids:
+        if ids is not None:
             return Plan("retry", queue, len(set(ids)), tuple(dict.fromkeys(ids)))
         names = [q for q in QUEUES if queue in (None, q.name)]
+        if group is not None:
+            failed = self._jobs(names, JobState.FAILED, 0, 100_000)
+            chosen = tuple(job.id for job in failed if fingerprint(job) == group)
+            return Plan("retry", queue, len(chosen), chosen)
         count = sum(self._size(q, JobState.FAILED) for q in names)
         return Plan("retry", queue, count, cutoff=self.now.timestamp())
 
@@ -150,42 +137,18 @@ class SampleSource:
         self._called("plan_delete")
         return Plan("delete", None, len(set(ids)), tuple(dict.fromkeys(ids)))
 
-    def apply(self, plan: Plan, *, reason: str = "") -> ActionResult:
+    def apply(self, plan: Plan, *, reason: str = "") -> ActionResult:  # noqa: ARG002 - see `Source`
         """See `Source.apply`."""
         self._act("apply")
-        wanted = plan.ids or self._failed_ids(plan.queue)
+        wanted = plan.ids if plan.cutoff is None else self._failed_ids(plan.queue)
         done = [job_id for job_id in wanted if self._take(job_id, requeue=plan.action == "retry")]
         skipped = len(wanted) - len(done)
+        self.kept_attempts = plan.keep_attempts
         verb = "waiting again" if plan.action == "retry" else "deleted"
         message = f"{len(done):,} {'job' if len(done) == 1 else 'jobs'} {verb}"
         if skipped:
             message += f", {skipped:,} skipped (gone or in another state)"
         return ActionResult(plan.action, plan.queue or "", len(done), skipped, message)
-
-    def pause(self, queue: str, *, reason: str = "") -> ActionResult:
-        """See `Source.pause`."""
-        self._act("pause")
-        self._pauses[queue] = Pause(by="ana@bastion1", at=self.now, reason=reason)
-        return ActionResult("pause", queue, 1, message=f"{queue} is paused")
-
-    def resume(self, queue: str, *, reason: str = "") -> ActionResult:
-        """See `Source.resume`."""
-        self._act("resume")
-        self._pauses.pop(queue, None)
-        return ActionResult("resume", queue, 1, message=f"{queue} is running")
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def _called(self, name: str) -> None:
-        self.calls.append(name)
-        if self.down:
-            raise SourceUnavailableError(self.down)
-
-    def _act(self, name: str) -> None:
-        self._called(name)
-        if self.refusal:
-            raise ActionRefusedError(self.refusal)
 
     def _take(self, job_id: str, *, requeue: bool) -> bool:
         found = job_of_id(job_id, self.now)
@@ -272,7 +235,11 @@ class SampleSource:
             workers=queue.workers,
             slots=queue.slots,
             limit_per_s=queue.limit_per_s,
+            concurrency=queue.concurrency,
+            resource=queue.resource,
             fair=queue.fair,
+            worst_org=queue.worst_org if waiting else "",
+            worst_org_wait_s=queue.oldest_s if waiting and queue.worst_org else None,
             enqueued_total=self._total(queue, queue.in_per_min),
             finished_total=self._total(queue, queue.out_per_min),
             failed_total=self._total(queue, queue.failed_per_min),
@@ -285,6 +252,7 @@ class SampleSource:
         return int(per_min / 60 * (1_000_000 + self._step + wave))
 
     def _worker(self, worker: WorkerSnapshot) -> WorkerSnapshot:
+        worker = self._worker_state(worker)
         if not self._moving or worker.state == "lost":
             return worker
         return replace(
@@ -292,6 +260,18 @@ class SampleSource:
             finished=worker.finished + self._step * 3,
             cpu_percent=(worker.cpu_percent or 0) + 2 * math.sin(self._step + worker.pid),
         )
+
+
+def _host(swing: float) -> HostSnapshot:
+    return HostSnapshot(
+        cpu_percent=63.0 + 9 * swing,
+        cpu_count=8,
+        memory_used=18_700_000_000,
+        memory_total=32_000_000_000,
+        disk_used=176_000_000_000,
+        disk_total=200_000_000_000,
+        load=(5.1 + swing, 4.8, 4.2),
+    )
 
 
 @lru_cache(maxsize=4)
@@ -309,12 +289,21 @@ def _searchable(job: JobSummary) -> str:
     return f"{job.id} {job.kind} {job.org} {job.hint} {job.error} {job.worker}".lower()
 
 
-def _alerts(queues: Sequence[QueueSnapshot], crew: Sequence[WorkerSnapshot]) -> tuple[Alert, ...]:
+def _alerts(
+    queues: Sequence[QueueSnapshot],
+    crew: Sequence[WorkerSnapshot],
+    resources: Sequence[ResourceSnapshot],
+) -> tuple[Alert, ...]:
     found = [
         Alert("critical", worker.name, f"worker not heard of for {worker.heartbeat_age_s:.0f} s")
         for worker in crew
         if worker.state == "lost"
     ]
+    for resource in resources:
+        if resource.holds:
+            level = "warning" if resource.forced_by else "critical"
+            waits = f"{', '.join(resource.queues)} waits"
+            found.append(Alert(level, resource.name, f"breaker {resource.state}: {waits}"))
     for queue in queues:
         if queue.failed >= 200:
             found.append(Alert("critical", queue.name, f"{queue.failed:,} failed"))

@@ -1,10 +1,21 @@
 """The sample system's jobs: each is computed from its id, so no backlog is ever kept."""
 
 import hashlib
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from tui.data.model import Attempt, Hold, JobDetail, JobState, JobSummary, TimelineEntry
+from tui.data.model import (
+    Attempt,
+    FlowProgress,
+    Hold,
+    JobDetail,
+    JobState,
+    JobSummary,
+    LogLine,
+    Progress,
+    TimelineEntry,
+)
 from tui.data.sample_numbers import QUEUES, SampleQueue
 
 _ORGS = ("org_iron", "org_pulse", "org_lotus", "org_summit", "org_tide")
@@ -23,12 +34,20 @@ Traceback (most recent call last):
   File "processors/messaging/smtp.py", line 91, in send
     raise {name}("{message}")
 processors.errors.{name}: {message}"""
+_LOG = (
+    "template class_reminder rendered in 4 ms",
+    "connected to mail.example.com:587, TLS 1.3",
+    "388 of 1,000 handed over, the provider slows down",
+    "waiting for the provider's answer",
+)
 _STATES = {state.value[:2]: state for state in JobState}
 _CODES = {queue.code: queue for queue in QUEUES}
 
 
 def job_of_id(job_id: str, now: datetime) -> JobSummary | None:
     """The job of that id, if the sample system has it."""
+    if job_id.startswith("cron-"):
+        return _recurring_job(job_id, now)
     queue, state = _CODES.get(job_id[:2]), _STATES.get(job_id[2:4])
     if queue is None or state is None or not job_id[4:8].isalnum():
         return None
@@ -74,6 +93,11 @@ def summary(queue: SampleQueue, state: JobState, index: int, now: datetime) -> J
     )
 
 
+def _recurring_job(job_id: str, now: datetime) -> JobSummary:
+    queue = next(queue for queue in QUEUES if queue.kind == "check_health")
+    return replace(summary(queue, JobState.FINISHED, 0, now), id=job_id)
+
+
 def detail(job: JobSummary, now: datetime) -> JobDetail:
     """That job in full."""
     attempts = tuple(_attempt(job, number) for number in range(1, job.attempt + 1))
@@ -101,7 +125,30 @@ def detail(job: JobSummary, now: datetime) -> JobDetail:
         rq_queue=f"dev:{job.queue}",
         description=f"{job.kind} {job.org} {job.hint}",
         holds=_holds(job, now),
+        headers={"trace": f"4be1-{job.id}"},
+        **_extras(job, now),
     )
+
+
+def _extras(job: JobSummary, now: datetime) -> dict[str, Any]:
+    """What few jobs have: how far one is, what it logged, keys, parent and children."""
+    extras: dict[str, Any] = {}
+    begun = job.started_at
+    if begun is not None and job.state in (JobState.ACTIVE, JobState.FAILED, JobState.STALLED):
+        done = 412 if job.state is JobState.ACTIVE else 388
+        extras["progress"] = Progress(done, 1_000, "recipients of the March campaign")
+        extras["log"] = tuple(
+            LogLine(begun + timedelta(seconds=0.4 * number), f"{text} ({job.org})")
+            for number, text in enumerate(_LOG)
+        )
+    if job.kind == "send_email":
+        extras["parent"] = f"campaign-march-{job.org}"
+        extras["concurrency_key"] = f"mailbox:{job.org}"
+        extras["not_after"] = now + timedelta(hours=5)
+    if job.kind == "execute_workflow":
+        extras["children"] = FlowProgress(pending=3, finished=8, failed=1, canceled=0)
+        extras["unique_key"] = f"workflow:{job.org}"
+    return extras
 
 
 def _holds(job: JobSummary, now: datetime) -> tuple[Hold, ...]:
@@ -172,8 +219,13 @@ def _attempt(job: JobSummary, number: int) -> Attempt:
         error_class=name,
         error=message,
         traceback=_TRACEBACK.format(name=name, message=message),
-        fingerprint=hashlib.sha256(job.error.encode()).hexdigest()[:12],
+        fingerprint=fingerprint(job),
     )
+
+
+def fingerprint(job: JobSummary) -> str:
+    """What jobs that failed in the same way have in common."""
+    return hashlib.sha256(job.error.encode()).hexdigest()[:12]
 
 
 def _base36(number: int) -> str:

@@ -32,6 +32,9 @@ class SampleQueue:
     slots: int = 10
     limit_per_s: float | None = None
     fair: bool = False
+    concurrency: int | None = None
+    resource: str = ""
+    worst_org: str = ""
     period: float = 11.0
     phase: float = 0.0
     growing: bool = False
@@ -87,23 +90,25 @@ QUEUES: tuple[SampleQueue, ...] = (
         "communication:email", "ce", "send_email",
         waiting=18_402, active=10, scheduled=40, failed=296, stalled=2, in_per_min=1_860,
         out_per_min=540, failed_per_min=48, oldest_s=581, wait_ms=95_000, run_ms=840,
-        limit_per_s=30, fair=True, period=19, phase=4, growing=True,
+        limit_per_s=30, fair=True, concurrency=20, resource="smtp", worst_org="org_iron",
+        period=19, phase=4, growing=True,
     ),
     SampleQueue(
         "communication:sms", "cs", "send_sms",
         waiting=122, active=8, scheduled=3, failed=14, in_per_min=380, out_per_min=384,
         failed_per_min=0.6, oldest_s=6, wait_ms=480, run_ms=210, slots=8, limit_per_s=20,
-        fair=True, period=8, phase=5,
+        fair=True, resource="sms-gateway", worst_org="org_tide", period=8, phase=5,
     ),
     SampleQueue(
         "communication:whatsapp", "cw", "send_whatsapp",
         waiting=4_120, failed=4, in_per_min=61, out_per_min=0, oldest_s=1_330, slots=5,
-        limit_per_s=10, fair=True, period=23, phase=6, growing=True,
+        limit_per_s=10, fair=True, resource="whatsapp-cloud", worst_org="org_lotus", period=23,
+        phase=6, growing=True,
     ),
     SampleQueue(
         "system:analytics", "sa", "track_event",
-        waiting=61, active=5, in_per_min=640, out_per_min=636, oldest_s=5, wait_ms=900,
-        run_ms=9, slots=5, limit_per_s=10, period=6, phase=7,
+        waiting=640, in_per_min=210, oldest_s=182, wait_ms=900, run_ms=9, slots=5,
+        limit_per_s=10, resource="warehouse", period=6, phase=7,
     ),
     SampleQueue(
         "system:cleanup", "sc", "prune",
@@ -127,12 +132,32 @@ QUEUES: tuple[SampleQueue, ...] = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class SampleResource:
+    """What a queue's jobs all use; `tripped`: its breaker opened by itself."""
+
+    name: str
+    failure_ratio: float | None = None
+    concurrency: int | None = None
+    limit_per_s: float | None = None
+    tripped: bool = False
+
+
+RESOURCES = (
+    SampleResource("smtp", failure_ratio=0.08, concurrency=40, limit_per_s=30),
+    SampleResource("sms-gateway", failure_ratio=0.002, concurrency=16, limit_per_s=20),
+    SampleResource("warehouse", failure_ratio=0.82, concurrency=5, tripped=True),
+    SampleResource("whatsapp-cloud", concurrency=10, limit_per_s=80),
+)
+
+
 def workers() -> tuple[WorkerSnapshot, ...]:
-    """Four processes on two machines, one of them lost."""
+    """Five processes on three machines, one of them lost."""
     served = tuple(queue.name for queue in QUEUES if queue.workers)
     return (
         _worker("b1", 9921, "busy", served, running=24, job="ceac0003", cpu=41.0),
         _worker("b1", 9922, "busy", served, running=21, job="waac0004", cpu=38.0),
+        _worker("b1", 9923, "busy", served, running=3, job="ceac0005", cpu=6.0),
         _worker("b3", 4107, "idle", served, running=0, job="", cpu=2.0),
         _worker("b2", 4410, "lost", served, running=2, job="cest0000", beat_s=842.0),
     )

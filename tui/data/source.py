@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from tui.data.model import ActionResult, JobDetail, JobPage, JobState, Plan, Snapshot
+from tui.data.model import (
+    ActionResult,
+    BreakerWord,
+    Event,
+    JobDetail,
+    JobPage,
+    JobState,
+    Plan,
+    RecurringRun,
+    RecurringSnapshot,
+    Snapshot,
+)
 
 
 class SourceError(Exception):
@@ -42,8 +53,29 @@ class Source(Protocol):
         """One job in full."""
         ...
 
-    def plan_retry(self, *, ids: Sequence[str] | None = None, queue: str | None = None) -> Plan:
-        """What a retry of those ids, or of all failed of `queue` (None: everywhere), would do."""
+    def events(self, *, limit: int, after: str) -> tuple[Event, ...]:
+        """What happened, oldest first: the newest ones, or those after the event of that id."""
+        ...
+
+    def recurring(self) -> tuple[RecurringSnapshot, ...]:
+        """All recurring jobs, by id."""
+        ...
+
+    def recurring_runs(self, recurring_id: str) -> tuple[RecurringRun, ...]:
+        """The last jobs that a recurring one enqueued, newest first."""
+        ...
+
+    def plan_retry(
+        self,
+        *,
+        ids: Sequence[str] | None = None,
+        queue: str | None = None,
+        group: str | None = None,
+    ) -> Plan:
+        """What a retry of those ids, or of all failed of `queue` (None: everywhere), would do.
+
+        With `group`, of all failed only those whose last error has that fingerprint.
+        """
         ...
 
     def plan_delete(self, ids: Sequence[str]) -> Plan:
@@ -60,6 +92,18 @@ class Source(Protocol):
 
     def resume(self, queue: str, *, reason: str = "") -> ActionResult:
         """Let jobs of `queue` start again."""
+        ...
+
+    def force_breaker(self, resource: str, state: BreakerWord, *, reason: str = "") -> ActionResult:
+        """Hold a resource's breaker open or closed, or leave it to itself again."""
+        ...
+
+    def set_quiet(self, workers: Sequence[str], *, quiet: bool, reason: str = "") -> ActionResult:
+        """Let those workers take no further job, or take jobs again."""
+        ...
+
+    def pause_recurring(self, recurring_id: str, *, paused: bool, reason: str = "") -> ActionResult:
+        """Let a recurring job enqueue nothing, or enqueue again."""
         ...
 
     def close(self) -> None:

@@ -1,19 +1,18 @@
-"""From a capital letter to a dialog: plans and pauses, for whatever place asks."""
+"""From a capital letter to a dialog about jobs: plans, for whatever place asks."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tui.data.background import Outcome
-from tui.data.model import ActionResult, Plan, QueueSnapshot
-from tui.data.source import Source
-from tui.formatting import plural
+from tui.data.model import ActionResult, JobDetail, Plan
+from tui.data.source import Source, SourceError
 from tui.screens.base import Place
-from tui.screens.dialog import Action, ActionDialog
-from tui.widgets.painted import line
+from tui.screens.dialog import Action, ActionDialog, Other
 from tui.widgets.plan_text import plan_lines, verb
 
 # In production more than this many jobs need the number typed in.
 _TYPED_ABOVE = 20
+_ATTEMPTS = ("attempts", ("a fresh budget", "one more try"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,52 +37,67 @@ def open_plan(place: Place, offer: Offer, *, other: Offer | None = None) -> None
     place.session.act(offer.make, made)
 
 
-def open_pause(place: Place, queue: QueueSnapshot) -> None:
-    """Ask for a reason, then pause the queue or let it go on."""
-    resuming = queue.pause is not None
-    name, action = queue.name, "resume" if resuming else "pause"
-    text = [line((f"{verb(action)} {name}", "strong"))]
-    if queue.pause is not None:
-        why = queue.pause.reason or "no reason given"
-        text.append(line((f"Paused by {queue.pause.by}: {why}", "muted")))
-        text.append(line((f"{plural(queue.waiting, 'waiting job')} may start at once.", "")))
-    else:
-        text.append(line((f"No further job starts on any worker; {queue.active} go on.", "")))
-        text.append(line((f"{plural(queue.waiting, 'job')} waiting now.", "muted")))
-
-    def run(source: Source, reason: str) -> ActionResult:
-        return (source.resume if resuming else source.pause)(name, reason=reason)
-
-    _push(place, Action(tuple(text), verb(action), run))
-
-
-def _show_plan(place: Place, plan: Plan, offer: Offer, other: Offer | None) -> None:
-    def run(source: Source, reason: str) -> ActionResult:
-        return source.apply(plan, reason=reason)
-
-    def change() -> None:
-        if other is not None:
-            open_plan(place, other)
-
-    snapshot = place.session.store.snapshot
-    production = snapshot is not None and snapshot.environment == "production"
-    _push(
-        place,
-        Action(
-            tuple(plan_lines(plan, offer.what)),
-            f"{verb(plan.action)} {plan.count:,}",
-            run,
-            typed=str(plan.count) if production and plan.count > _TYPED_ABOVE else "",
-            other_label=f"Plan {other.what}…" if other else "",
-            other=change,
+def open_group_plan(place: Place, job_id: str | None, queue: str | None) -> None:
+    """Plan a retry of all that failed with the same error as that job, of `queue` or (None) all."""
+    if job_id is None:
+        place.say("No failed job here whose error could be taken")
+        return
+    where = queue or "every queue"
+    # Gone before it is in the way of the dialog; with many failed jobs it takes a while.
+    place.notify("Looking for all with this error…", timeout=1, markup=False)
+    offer = Offer(
+        f"all failed of {where} with the error of {job_id}",
+        lambda source: source.plan_retry(
+            queue=queue, group=fingerprint_of(source.job(job_id)) or _no_group(job_id)
         ),
     )
+    open_plan(place, offer)
 
 
-def _push(place: Place, action: Action) -> None:
+def fingerprint_of(detail: JobDetail) -> str:
+    """What the job's last error has in common with others like it; empty if it has none."""
+    return next((a.fingerprint for a in reversed(detail.attempts) if a.fingerprint), "")
+
+
+def in_production(place: Place) -> bool:
+    """Whether what is done here is done to production."""
+    snapshot = place.session.store.snapshot
+    return snapshot is not None and snapshot.environment == "production"
+
+
+def push_action(place: Place, action: Action) -> None:
+    """Show the dialog; afterwards the place is up to date and its marks are gone."""
+
     def closed(done: bool | None) -> None:  # noqa: FBT001 - a screen's result
         if done:
             place.clear_marks()
         place.refresh_now()
 
     place.app.push_screen(ActionDialog(place.session, action), closed)
+
+
+def _show_plan(place: Place, plan: Plan, offer: Offer, other: Offer | None) -> None:
+    retrying = plan.action == "retry"
+
+    def run(source: Source, reason: str, choice: int) -> ActionResult:
+        chosen = replace(plan, keep_attempts=choice == 1) if retrying else plan
+        return source.apply(chosen, reason=reason)
+
+    others = []
+    if other is not None:
+        others.append(Other(f"Plan {other.what}…", lambda: open_plan(place, other)))
+    push_action(
+        place,
+        Action(
+            tuple(plan_lines(plan, offer.what)),
+            f"{verb(plan.action)} {plan.count:,}",
+            run,
+            typed=str(plan.count) if in_production(place) and plan.count > _TYPED_ABOVE else "",
+            others=tuple(others),
+            choice=_ATTEMPTS if retrying else None,
+        ),
+    )
+
+
+def _no_group(job_id: str) -> str:
+    raise SourceError(f"job {job_id} has no error that others could share")

@@ -13,8 +13,17 @@ from tui.data.model import ActionResult
 from tui.data.source import Source
 from tui.keymap import bind
 from tui.session import Session
+from tui.widgets.choice import Choice
 from tui.widgets.painted import Line, Painted, line
 from tui.widgets.textpane import TextPane, wrap
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A button that closes the dialog and opens another plan."""
+
+    label: str
+    open: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +33,18 @@ class Action:
     Attributes:
         text: what it would do.
         label: the verb on the button, with the number of jobs.
-        run: does it, given the operator's reason.
+        run: does it, given the operator's reason and the number of the choice.
         typed: what must be typed before it runs; empty for nothing.
-        other_label: a button for another plan instead; empty for none.
-        other: opens that plan.
+        others: buttons for other plans instead.
+        choice: a name and the alternatives that `run` is told the number of.
     """
 
     text: tuple[Line, ...]
     label: str
-    run: Callable[[Source, str], ActionResult]
+    run: Callable[[Source, str, int], ActionResult]
     typed: str = ""
-    other_label: str = ""
-    other: Callable[[], None] = lambda: None
+    others: tuple[Other, ...] = ()
+    choice: tuple[str, tuple[str, ...]] | None = None
 
 
 class ActionDialog(ModalScreen[bool]):
@@ -56,6 +65,8 @@ class ActionDialog(ModalScreen[bool]):
         """See `Widget.compose`."""
         with Vertical(id="box"):
             yield self._what
+            if self._action.choice is not None:
+                yield Choice(*self._action.choice, id="choice")
             yield Input(placeholder="reason, for the audit log", id="reason", compact=True)
             if self._action.typed:
                 yield Input(
@@ -67,8 +78,8 @@ class ActionDialog(ModalScreen[bool]):
             with Horizontal(id="buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button(self._action.label, id="do", variant="warning", compact=True)
-                if self._action.other_label:
-                    yield Button(self._action.other_label, id="other", compact=True)
+                for number, other in enumerate(self._action.others):
+                    yield Button(other.label, id=f"other-{number}", compact=True)
 
     def on_mount(self) -> None:
         """Make the buttons answer at once."""
@@ -81,11 +92,12 @@ class ActionDialog(ModalScreen[bool]):
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Do what the button says."""
         event.stop()
-        if event.button.id == "do":
+        kind, _, number = (event.button.id or "").partition("-")
+        if kind == "do":
             self._try()
-        elif event.button.id == "other":
+        elif kind == "other":
             self.dismiss(result=False)
-            self._action.other()
+            self._action.others[int(number)].open()
         else:
             self.action_back()
 
@@ -110,7 +122,9 @@ class ActionDialog(ModalScreen[bool]):
         self.query_one("#do", Button).disabled = True
         self._tell("Running… (esc closes this window, the action goes on)", "info")
         reason = self.query_one("#reason", Input).value.strip()
-        self._session.act(lambda source: self._action.run(source, reason), self._done)
+        chosen = self.query(Choice)
+        number = chosen.first().chosen if chosen else 0
+        self._session.act(lambda source: self._action.run(source, reason, number), self._done)
 
     def _done(self, outcome: Outcome[ActionResult]) -> None:
         result = outcome.value

@@ -21,6 +21,7 @@ _STATES = (
     ("! late", "the oldest waiting job waits for 5 minutes or more"),
     ("! stalled", "jobs whose worker was lost"),
     ("P paused", "no job starts; who and why stands under NEEDS YOU"),
+    ("B breaker", "what its jobs use failed too often: none starts for a while"),
     ("X failing", "one attempt in twenty or more fails for good"),
     ("N nobody", "jobs wait and no worker serves the queue"),
 )

@@ -8,9 +8,11 @@ from textual.widget import Widget
 
 from tui.data.model import JobDetail, JobRequest, JobState, Reading, Snapshot
 from tui.keymap import bind
-from tui.screens.actions import Offer, open_pause, open_plan
+from tui.screens.actions import Offer, fingerprint_of, open_group_plan, open_plan
 from tui.screens.base import Place
+from tui.screens.steering import open_pause
 from tui.session import Session
+from tui.widgets.job_extras import log_lines, progress_lines
 from tui.widgets.job_text import (
     attempt_lines,
     fact_lines,
@@ -28,7 +30,9 @@ _TWO_PANES_FROM = 110
 class JobScreen(Place):
     """One job: attempts with their errors first, since that is what one comes for."""
 
-    BINDINGS = bind("next-state", "previous-state", "pause", "retry", "delete", "pane")
+    BINDINGS = bind(
+        "next-state", "previous-state", "pause", "retry", "retry-group", "delete", "pane"
+    )
 
     def __init__(self, session: Session, job_id: str) -> None:
         super().__init__(session)
@@ -73,7 +77,8 @@ class JobScreen(Place):
         if self._problem:
             title = line(*title.runs, (f"  now: {self._problem}", "bad"))
         self._title.paint([clip(title, self.size.width)])
-        attempts = [*hold_lines(detail), *attempt_lines(detail, self._attempt, now)]
+        attempts = [*progress_lines(detail), *hold_lines(detail)]
+        attempts += [*attempt_lines(detail, self._attempt, now), *log_lines(detail, now)]
         facts = [*fact_lines(detail, now), line(), *payload_lines(detail)]
         facts += [line(), *timeline_lines(detail, now)]
         self._main.show(attempts if wide else [*attempts, line(), *facts])
@@ -100,6 +105,13 @@ class JobScreen(Place):
             self.say(f"R retries failed and stalled jobs; this one is {state or 'not known'}")
             return
         open_plan(self, Offer("this job", lambda source: source.plan_retry(ids=(self.job_id,))))
+
+    def action_retry_group(self) -> None:
+        """Plan a retry of all jobs that failed with this one's last error."""
+        if self._detail is None or not fingerprint_of(self._detail):
+            self.say("E retries jobs with the same error; this one has none")
+        else:
+            open_group_plan(self, self.job_id, None)
 
     def action_delete(self) -> None:
         """Plan a deletion of this job."""

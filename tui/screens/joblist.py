@@ -6,9 +6,10 @@ from tui.data.model import JobPage, JobState, JobSummary, PageRequest, Plan, Rea
 from tui.data.source import Source
 from tui.formatting import plural
 from tui.keymap import bind
-from tui.screens.actions import Offer, open_pause, open_plan
+from tui.screens.actions import Offer, open_group_plan, open_plan
 from tui.screens.base import Place
 from tui.screens.job import JobScreen
+from tui.screens.steering import open_pause
 from tui.session import Session
 from tui.widgets.job_rows import job_columns, job_row
 from tui.widgets.painted import Line, Painted, clip, line
@@ -25,7 +26,7 @@ _FILTERED_LIMIT = 2_000
 class JobListPlace(Place):
     """A paged list of jobs; only the page that is visible is ever read."""
 
-    BINDINGS = bind("filter", "mark", "mark-page", "pause", "retry", "delete")
+    BINDINGS = bind("filter", "mark", "mark-page", "pause", "retry", "retry-group", "delete")
 
     def __init__(self, session: Session, *, queue: str | None, state: JobState) -> None:
         super().__init__(session)
@@ -129,6 +130,13 @@ class JobListPlace(Place):
             return
         other = self._all_offer() if self.state is JobState.FAILED else None
         open_plan(self, Offer(what, lambda source: source.plan_retry(ids=ids)), other=other)
+
+    def action_retry_group(self) -> None:
+        """Plan a retry of all jobs that failed with the error of the one under the cursor."""
+        if self.state is not JobState.FAILED:
+            self.say(f"E retries failed jobs; these are {self.state.value}")
+        else:
+            open_group_plan(self, self.jobs.cursor_key, self.queue)
 
     def action_delete(self) -> None:
         """Plan a deletion of the marked jobs, or of the one under the cursor."""

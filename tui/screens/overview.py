@@ -8,26 +8,32 @@ from textual.widget import Widget
 
 from tui.data.model import QueueSnapshot, Snapshot
 from tui.keymap import bind
-from tui.screens.actions import Offer, open_pause, open_plan
+from tui.screens.actions import Offer, open_plan
 from tui.screens.base import Place
 from tui.screens.queue_jobs import QueueScreen
+from tui.screens.steering import open_breaker, open_pause
 from tui.session import Session
 from tui.widgets.alerts import Alerts
+from tui.widgets.breakers import Breakers
 from tui.widgets.plot import Plot
 from tui.widgets.queue_rows import queue_table
 from tui.widgets.resources import Resources
 from tui.widgets.table import Table
 from tui.widgets.trend_plots import show_trend
 
+# With less than so many lines two breakers take the plots' place.
+_PLOTS_FROM = 30
+
 
 class OverviewScreen(Place):
     """All queues."""
 
-    BINDINGS = bind("filter", "zoom", "pause", "retry")
+    BINDINGS = bind("filter", "zoom", "pause", "retry", "breaker")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._table = Table(id="queues")
+        self._breakers = Breakers(id="breakers")
         self._throughput = Plot(id="throughput")
         self._depth = Plot(id="depth")
         self._alerts = Alerts(id="alerts")
@@ -36,6 +42,7 @@ class OverviewScreen(Place):
     def compose_body(self) -> Iterable[Widget]:
         """See `Place.compose_body`."""
         yield self._table
+        yield self._breakers
         with Horizontal(id="plots"):
             yield self._throughput
             yield self._depth
@@ -48,6 +55,10 @@ class OverviewScreen(Place):
         made = queue_table(snapshot, self.size.width, self.search)
         self._table.empty_text = f"no queue matches {self.search!r}"
         self._table.show(made.columns, made.rows)
+        self._breakers.show(snapshot, now, self.size.width)
+        # What is wrong comes before what it looked like: no plots of three lines.
+        crowded = len(self._breakers.lines) > 1 and self.size.height < _PLOTS_FROM
+        self.set_class(self._breakers.display and crowded, "-crowded")
         show_trend(self.session, snapshot, self._throughput, self._depth)
         self._alerts.show(snapshot, now)
         self._resources.show(snapshot)
@@ -69,6 +80,11 @@ class OverviewScreen(Place):
         """Pause or resume the queue under the cursor."""
         if (queue := self._chosen()) is not None:
             open_pause(self, queue)
+
+    def action_breaker(self) -> None:
+        """Hold the breaker of what the queue under the cursor uses, or let it go."""
+        if (queue := self._chosen()) is not None:
+            open_breaker(self, queue)
 
     def action_retry(self) -> None:
         """Plan a retry of all failed jobs of the queue under the cursor."""

@@ -11,8 +11,10 @@ from tui.formatting import count, duration, milliseconds, plural, rate
 from tui.health import queue_health
 from tui.keymap import bind
 from tui.screens.joblist import JobListPlace
+from tui.screens.steering import open_breaker
 from tui.session import Session
 from tui.widgets.alerts import pause_line
+from tui.widgets.breakers import fit_lines, resource_lines, resource_of
 from tui.widgets.painted import Line, Painted, Run, clip, line
 from tui.widgets.plot import Plot
 from tui.widgets.trend_plots import show_trend
@@ -30,7 +32,7 @@ STATES = (
 class QueueScreen(JobListPlace):
     """One queue."""
 
-    BINDINGS = bind("next-state", "previous-state", "zoom")
+    BINDINGS = bind("next-state", "previous-state", "zoom", "breaker")
 
     def __init__(self, session: Session, queue: str, *, state: JobState = JobState.WAITING) -> None:
         super().__init__(session, queue=queue, state=state)
@@ -54,7 +56,8 @@ class QueueScreen(JobListPlace):
         queue = self.session.store.queue(self.queue or "")
         if queue is not None:
             width = self.size.width
-            self._summary.paint(clip(row, width) for row in summary_lines(queue, now))
+            rows = summary_lines(queue, snapshot, now)
+            fit_lines(self._summary, [clip(row, width) for row in rows])
             self._states.paint([clip(states_line(queue, self.state), width)])
         show_trend(self.session, snapshot, self._throughput, self._depth, queue=self.queue)
         super().show(snapshot, now)
@@ -63,15 +66,23 @@ class QueueScreen(JobListPlace):
         """Show the jobs of the next or the previous state."""
         self.reset(state=STATES[(STATES.index(self.state) + step) % len(STATES)])
 
+    def action_breaker(self) -> None:
+        """Hold the breaker of what this queue uses, or let it go."""
+        queue = self.session.store.queue(self.queue or "")
+        if queue is None:
+            self.say(f"There is no queue {self.queue} now")
+        else:
+            open_breaker(self, queue)
+
     def action_zoom(self) -> None:
         """Change the plots' window."""
         self.session.window = "60m" if self.session.window == "5m" else "5m"
         self.refresh_view()
 
 
-def summary_lines(queue: QueueSnapshot, now: datetime) -> list[Line]:
-    """The queue in two lines; a pause takes the second one."""
-    health = queue_health(queue)
+def summary_lines(queue: QueueSnapshot, snapshot: Snapshot, now: datetime) -> list[Line]:
+    """The queue in two lines, of which a pause takes the second, and what limits it."""
+    health = queue_health(queue, resource_of(snapshot, queue))
     limit = f"  limit {queue.limit_per_s:g}/s" if queue.limit_per_s else ""
     head = line(
         (f"{queue.name}  ", "heading"),
@@ -87,7 +98,7 @@ def summary_lines(queue: QueueSnapshot, now: datetime) -> list[Line]:
         f"  run {milliseconds(queue.run_p50_ms)}/{milliseconds(queue.run_p95_ms)}",
         (" p50/p95", "muted"),
     )
-    return [head, pause_line(queue, now) or numbers]
+    return [head, pause_line(queue, now) or numbers, *resource_lines(queue, snapshot, now)]
 
 
 def states_line(queue: QueueSnapshot, chosen: JobState) -> Line:

@@ -8,7 +8,11 @@ from tui.widgets.painted import Line, Painted, clip, line, spread
 
 
 def alert_lines(snapshot: Snapshot, now: datetime, width: int, height: int) -> list[Line]:
-    """As many lines as fit, critical alerts first, with the number of those left out."""
+    """As many lines as fit, critical alerts first, with the number of those left out.
+
+    Breakers have lines of their own, with more to say.
+    """
+    breakers = {resource.name for resource in snapshot.resources}
     found = [
         line(
             (" X " if alert.level == "critical" else " ! ", _role(alert.level)),
@@ -16,14 +20,21 @@ def alert_lines(snapshot: Snapshot, now: datetime, width: int, height: int) -> l
             (f" {alert.message}", ""),
         )
         for alert in snapshot.alerts
+        if alert.subject not in breakers
     ]
+    alive = [worker for worker in snapshot.workers if worker.state != "lost"]
+    if alive and all(worker.state == "quiet" for worker in alive):
+        text = f" all {len(alive)} are quiet: no job starts"
+        found.insert(0, line((" X ", "bad"), ("workers", "strong"), text))
     paused = (pause_line(queue, now) for queue in snapshot.queues)
     found += [line(" ", *entry.runs) for entry in paused if entry is not None]
     if snapshot.quarantined:
         text = f" {snapshot.quarantined} in quarantine: they cannot be read or run"
         found.append(line((" ! ", "warn"), ("jobs", "strong"), text))
     if not found:
-        found = [line((" . ", "good"), ("nothing needs you", "muted"))]
+        held = any(resource.holds for resource in snapshot.resources)
+        quiet = "nothing needs you but the breakers above" if held else "nothing needs you"
+        found = [line((" . ", "good"), (quiet, "muted"))]
     if height > 2:
         found = [line(("NEEDS YOU", "heading")), *found]
     shown = [clip(entry, width) for entry in found[: max(1, height)]]

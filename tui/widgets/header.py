@@ -36,7 +36,7 @@ def header_line(facts: HeaderFacts, width: int) -> Line:
     parts: list[list[Run]] = [
         [_badge(facts.snapshot.environment)],
         _redis(facts, wide=width >= 100),
-        _workers(facts.snapshot),
+        _workers(facts.snapshot, wide=width >= 130),
         _alerts(facts.snapshot),
         [_age(facts)],
     ]
@@ -65,11 +65,14 @@ def _redis(facts: HeaderFacts, *, wide: bool) -> list[Run]:
     return [(f"redis{version} ", ""), ("ok", "good"), (f" {snapshot.redis.ping_ms:.1f}ms", "muted")]
 
 
-def _workers(snapshot: Snapshot) -> list[Run]:
+def _workers(snapshot: Snapshot, *, wide: bool) -> list[Run]:
     lost = sum(1 for worker in snapshot.workers if worker.state == "lost")
     alive = len(snapshot.workers) - lost
     role = "bad" if not alive else ""
     runs: list[Run] = [("workers ", ""), (f"{alive}", role or "strong")]
+    quiet = sum(1 for worker in snapshot.workers if worker.state == "quiet")
+    if quiet and wide:
+        runs.append((f" {quiet} quiet", "warn"))
     return [*runs, (f" {lost} LOST", "bad")] if lost else runs
 
 

@@ -5,9 +5,17 @@ from datetime import datetime
 
 from tui.data.model import Attempt, JobDetail, JobState
 from tui.formatting import long_duration, milliseconds, size, stamp
+from tui.widgets.job_extras import extra_facts
 from tui.widgets.painted import Line, line
 
-_OUTCOME_ROLES = {"finished": "good", "failed": "bad", "lost": "bad", "retried": "warn"}
+_OUTCOME_ROLES = {
+    "finished": "good",
+    "failed": "bad",
+    "lost": "bad",
+    "expired": "bad",
+    "retried": "warn",
+    "parked": "warn",
+}
 _STATE_ROLES = {
     JobState.FAILED: "bad",
     JobState.STALLED: "warn",
@@ -48,12 +56,13 @@ def fact_lines(detail: JobDetail, now: datetime) -> list[Line]:
         ("timeout", "" if detail.timeout_s is None else f"{detail.timeout_s:g} s an attempt"),
         ("retry", detail.retry),
         ("stalled", f"{job.stalls} times" if job.stalls else ""),
+        *extra_facts(detail, now),
         ("in words", detail.description),
     ]
     return [
         line(("FACTS", "heading")),
         *(
-            line((f" {name:<9} ", "muted"), value)
+            line((f" {name:<10} ", "muted"), value)
             for name, value in facts
             if value not in ("", "-")
         ),

@@ -10,7 +10,8 @@ from tui.widgets.painted import Line, Painted, Run, line
 # On narrow terminals the bar is cut off at the end: help and quit must always be seen, then what
 # is done in this place, and last what is the same everywhere.
 _ORDER = (
-    "help", "quit", "pause", "retry", "delete", "next-state", "filter", "mark", "zoom", "back",
+    "help", "quit", "follow", "pause", "quiet", "retry", "retry-group", "breaker", "delete",
+    "next-state", "filter", "mark", "zoom", "back",
     "view-overview", "freeze", "palette", "open",
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ from tui.data.model import QueueSnapshot, Snapshot
 from tui.data.trend import depth_history
 from tui.formatting import count, duration, milliseconds, rate, short_queue, sparkline
 from tui.health import queue_health
+from tui.widgets.breakers import resource_of
 from tui.widgets.table import Column, Row
 
 if TYPE_CHECKING:
@@ -32,9 +33,14 @@ def queue_table(snapshot: Snapshot, width: int, search: str = "") -> QueueTable:
     rows = [
         _row(snapshot, queue, columns, spark_width, dense=dense)
         for queue in snapshot.queues
-        if search.lower() in f"{queue.name} {queue_health(queue).word}".lower()
+        if search.lower() in _searchable(snapshot, queue)
     ]
     return QueueTable(columns, rows)
+
+
+def _searchable(snapshot: Snapshot, queue: QueueSnapshot) -> str:
+    health = queue_health(queue, resource_of(snapshot, queue))
+    return f"{queue.name} {health.word} {queue.resource}".lower()
 
 
 def _columns(*, dense: bool) -> list[Column]:
@@ -71,7 +77,7 @@ def _row(
     *,
     dense: bool,
 ) -> Row:
-    health = queue_health(queue)
+    health = queue_health(queue, resource_of(snapshot, queue))
     alarming = health.rank >= 3
     width = [column.width for column in columns]
     history = depth_history(snapshot, queue.name)

@@ -6,7 +6,7 @@
   ARGV[1] id  [2] slot in ms  [3] id of the job
   Returns 1, or 0 when a newer one is known or the recurring job is gone
 ]]
--- @include clock
+-- @include guard clock
 local RUNS_KEPT = 50
 local p = KEYS[1]
 local key = p .. ':atlas:recurring-slots'

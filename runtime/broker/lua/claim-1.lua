@@ -24,7 +24,7 @@
       (of stock RQ jobs)
     quarantined: for each: id, lane, reason
 ]]
--- @include clock lanes waiting schedule retention metrics events attempts options deferred keyed endings dead_letter breaker
+-- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter breaker
 local p = KEYS[1]
 local worker, token = ARGV[1], ARGV[2]
 local lease_ms, max_bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -46,8 +46,9 @@ local QUARANTINE_TTL_S = 259200
 local function quarantine(id, lane, reason, is_hash)
   redis.call('HSET', p .. ':atlas:quarantine', id, lane .. '|' .. now .. '|' .. reason)
   if is_hash then
-    redis.call('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', 2,
+    redis.pcall('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', 2,
       'worker_name', worker, 'outcome', 'failed', 'error_class', 'Quarantined', 'error', reason)
+    redis.call('HSET', p .. ':job:' .. id, 'origin', lane)
     fail_job(p, lane, queue_of(lane), id, now, QUARANTINE_TTL_S)
     count(queue_of(lane), 'quarantined', 'fail')
     count_total(queue_of(lane), 'fail')
@@ -68,14 +69,14 @@ local function expire(id, lane, o)
   redis.call('EXPIRE', p .. ':results:' .. id, kept_s + 3600)
   if dead then
     fail_job(p, lane, queue, id, now, kept_s)
-    trim(p, 'failed', queue, policy.failed_cap)
+    trim(p, 'failed', queue, policy.failed_cap, now)
     bury(p, policy.dead_letter, id, token .. '-expired-' .. id, '-',
       {job_id = id, reason = 'expired', error_class = 'Expired', error = 'it was not to start any more'}, now)
     count(queue, 'expired', 'fail')
     count_total(queue, 'fail')
   else
     cancel_job(p, lane, id, now, kept_s)
-    trim(p, 'canceled', queue, policy.finished_cap)
+    trim(p, 'canceled', queue, policy.finished_cap, now)
   end
   emit(p, 'expired', 'job', id, 'queue', queue)
   ended_for_good(p, id, o, dead and 'failed' or 'canceled', now)
@@ -88,6 +89,11 @@ end
 -- Marks one job started; false if it is not to run.
 local function start(id, lane, started)
   local key = p .. ':job:' .. id
+  -- RQ's rule for ids (rq/job.py), which keeps line breaks and colons out of what is read below.
+  if string.find(id, '^[%w_-]+$') == nil then
+    quarantine(id, lane, 'its id is not of letters, digits, _ and -', false)
+    return false
+  end
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'data', 'attempt', 'stalls', 'timeout',
     'enqueued_at', 'rate_limit_key', 'retries_left', 'retry_intervals', 'atlas')
   if not ok then
@@ -100,6 +106,10 @@ local function start(id, lane, started)
     if redis.call('EXISTS', key) == 1 then
       quarantine(id, lane, 'its hash has neither status nor data', true)
     end
+    return false
+  end
+  if not STATUSES[status or ''] then
+    quarantine(id, lane, 'its status is none of RQ\'s', true)
     return false
   end
   if status ~= 'queued' and status ~= 'rate_limited' then return false end
@@ -118,8 +128,9 @@ local function start(id, lane, started)
   serial = serial + 1
   local execution = token .. '-' .. serial
   local attempt = counter(job[3], 0) + 1
-  redis.call('HSET', key, 'status', 'started', 'started_at', now_iso, 'worker_name', worker,
-    'fence', execution, 'attempt', attempt)
+  -- Where it was found is where it goes back to, whatever its hash said of its origin.
+  redis.call('HSET', key, 'status', 'started', 'origin', lane, 'started_at', now_iso,
+    'worker_name', worker, 'fence', execution, 'attempt', attempt)
   local member = id .. ':' .. execution
   started[#started + 1] = FAR_S
   started[#started + 1] = member
@@ -184,8 +195,10 @@ local function allowance(queue, jobs_per, per_ms)
   local key = p .. ':atlas:bucket:' .. queue
   local b = redis.call('HMGET', key, 'tokens', 'at')
   local tokens = jobs_per
-  if b[1] then
-    tokens = math.min(jobs_per, tonumber(b[1]) + math.max(0, now - tonumber(b[2])) * jobs_per / per_ms)
+  local left, at = number(b[1], -1), number(b[2], 0)
+  -- A bucket that makes no sense counts as full: it is written anew with the next job.
+  if left >= 0 and at > 0 and at < now + 60000 then
+    tokens = math.min(jobs_per, left + math.max(0, now - at) * jobs_per / per_ms)
   end
   return tokens, math.ceil((1 - tokens) * per_ms / jobs_per)
 end
@@ -337,4 +350,4 @@ if #executions > 0 then
 end
 write_metrics(p, now)
 local due = redis.call('ZRANGE', p .. ':atlas:due', 0, 0, 'WITHSCORES')
-return {now, tonumber(due[2] or '0'), states, jobs, quarantined}
+return {now, number(due[2], 0), states, jobs, quarantined}

@@ -9,7 +9,7 @@
   then, for a living worker, the execution ids that it knows of
   Returns { requeued, failed }
 ]]
--- @include clock lanes waiting retention metrics events attempts options deferred keyed endings dead_letter recover
+-- @include guard clock lanes waiting seen retention metrics events attempts options deferred keyed endings dead_letter recover
 local p = KEYS[1]
 local worker, dead = ARGV[1], ARGV[2] == '1'
 local now = clock_ms()
@@ -27,6 +27,7 @@ local function give_back(id, execution)
   release_key(p, id, options_of(job[7]), now)
   local status = place(p, job[3], id, job[5], job[6], true, now)
   redis.call('HSET', key, 'status', status, 'attempt', math.max(0, counter(job[4], 1) - 1))
+  redis.call('HDEL', key, 'fence')
   wake(p, queue_of(job[3]))
   return 'requeued'
 end

@@ -5,7 +5,7 @@
   ARGV[1] actor  [2] reason  [3] id
   Returns 1, or 0 when there was none
 ]]
--- @include audit
+-- @include guard audit
 local p = KEYS[1]
 local gone = redis.call('HDEL', p .. ':atlas:recurring', ARGV[3])
 redis.call('HDEL', p .. ':atlas:recurring-slots', ARGV[3])

@@ -1,6 +1,6 @@
 --[[
   Stores new jobs and puts each where it waits or is scheduled. Idempotent by job id: a job that
-  exists is left as it is.
+  exists is left as it is, and one that ended a moment ago is not made again.
 
   KEYS[1] RQ key prefix
   ARGV[1] number of jobs
@@ -11,12 +11,13 @@
   Returns for each job 1 (created), 0 (that id exists), or a text: 'held <id>' (another job holds its
     unique key) or 'replaced <id>' (that job took over its data and time)
 ]]
--- @include clock lanes waiting schedule metrics options unique
+-- @include guard clock lanes waiting schedule metrics options unique seen
 local p = KEYS[1]
 local now = clock_ms()
 local now_iso = iso(now)
 local results, pushes, woken, known = {}, {}, {}, {}
 local FIELDS = 11
+local seen = seen_sets(p, now)
 
 -- Puts a new job in its place; a plain one that is due is only noted, to be pushed with others.
 local function store(id, lane, due, rl_key, cap, data, description, kind, options)
@@ -59,7 +60,7 @@ end
 for i = 1, tonumber(ARGV[1]) do
   local at = 1 + (i - 1) * FIELDS
   local id, lane = ARGV[at + 1], ARGV[at + 2]
-  if redis.call('EXISTS', p .. ':job:' .. id) == 1 then
+  if redis.call('EXISTS', p .. ':job:' .. id) == 1 or was_seen(seen, id) then
     results[i] = 0
   else
     local due = tonumber(ARGV[at + 4])

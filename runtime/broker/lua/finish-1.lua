@@ -15,7 +15,7 @@
   Returns for each: 1 applied, 2 applied by an earlier call, 0 refused (the lease was lost),
     -1 the job is gone
 ]]
--- @include clock lanes waiting schedule retention metrics events attempts options deferred keyed endings dead_letter breaker
+-- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter breaker
 local p = KEYS[1]
 local worker = ARGV[1]
 local policy = cjson.decode(ARGV[2])
@@ -59,7 +59,8 @@ local function record(id, type, a, attempt, ttl_s)
       entry[#entry + 1] = value
     end
   end
-  redis.call('XADD', key, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', unpack(entry))
+  -- A result stream that is none costs the attempt its record, not the whole call.
+  redis.pcall('XADD', key, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', unpack(entry))
   if ttl_s then redis.call('EXPIRE', key, ttl_s) end
 end
 
@@ -68,7 +69,8 @@ local function finalize(id, lane, queue, registry, status, ttl_s)
   -- The sweep removes the job in time; the expiry is for the case that no worker runs again.
   redis.call('EXPIRE', p .. ':job:' .. id, ttl_s + 3600)
   local key = p .. ':' .. registry .. ':' .. lane
-  push(finals, key, math.floor(now_s) + ttl_s)
+  -- RQ scores canceled jobs by when they were canceled, the others by when they expire.
+  push(finals, key, math.floor(now_s) + (registry == 'canceled' and 0 or ttl_s))
   push(finals, key, id)
   trims[registry .. '|' .. queue] = {registry, queue}
 end
@@ -182,7 +184,7 @@ if #executions > 0 then
 end
 for key, scored in pairs(finals) do redis.call('ZADD', key, unpack(scored)) end
 for _, t in pairs(trims) do
-  trim(p, t[1], t[2], t[1] == 'failed' and policy.failed_cap or policy.finished_cap)
+  trim(p, t[1], t[2], t[1] == 'failed' and policy.failed_cap or policy.finished_cap, now)
 end
 for queue in pairs(woken) do wake(p, queue) end
 write_metrics(p, now)

@@ -9,7 +9,7 @@
     names a job that is gone or over), 'misplaced' (in one place, but not its state's), 'abandoned'
     (deferred, and nothing will ever let it go)
 ]]
--- @include clock lanes waiting schedule retention metrics events attempts options deferred keyed endings dead_letter recover
+-- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter recover
 local p = KEYS[1]
 local repair = ARGV[1] == '1'
 local rules = cjson.decode(ARGV[2])

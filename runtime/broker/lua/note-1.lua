@@ -7,7 +7,7 @@
   ARGV[3] JSON: for each note a list of job id, execution id, progress (JSON, '' = as it was), lines
   Returns how many notes were taken
 ]]
--- @include clock
+-- @include guard clock
 local p = KEYS[1]
 local kept, ttl_s = tonumber(ARGV[1]), tonumber(ARGV[2])
 local at = clock_ms()

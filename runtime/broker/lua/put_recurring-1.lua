@@ -6,7 +6,7 @@
   ARGV[1] actor ('' = declared in code)  [2] reason  [3] id  [4] definition, JSON
   Returns 1, or 0 when it was left alone
 ]]
--- @include clock audit
+-- @include guard clock audit
 local p = KEYS[1]
 local key, id = p .. ':atlas:recurring', ARGV[3]
 local definition = cjson.decode(ARGV[4])

@@ -6,7 +6,7 @@
   ARGV[2] most jobs to take back  [3] number of queues, then their full names
   Returns { requeued, failed, leases dropped because nothing ran under them }
 ]]
--- @include clock lanes waiting retention metrics events attempts options deferred keyed endings dead_letter recover
+-- @include guard clock lanes waiting seen retention metrics events attempts options deferred keyed endings dead_letter recover
 local p = KEYS[1]
 local now = clock_ms()
 local rules = cjson.decode(ARGV[1])
@@ -19,6 +19,7 @@ for i = 1, tonumber(ARGV[3]) do
     left = left - 1
     local id, execution = string.match(member, '^(.*):([^:]*)$')
     redis.call('ZREM', key, member)
+    if not id then id, execution = member, '' end
     local job = redis.pcall('HMGET', p .. ':job:' .. id, 'origin', 'worker_name', 'fence')
     if job.err or not job[1] then job = {queue, ''} end
     local outcome = recover(p, id, execution, now, rules)

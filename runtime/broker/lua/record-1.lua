@@ -5,6 +5,6 @@
   ARGV[1] actor  [2] action  [3] target  [4] count  [5] reason
   Returns 1
 ]]
--- @include audit
+-- @include guard audit
 audit(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5])
 return 1

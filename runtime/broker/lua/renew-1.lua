@@ -7,7 +7,7 @@
   then for each: id, execution id, lane, started (s, float)
   Returns the execution ids that are no longer ours
 ]]
--- @include clock lanes
+-- @include guard clock lanes
 local p = KEYS[1]
 local worker, lease_ms = ARGV[1], tonumber(ARGV[2])
 local now = clock_ms()
@@ -32,6 +32,8 @@ for i = 1, tonumber(ARGV[3]) do
     redis.call('EXPIRE', p .. ':executions:' .. id, ttl_s + 60)
   else
     lost[#lost + 1] = execution
+    -- Of a job that is gone nothing else would say whose it was.
+    redis.call('SREM', p .. ':worker:' .. worker .. ':executions', id .. ':' .. execution)
   end
 end
 return lost

@@ -6,7 +6,7 @@
   ARGV[1] actor  [2] reason  [3] organisation  [4] weight  [5] cap ('' = each queue's)
   Returns 1
 ]]
--- @include audit
+-- @include guard audit
 local key = KEYS[1] .. ':atlas:orgs'
 if tonumber(ARGV[4]) == 1 and ARGV[5] == '' then
   redis.call('HDEL', key, ARGV[3])

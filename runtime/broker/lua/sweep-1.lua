@@ -4,16 +4,16 @@
   each queue's depth for the history, recounts the fair lanes and looks after parked jobs.
 
   KEYS[1] RQ key prefix
-  ARGV[1] most jobs to promote, and to drop  [2] canceled jobs kept by count
-  ARGV[3] number of queues, then their full names
+  ARGV[1] most jobs to promote, and to drop  [2] canceled jobs kept for s  [3] and by count
+  ARGV[4] number of queues, then their full names
   Returns { 1 if it was our turn, promoted, dropped }
 ]]
--- @include clock lanes waiting schedule retention metrics options deferred keyed
+-- @include guard turn clock lanes waiting schedule seen retention metrics options deferred keyed
 local p = KEYS[1]
 -- A limit, not a lock: two sweeps at once would be correct too, only wasteful.
-if not redis.call('SET', p .. ':atlas:swept', '1', 'NX', 'PX', 900) then return {0, 0, 0} end
+if not our_turn(p .. ':atlas:swept') then return {0, 0, 0} end
 local now = clock_ms()
-local limit = tonumber(ARGV[1])
+local limit, canceled_s = tonumber(ARGV[1]), tonumber(ARGV[2])
 local metrics_key = p .. ':atlas:metrics:' .. math.floor(now / 60000)
 local dropped = 0
 
@@ -32,30 +32,32 @@ local function recount(lane)
   return depth
 end
 
-local function expire(registry, lane)
+-- Jobs of a registry whose score is `age_s` or more in the past.
+local function expire(registry, lane, age_s)
   local key = p .. ':' .. registry .. ':' .. lane
-  local ids = redis.call('ZRANGEBYSCORE', key, '-inf', math.floor(now / 1000), 'LIMIT', 0, limit)
+  local ids = redis.call('ZRANGEBYSCORE', key, '-inf', math.floor(now / 1000) - age_s, 'LIMIT', 0, limit)
   if #ids == 0 then return end
   redis.call('ZREM', key, unpack(ids))
   forget(p, ids)
   dropped = dropped + #ids
 end
 
-for i = 1, tonumber(ARGV[3]) do
-  local queue = ARGV[3 + i]
+for i = 1, tonumber(ARGV[4]) do
+  local queue = ARGV[4 + i]
   local waiting = 0
   for _, suffix in ipairs(LANE_SUFFIXES) do
     local lane = queue .. suffix
     index_due(p, lane)
-    expire('finished', lane)
-    expire('failed', lane)
-    expire('canceled', lane)
+    expire('finished', lane, 0)
+    expire('failed', lane, 0)
+    -- RQ scores them by when they were canceled, unlike the others (rq/job.py, cancel).
+    expire('canceled', lane, canceled_s)
     local listed = redis.call('LLEN', p .. ':queue:' .. lane)
     waiting = waiting + listed
     if redis.call('EXISTS', p .. ':atlas:ring:' .. lane) == 1 then waiting = waiting + recount(lane) end
   end
   -- What RQ's own tools cancel is counted by nobody else.
-  trim(p, 'canceled', queue, tonumber(ARGV[2]))
+  trim(p, 'canceled', queue, tonumber(ARGV[3]), now)
   -- Stock producers set no marker.
   if waiting > 0 and redis.call('HEXISTS', p .. ':atlas:paused', queue) == 0 then wake(p, queue) end
   redis.call('HSET', metrics_key, queue .. '||depth', waiting)
@@ -73,11 +75,11 @@ for _, key in ipairs(redis.call('SRANDMEMBER', p .. ':atlas:parked-keys', 20)) d
 end
 -- Workers that died without a good-bye: their entries have expired (rq/worker_registration.py).
 for _, key in ipairs(redis.call('SMEMBERS', p .. ':workers')) do
-  if redis.call('EXISTS', key) == 0 then
+  if redis.call('HEXISTS', key, 'birth') == 0 then
     redis.call('SREM', p .. ':workers', key)
-    for i = 1, tonumber(ARGV[3]) do
+    for i = 1, tonumber(ARGV[4]) do
       for _, suffix in ipairs(LANE_SUFFIXES) do
-        redis.call('SREM', p .. ':workers:' .. ARGV[3 + i] .. suffix, key)
+        redis.call('SREM', p .. ':workers:' .. ARGV[4 + i] .. suffix, key)
       end
     end
   end

@@ -11,7 +11,9 @@ end
 
 -- RQ's execution record exists only if the lease was renewed at least once.
 local function drop_execution(p, id, execution)
-  redis.call('DEL', p .. ':execution:' .. id .. ':' .. execution, p .. ':executions:' .. id)
+  redis.call('DEL', p .. ':execution:' .. id .. ':' .. execution)
+  -- By then another worker may run the job, whose entry is in the same index.
+  redis.call('ZREM', p .. ':executions:' .. id, execution)
 end
 
 -- Takes an execution out of every place that says it runs.
@@ -25,6 +27,7 @@ end
 local function fail_job(p, lane, queue, id, now, ttl_s)
   redis.call('HSET', p .. ':job:' .. id, 'status', 'failed', 'ended_at', iso(now))
   redis.call('ZADD', p .. ':failed:' .. lane, math.floor(now / 1000) + ttl_s, id)
+  redis.call('ZREM', p .. ':atlas:stalled:' .. queue, id)
   -- The registry's sweep removes the job; the expiry is for the case that no worker ever runs again.
   redis.call('EXPIRE', p .. ':job:' .. id, ttl_s + 3600)
   redis.call('EXPIRE', p .. ':results:' .. id, ttl_s + 3600)
@@ -33,6 +36,7 @@ end
 
 local function cancel_job(p, lane, id, now, ttl_s)
   redis.call('HSET', p .. ':job:' .. id, 'status', 'canceled', 'ended_at', iso(now))
-  redis.call('ZADD', p .. ':canceled:' .. lane, math.floor(now / 1000) + ttl_s, id)
+  -- Scored by when it was canceled, as RQ does.
+  redis.call('ZADD', p .. ':canceled:' .. lane, math.floor(now / 1000), id)
   redis.call('EXPIRE', p .. ':job:' .. id, ttl_s + 3600)
 end

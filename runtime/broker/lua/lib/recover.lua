@@ -13,18 +13,20 @@ local function recover(p, id, execution, now, rules)
   local stalls = counter(job[4], 0) + 1
   local dead = stalls > rules.max_stalled
   local attempt = counter(job[5], 1)
-  redis.call('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', dead and 2 or 4,
+  -- A result stream that is none costs the job its record, not its place.
+  redis.pcall('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', dead and 2 or 4,
     'worker_name', job[6] or '', 'execution_id', execution, 'execution_ended_at',
     string.format('%.3f', now / 1000), 'attempt', attempt, 'outcome', 'lost', 'error_class', 'Stalled',
     'error', 'its worker was lost (' .. stalls .. ' times by now)', 'exc_string', dead and rules.stalled or rules.lost)
   local o = options_of(job[10])
   free_slot(p, lane, id, job[7])
   release_key(p, id, o, now)
+  -- Its worker may still come: without the fence it is told that it lost, not that it had finished.
+  redis.call('HDEL', key, 'fence')
   if dead then
     redis.call('HSET', key, 'stalls', stalls)
     fail_job(p, lane, queue, id, now, rules.failed_s)
-    trim(p, 'failed', queue, rules.failed_cap)
-    redis.call('ZREM', p .. ':atlas:stalled:' .. queue, id)
+    trim(p, 'failed', queue, rules.failed_cap, now)
     count(queue, 'stalled', 'fail')
     count_total(queue, 'fail')
     emit(p, 'failed', 'job', id, 'queue', queue, 'error', 'Stalled')

@@ -1,27 +1,27 @@
 -- Removing what is kept long enough: a final registry is scored by the moment its jobs expire
 -- (rq/registry.py), so the lowest scores are the oldest.
 local function forget(p, ids)
-  local keys = {}
-  for _, id in ipairs(ids) do
-    keys[#keys + 1] = p .. ':job:' .. id
-    keys[#keys + 1] = p .. ':results:' .. id
-    if #keys >= 1000 then
-      redis.call('UNLINK', unpack(keys))
-      keys = {}
+  for from = 1, #ids, 1000 do
+    local to, keys = math.min(from + 999, #ids), {}
+    for i = from, to do
+      keys[#keys + 1] = p .. ':job:' .. ids[i]
+      keys[#keys + 1] = p .. ':results:' .. ids[i]
     end
+    redis.call('UNLINK', unpack(keys))
+    redis.call('HDEL', p .. ':atlas:quarantine', unpack(ids, from, to))
   end
-  if #keys > 0 then redis.call('UNLINK', unpack(keys)) end
 end
 
-local function drop_oldest(p, registry, count)
+local function drop_oldest(p, registry, count, now)
   local ids = redis.call('ZRANGE', registry, 0, count - 1)
   if #ids == 0 then return end
   redis.call('ZREMRANGEBYRANK', registry, 0, count - 1)
   forget(p, ids)
+  remember(p, ids, now)
 end
 
 -- Keeps at most `cap` jobs of a logical queue in one kind of final registry, oldest out first.
-local function trim(p, registry, queue, cap)
+local function trim(p, registry, queue, cap, now)
   local total, filled = 0, {}
   for _, suffix in ipairs(LANE_SUFFIXES) do
     local key = p .. ':' .. registry .. ':' .. queue .. suffix
@@ -31,7 +31,7 @@ local function trim(p, registry, queue, cap)
   end
   local excess = total - cap
   if excess <= 0 then return end
-  if #filled == 1 then return drop_oldest(p, filled[1], excess) end
+  if #filled == 1 then return drop_oldest(p, filled[1], excess, now) end
   for _ = 1, excess do
     local oldest_key, oldest
     for _, key in ipairs(filled) do
@@ -40,6 +40,6 @@ local function trim(p, registry, queue, cap)
         oldest_key, oldest = key, tonumber(head[2])
       end
     end
-    drop_oldest(p, oldest_key, 1)
+    drop_oldest(p, oldest_key, 1, now)
   end
 end

@@ -33,6 +33,9 @@ local function promote(p, now, limit)
         local status = place(p, lane, id, job[2], job[3], false, now)
         redis.call('HSET', key, 'status', status, 'enqueued_at', iso(now))
         moved = moved + 1
+      elseif not ok or (not STATUSES[job[1] or ''] and redis.call('EXISTS', key) == 1) then
+        -- Nothing that could run: the claim finds it in the list and sets it aside with a reason.
+        place(p, lane, id, false, '', false, now)
       end
     end
     if #ids > 0 then wake(p, queue_of(lane)) end

@@ -11,6 +11,11 @@ local function org_of(lane, rl_key)
   return nil
 end
 
+-- RQ's words for where a job is (rq/job.py, JobStatus). Any other is no status at all.
+local STATUSES = {created = true, queued = true, finished = true, failed = true, started = true,
+  deferred = true, scheduled = true, stopped = true, canceled = true, rate_limited = true,
+  ready_to_enqueue = true}
+
 local function wake(p, queue)
   redis.call('ZADD', p .. ':atlas:marker:' .. queue, 0, '0')
 end
@@ -34,10 +39,10 @@ local function place_fair(p, lane, id, org, cap, front, now)
   end
   if not redis.call('ZSCORE', p .. ':atlas:ring:' .. lane, org) then
     -- A newcomer starts at the virtual time of the one served last: no credit for having been away.
-    local vclock = redis.call('HGET', p .. ':atlas:vclock', lane) or '0'
+    local vclock = number(redis.call('HGET', p .. ':atlas:vclock', lane), 0)
     redis.call('ZADD', p .. ':atlas:ring:' .. lane, vclock, org)
     redis.call('SADD', p .. ':rl-keys', lane .. '|' .. org)
-    redis.call('HSET', rl, 'concurrency', cap)
+    redis.call('HSET', rl, 'concurrency', cap or 1)
   end
   redis.call('ZADD', heads, 'LT', string.format('%.6f', score), org)
   return 'rate_limited'

@@ -1,0 +1,33 @@
+-- Ids of jobs that ended and are no longer kept because of their number. A producer that repeats a
+-- call after a lost reply must meet them all the same: for half a minute at least, in sets that each
+-- hold the ids of half a minute.
+local SEEN_MS = 30000
+
+local function seen_key(p, now, ago)
+  return p .. ':atlas:seen:' .. (math.floor(now / SEEN_MS) - ago)
+end
+
+local function remember(p, ids, now)
+  local key = seen_key(p, now, 0)
+  for from = 1, #ids, 1000 do
+    redis.call('SADD', key, unpack(ids, from, math.min(from + 999, #ids)))
+  end
+  redis.call('PEXPIRE', key, 2 * SEEN_MS)
+end
+
+-- The sets that there are, looked up once a call.
+local function seen_sets(p, now)
+  local found = {}
+  for ago = 0, 1 do
+    local key = seen_key(p, now, ago)
+    if redis.call('EXISTS', key) == 1 then found[#found + 1] = key end
+  end
+  return found
+end
+
+local function was_seen(sets, id)
+  for _, key in ipairs(sets) do
+    if redis.call('SISMEMBER', key, id) == 1 then return true end
+  end
+  return false
+end
