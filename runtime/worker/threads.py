@@ -84,9 +84,7 @@ class HandlerThreads:
         When the awaiting task is cancelled, the thread is interrupted, and the cancellation is
         only raised once the thread has ended: a slot is never reused while its thread still works.
         """
-        # The pool's threads know nothing of the task's context: log fields, trace.
-        context = contextvars.copy_context()
-        invocation = _Invocation(lambda: context.run(function))
+        invocation = _Invocation(function)
         future = asyncio.get_running_loop().run_in_executor(self._pool, invocation)
         try:
             return await asyncio.shield(future)
