@@ -10,7 +10,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from runtime.auditor import Auditor
-from runtime.broker import calls
+from runtime.broker import calls, steering
 from runtime.broker.broker import Broker
 from runtime.broker.calls import JobRow
 from runtime.client import AtlasClient
@@ -20,7 +20,7 @@ from tests.chaos.commands import QUEUES, Judge, Operators
 from tests.chaos.poison import open_jobs
 from tests.chaos.watched import WatchedWorker
 from tests.runtime.conftest import wait_until
-from tests.runtime.drive import FAIR, PLAIN, claim, ended, finish, reap, status
+from tests.runtime.drive import FAIR, PLAIN, POLICY, claim, ended, finish, reap, status
 from tests.runtime.drive import QUEUES as QUEUES_OF_ENGINE
 
 APPLICATION = "tests.chaos.commands_app"
@@ -101,7 +101,7 @@ def test_a_job_taken_out_while_it_runs_frees_its_organisations_slot(
         raw.delete("rq:job:j")
         raw.zadd(f"rq:rl:{FAIR}|a:allowed", {"j": 1}, xx=True)  # held for a while
         assert reap(broker) == (0, 0, 1)
-        broker.run(calls.sweep(QUEUES_OF_ENGINE))
+        broker.run(calls.sweep(QUEUES_OF_ENGINE, POLICY))
     else:
         raw.hset("rq:job:j", "status", "canceled")
         assert finish(broker, ended(job)) == [2] if end == "finished" else reap(broker)
@@ -114,9 +114,9 @@ def test_what_was_canceled_does_not_come_back_with_all_that_failed(
     broker.run(calls.enqueue([JobRow("j", PLAIN, b"[]", "", "echo")]))
     finish(broker, ended(claim(broker).jobs[0], "failed"))
     Job.fetch("j", connection=raw, serializer=JSONSerializer).cancel()
-    assert broker.run(calls.requeue_failed(PLAIN, float("inf"), 10)) == (0, 1)
+    assert broker.run(steering.requeue_failed(PLAIN, float("inf"), 10)) == (0, 1)
     assert status(raw, "j") == "canceled"
-    assert broker.run(calls.requeue("ana", "why", ["j"])) == [True]
+    assert broker.run(steering.requeue("ana", "why", ["j"])) == [True]
 
 
 def test_a_few_commands(commanded: Callable[[int, int], None]) -> None:

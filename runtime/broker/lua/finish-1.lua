@@ -130,6 +130,7 @@ local function apply(a)
     -- Ended by an earlier call, or canceled by RQ at the very moment of the claim: RQ then knows of
     -- no slot to free, and the organisation would miss it for ever.
     free_slot(p, lane, id, job[4])
+    release_key(p, id, options_of(job[7]), now)
     return 2
   end
   local attempt = counter(job[3], 1)
