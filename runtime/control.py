@@ -153,7 +153,10 @@ class Control:
         target = names[0] if len(names) == 1 else f"{len(names)} workers"
         state = "quiet" if quiet else "claiming again"
         done = sum(results)
-        message = f"{done} of {len(names)} workers {'are' if done != 1 else 'is'} now {state}"
+        told = "1 worker is" if done == 1 else f"{done} workers are"
+        message = f"{told} now {state}"
+        if done < len(names):
+            message += f", {len(names) - done} so already"
         return ActionResult(
             "quiet" if quiet else "unquiet", target, done, len(names) - done, message
         )

@@ -118,6 +118,15 @@ def test_a_failing_probe_opens_it_for_twice_as_long(client, broker, raw) -> None
     assert int(raw.hget(f"rq:job:{probe[0].id}", "attempt")) == 0
 
 
+def test_a_probe_that_fails_for_its_own_sake_closes_it(client, broker, raw) -> None:
+    put(client, 8)
+    end(broker, take(broker, free=4).jobs, ok=False)
+    probe = []
+    wait_until(lambda: probe.extend(take(broker).jobs) or probe, timeout_s=3)
+    finish(broker, ended(probe[0], "failed", fault=False), policy=POLICY)
+    assert raw.hget("rq:atlas:breaker:provider", "state") == b"closed", "the provider answered"
+
+
 def test_a_probe_that_is_lost_does_not_hold_it_open_for_ever(client, broker) -> None:
     put(client, 8)
     end(broker, take(broker, free=4).jobs, ok=False)

@@ -101,6 +101,9 @@ local function by_breaker(a, queue)
   if not q or not q.breaker then return outcome end
   if outcome == 'finished' then
     breaker_notes(p, q.resource, 1, 0, now, q.breaker)
+  elseif not a[18] and (outcome == 'failed' or outcome == 'retried') then
+    -- The resource answered; that is all a probe is to find out.
+    if breaker_is_probed(p, q.resource) then breaker_notes(p, q.resource, 1, 0, now, q.breaker) end
   elseif a[18] and breaker_notes(p, q.resource, 0, 1, now, q.breaker) then
     return 'parked'
   end

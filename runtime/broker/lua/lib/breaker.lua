@@ -25,6 +25,10 @@ local function breaker_probes(p, name, now, rule)
   end
 end
 
+local function breaker_is_probed(p, name)
+  return redis.call('HGET', breaker_of(p, name), 'state') == 'half-open'
+end
+
 local function trip(p, name, now, rule, trips)
   local open_ms = math.min(rule.open_ms * 2 ^ math.min(trips, 20), rule.most_ms)
   redis.call('HSET', breaker_of(p, name), 'state', 'open', 'until', math.floor(now + open_ms), 'since', now,
