@@ -10,7 +10,8 @@ end
 -- Giving a job that ended another life: waiting again, with a fresh budget of attempts, or, to
 -- `keep` what it used, with one more try.
 -- Returns true, or false when the job is gone or not in a final state. One that was canceled comes
--- back only `by_name`, not with all that failed: RQ leaves it in the failed registry, too.
+-- back only `by_name`, not with all that failed: RQ may have taken it for
+-- a running one and left it in the failed registry.
 local function requeue(p, id, keep, by_name, now)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'origin', 'rate_limit_key',
