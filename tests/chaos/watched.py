@@ -37,6 +37,7 @@ class WatchedWorker(WorkerCommand):
             for supervisor in self.started
             if supervisor.poll() is None
             for child in psutil.Process(supervisor.pid).children()
+            if _is_worker(child)
         }
 
     def text(self) -> str:
@@ -52,3 +53,10 @@ class WatchedWorker(WorkerCommand):
         assert set(codes) == {0}, f"ended with {codes}\n{self.text()[-3000:]}"
         assert "Traceback" not in self.text(), self.text()[-5000:]
         assert "never retrieved" not in self.text()
+
+
+def _is_worker(child: psutil.Process) -> bool:
+    try:
+        return "runtime.worker.process" in child.cmdline()
+    except psutil.NoSuchProcess:
+        return False  # a helper that the supervisor started for a moment
