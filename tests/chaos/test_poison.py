@@ -138,14 +138,14 @@ def with_a_worker(case: Case) -> Callable[[list[HostileJob]], None]:
 
 
 def test_hostile_jobs_are_set_aside(case: Case, bench: Bench) -> None:
-    hostile(300, at_the_bench(case, bench), derandomize=True)
-    assert case.ends["quarantined"] > 100
+    hostile(160, at_the_bench(case, bench), derandomize=True)
+    assert case.ends["quarantined"] > 60
 
 
 def test_a_worker_lives_through_hostile_jobs(case: Case, watched: WatchedWorker) -> None:
     before = watched.processes()
-    hostile(100, with_a_worker(case), derandomize=True)
-    assert case.ends["quarantined"] > 30
+    hostile(60, with_a_worker(case), derandomize=True)
+    assert case.ends["quarantined"] > 20
     assert "in quarantine" in case.command("status")
     watched.lived_through_it(before)
 
