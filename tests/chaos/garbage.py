@@ -22,7 +22,11 @@ DEFINITIONS = (
 _NUMBERS = (b"", b"x", b"nan", b"inf", b"-1", b"0", b"9" * 400, b"9" * 5000, "²".encode())
 
 
-def own_keys(worker: str) -> dict[str, str]:
+def this_minute() -> str:
+    return str(int(time.time() // 60))
+
+
+def own_keys(worker: str, minute: str) -> dict[str, str]:
     """Every key of the engine's that is not a single job's, and its type."""
     keys = {
         **{f"{head}:{PLAIN}": "zset" for head in ("scheduled", "failed", "finished", "canceled")},
@@ -30,7 +34,7 @@ def own_keys(worker: str) -> dict[str, str]:
         f"queue:{PLAIN}": "list", f"queue:{PLAIN}.high": "list", f"wip:{PLAIN}": "zset",
         f"atlas:bucket:{RATED}": "hash",
         f"atlas:ring:{FAIR}": "zset", f"atlas:heads:{FAIR}": "zset",
-        f"atlas:metrics:{int(time.time() // 60)}": "hash",
+        f"atlas:metrics:{minute}": "hash",
         f"rl:{FAIR}|gym0": "hash", f"rl:{FAIR}|gym0:rate_limited": "zset",
         f"rl:{FAIR}|gym0:allowed": "zset", f"worker:{worker}:executions": "set",
         f"worker:{worker}": "hash", f"workers:{PLAIN}": "set",
@@ -56,7 +60,7 @@ def spoil(raw: redis.Redis, key: str, kind: str) -> None:
 def nonsense(raw: redis.Redis, worker: str) -> dict[str, Callable[[], object]]:
     """Ways to put what has no sense into keys of the right type."""
     members = {b"": 0, b"x": 1, b"a:b:c": 2, b"\xff:\xff": 3, b"y:": float("-inf"), b":z": 5}
-    minute = f"rq:atlas:metrics:{int(time.time() // 60)}"
+    minute = f"rq:atlas:metrics:{this_minute()}"
     counters = {f"{PLAIN}|fin".encode(): b"nan", f"{PLAIN}|enq".encode(): b"9" * 18, b"\xff": b""}
     fields = {f"{PLAIN}|echo|fin": b"x", f"{PLAIN}|echo|w\u00b2": b"1", f"{PLAIN}||depth": b"-"}
     # The last of the definitions is one that could run, every second since 1970.

@@ -21,7 +21,7 @@ from runtime.broker.broker import Broker
 from runtime.client import AtlasClient
 from runtime.control import Control
 from runtime.settings import Settings
-from tests.chaos.garbage import nonsense, own_keys, spoil
+from tests.chaos.garbage import nonsense, own_keys, spoil, this_minute
 from tests.chaos.hostile import MAX_BYTES, HostileJob, hostile_jobs
 from tests.chaos.poison import Bench, fates, healthy, look_at_everything, open_jobs, plant
 from tests.chaos.watched import WatchedWorker
@@ -138,14 +138,14 @@ def with_a_worker(case: Case) -> Callable[[list[HostileJob]], None]:
 
 
 def test_hostile_jobs_are_set_aside(case: Case, bench: Bench) -> None:
-    hostile(300, at_the_bench(case, bench), derandomize=True)
-    assert case.ends["quarantined"] > 100
+    hostile(160, at_the_bench(case, bench), derandomize=True)
+    assert case.ends["quarantined"] > 60
 
 
 def test_a_worker_lives_through_hostile_jobs(case: Case, watched: WatchedWorker) -> None:
     before = watched.processes()
-    hostile(100, with_a_worker(case), derandomize=True)
-    assert case.ends["quarantined"] > 30
+    hostile(60, with_a_worker(case), derandomize=True)
+    assert case.ends["quarantined"] > 20
     assert "in quarantine" in case.command("status")
     watched.lived_through_it(before)
 
@@ -162,7 +162,7 @@ def test_a_worker_lives_through_garbage_in_every_key(
     assert control.resume("test:rated").done == 1
     good = healthy(case.client, 8)
     wait_until(lambda: case.finished(good))
-    spoiled = own_keys(worker)
+    spoiled = own_keys(worker, this_minute())
     for key, kind in spoiled.items():
         spoil(case.raw, key, kind)
     case.look([])
@@ -199,13 +199,13 @@ def test_a_worker_lives_through_many_hostile_jobs(case: Case, watched: WatchedWo
 
 @pytest.mark.slow
 @pytest.mark.timeout(0)
-@pytest.mark.parametrize("key", sorted(own_keys("WORKER")))
+@pytest.mark.parametrize("key", sorted(own_keys("WORKER", "MINUTE")))
 def test_one_key_that_holds_another_type(case: Case, watched: WatchedWorker, key: str) -> None:
     before = watched.processes()
     wait_until(lambda: case.raw.smembers("rq:workers"))
     worker = case.raw.smembers("rq:workers").pop().decode().removeprefix("rq:worker:")
-    kind = own_keys("WORKER")[key]
-    real = key.replace("WORKER", worker)
+    kind = own_keys("WORKER", "MINUTE")[key]
+    real = key.replace("WORKER", worker).replace("MINUTE", this_minute())
     for _ in range(2):
         spoil(case.raw, real, kind)
         good = healthy(case.client, 4)

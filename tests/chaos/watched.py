@@ -1,11 +1,10 @@
 """A real worker whose output and process are watched: it must say nothing wild and never die."""
 
+import json
 import signal
 import subprocess
 import sys
 from pathlib import Path
-
-import psutil
 
 from tests.runtime.conftest import ROOT, WorkerCommand, wait_until
 
@@ -31,14 +30,9 @@ class WatchedWorker(WorkerCommand):
         return process
 
     def processes(self) -> set[int]:
-        """The pids of the worker processes, all supervisors together."""
-        return {
-            child.pid
-            for supervisor in self.started
-            if supervisor.poll() is None
-            for child in psutil.Process(supervisor.pid).children()
-            if _is_worker(child)
-        }
+        """The pids of all worker processes that were ever started: a second one had to replace."""
+        events = [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
+        return {event["pid"] for event in events if event["event"] == "process started"}
 
     def text(self) -> str:
         return self._log.read_text("utf-8", "replace")
@@ -47,16 +41,10 @@ class WatchedWorker(WorkerCommand):
         """The same processes as before, no traceback, and a clean end when told to."""
         now = self.processes()
         assert now == before, f"worker processes died: {before} > {now}\n{self.text()[-3000:]}"
+        assert '"event": "process died"' not in self.text()
         for supervisor in self.started:
             supervisor.send_signal(signal.SIGTERM)
         codes = [supervisor.wait(20) for supervisor in self.started]
         assert set(codes) == {0}, f"ended with {codes}\n{self.text()[-3000:]}"
         assert "Traceback" not in self.text(), self.text()[-5000:]
         assert "never retrieved" not in self.text()
-
-
-def _is_worker(child: psutil.Process) -> bool:
-    try:
-        return "runtime.worker.process" in child.cmdline()
-    except psutil.NoSuchProcess:
-        return False  # a helper that the supervisor started for a moment
