@@ -44,6 +44,7 @@ def _retention(model: Model, seen: Seen, before: Seen) -> None:
             assert not too_young, f"{too_young} dropped before older ones in {registry} of {queue}"
             for job_id in gone:
                 model.forget(job_id)
+                model.remembered.add(job_id)
 
 
 def _merged(seen: Seen, registry: str, queue: str) -> dict[str, float]:

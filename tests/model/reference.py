@@ -73,6 +73,8 @@ class Model:
     quarantine: set[str] = field(default_factory=set)
     totals: Counter[str] = field(default_factory=Counter)
     repaired: int = 0
+    # Dropped because of their number: for half a minute their ids are not taken again.
+    remembered: set[str] = field(default_factory=set)
     # Retries are counted by the minute only.
     retries: Counter[str] = field(default_factory=Counter)
 
@@ -80,7 +82,7 @@ class Model:
         """(id, lane, org, delayed) each; True for those that are new."""
         answer = []
         for job_id, lane, org, delayed in rows:
-            new = job_id not in self.jobs
+            new = job_id not in self.jobs and job_id not in self.remembered
             if new:
                 job = self.jobs[job_id] = Job(job_id, lane, org, "scheduled")
                 if not delayed:

@@ -38,7 +38,7 @@ def lives(broker: Broker, count: int, *, start: int | None) -> int:
 
 
 def test_random_lives(broker: Broker) -> None:
-    assert lives(broker, 80, start=None) > 1000
+    assert lives(broker, 60, start=None) > 1000
 
 
 @pytest.mark.slow
