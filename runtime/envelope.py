@@ -16,7 +16,7 @@ from runtime.errors import AtlasError
 
 ENTRY_POINT = "runtime.entry.perform"
 # Below this a plain text costs Redis less than the deflated one saves.
-_DEFLATE_FROM_BYTES = 1024
+_DEFLATE_FROM_BYTES = 200
 
 
 class EnvelopeError(AtlasError):

@@ -17,12 +17,9 @@ end
 
 -- The sets that there are, looked up once a call.
 local function seen_sets(p, now)
-  local found = {}
-  for ago = 0, 1 do
-    local key = seen_key(p, now, ago)
-    if redis.call('EXISTS', key) == 1 then found[#found + 1] = key end
-  end
-  return found
+  local newest, older = seen_key(p, now, 0), seen_key(p, now, 1)
+  if redis.call('EXISTS', newest, older) == 0 then return {} end
+  return {newest, older}
 end
 
 local function was_seen(sets, id)
