@@ -47,10 +47,10 @@ unit: $(DEV) ## Tests, against a real Redis, PostgreSQL and SMTP server.
 	$(PY) -m pytest -n 2 --dist loadfile
 
 slow: $(DEV) ## The tests that take long, without the faults of `make chaos`.
-	$(PY) -m pytest -m slow --ignore tests/chaos
+	$(PY) -m pytest -m slow --ignore tests/chaos --ignore tests/model
 
 chaos: $(DEV) ## Kill, freeze, cut off and restart everything, on three seeds, and stock RQ beside it.
-	$(PY) -m pytest -m slow -n 2 --dist worksteal tests/chaos
+	$(PY) -m pytest -m slow -n 2 --dist worksteal tests/chaos tests/model
 
 bench: $(DEV) ## Compare the speed with BullMQ (needs node and npm) and stock RQ; ten minutes.
 	$(PY) -m benchmarks

@@ -20,6 +20,7 @@ HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 CONTENDERS = HERE / "contenders"
 Figures = dict[str, float]
+_BACKLOG = "1000000"
 
 
 def run_contender(command: list[str], url: str) -> Figures:
@@ -64,6 +65,7 @@ def measure(rounds: int, jobs: int) -> dict[str, dict[str, list[float]]]:
             "atlas": [sys.executable, "-m", "benchmarks.contenders.atlas", str(jobs)],
             "bullmq": [*bullmq, str(jobs)] if bullmq else None,
             "rq": [sys.executable, "-m", "benchmarks.contenders.stock_rq"],
+            "backlog": [sys.executable, "-m", "benchmarks.contenders.atlas_backlog", _BACKLOG],
         }
         for number in range(rounds):
             for aof in ("no", "yes"):

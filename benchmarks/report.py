@@ -52,6 +52,10 @@ class Row:
         yield cls("worker memory", atlas["worker_mb"], "MB", 120, at_most=True)
         idle = atlas["idle_commands_per_s"]
         yield cls("idle worker, Redis commands a second", idle, "", 5, at_most=True)
+        for name in ("claim", "finish", "snapshot", "page"):
+            ratio = medians.get("backlog", {}).get(f"backlog_{name}_ratio")
+            if ratio:
+                yield cls(f"{name} with 1,000,000 waiting ÷ 1,000", ratio, "x", 1.2, at_most=True)
         if base := medians.get("atlas without AOF", {}).get("drain_per_s"):
             both = f"{atlas['drain_per_s']:,.0f}/s, {base:,.0f}/s"
             ratio = atlas["drain_per_s"] / base

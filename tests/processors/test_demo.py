@@ -190,7 +190,14 @@ def test_headless_shows_the_status_and_what_was_delivered(demo):
     running.assert_nothing_left(family)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
 def test_a_signal_ends_everything_in_order(demo, number):
     running = demo("--seconds", "300")
     running.join()
