@@ -31,7 +31,7 @@ class Call(Generic[T_co]):
 
 
 class JobRow(NamedTuple):
-    """A job as the enqueue script takes it.
+    """A job as the enqueue script takes it, field by field.
 
     `due_ms` counts from the epoch; 0 = by delay. `options` is JSON (lib/options.lua), `unique`
     reads ``mode|period in ms|key``; both may be empty.
@@ -138,23 +138,23 @@ def enqueue(rows: Sequence[JobRow]) -> Call[list[Enqueued]]:
     """Store and place new jobs."""
     args: list[Arg] = [len(rows)]
     for row in rows:
-        args += (
-            row.id, row.lane, row.delay_ms, row.due_ms, row.rl_key, row.org_cap,
-            row.data, row.description, row.kind, row.options, row.unique,
-        )  # fmt: skip
+        args += row  # its fields are in the script's order
     ids = [row.id for row in rows]
     return Call("enqueue", args, lambda reply: _read_enqueued(ids, reply))
 
 
 def _read_enqueued(ids: Sequence[str], reply: Any) -> list[Enqueued]:
-    results = []
-    for job_id, result in zip(ids, reply, strict=True):
-        if isinstance(result, int):
-            results.append(Enqueued(job_id, "created" if result else "exists"))
-        else:
-            outcome, _, holder = text(result).partition(" ")
-            results.append(Enqueued(holder, "held" if outcome == "held" else "replaced"))
-    return results
+    return [
+        Enqueued(job_id, "created" if result == 1 else "exists")
+        if type(result) is int
+        else _held(text(result))
+        for job_id, result in zip(ids, reply, strict=True)
+    ]
+
+
+def _held(answer: str) -> Enqueued:
+    outcome, _, holder = answer.partition(" ")
+    return Enqueued(holder, "held" if outcome == "held" else "replaced")
 
 
 def seal_flow(

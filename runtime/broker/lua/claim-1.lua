@@ -94,9 +94,9 @@ local function start(id, lane, started)
     quarantine(id, lane, 'its id is not of letters, digits, _ and -', false)
     return false
   end
-  local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'data', 'attempt', 'stalls', 'timeout',
-    'enqueued_at', 'rate_limit_key', 'retries_left', 'retry_intervals', 'atlas')
-  if not ok then
+  local job = raw.pcall('HMGET', key, 'status', 'data', 'attempt', 'stalls', 'timeout',
+    'enqueued_at', 'rate_limit_key', 'retries_left', 'retry_intervals', 'atlas', 'origin')
+  if job.err then
     quarantine(id, lane, 'its key holds no hash', false)
     return false
   end
@@ -128,9 +128,10 @@ local function start(id, lane, started)
   serial = serial + 1
   local execution = token .. '-' .. serial
   local attempt = counter(job[3], 0) + 1
-  -- Where it was found is where it goes back to, whatever its hash said of its origin.
-  redis.call('HSET', key, 'status', 'started', 'origin', lane, 'started_at', now_iso,
-    'worker_name', worker, 'fence', execution, 'attempt', attempt)
+  -- Where it was found is where it goes back to, whatever its hash says of its origin.
+  if job[11] ~= lane then raw.call('HSET', key, 'origin', lane) end
+  raw.call('HSET', key, 'status', 'started', 'started_at', now_iso, 'worker_name', worker,
+    'fence', execution, 'attempt', attempt)
   local member = id .. ':' .. execution
   started[#started + 1] = FAR_S
   started[#started + 1] = member

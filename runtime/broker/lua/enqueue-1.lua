@@ -4,10 +4,9 @@
 
   KEYS[1] RQ key prefix
   ARGV[1] number of jobs
-  then for each job: id, lane, delay in ms ('0' = now), due in ms since the epoch ('0' = by delay),
-    rate limit key ('' = plain queue), organisation's cap, RQ data, description, kind, options
-    ('' = none, else JSON: see lib/options.lua), unique ('' = none, else
-    mode|period in ms|key)
+  then for each job: id, lane, RQ data, description, kind, rate limit key ('' = plain queue),
+    organisation's cap, delay in ms ('0' = now), due in ms since the epoch ('0' = by delay), options
+    ('' = none, else JSON: see lib/options.lua), unique ('' = none, else mode|period in ms|key)
   Returns for each job 1 (created), 0 (that id exists), or a text: 'held <id>' (another job holds its
     unique key) or 'replaced <id>' (that job took over its data and time)
 ]]
@@ -52,7 +51,7 @@ local function store(id, lane, due, rl_key, cap, data, description, kind, option
     woken[queue] = true
     known[lane] = true
   end
-  redis.call('HSET', p .. ':job:' .. id, unpack(job))
+  raw.call('HSET', p .. ':job:' .. id, unpack(job))
   count(queue, kind, 'enq')
   count_total(queue, 'enq')
 end
@@ -60,17 +59,18 @@ end
 for i = 1, tonumber(ARGV[1]) do
   local at = 1 + (i - 1) * FIELDS
   local id, lane = ARGV[at + 1], ARGV[at + 2]
-  if redis.call('EXISTS', p .. ':job:' .. id) == 1 or was_seen(seen, id) then
+  if raw.call('EXISTS', p .. ':job:' .. id) == 1 or was_seen(seen, id) then
     results[i] = 0
   else
-    local due = tonumber(ARGV[at + 4])
-    if due == 0 then due = now + tonumber(ARGV[at + 3]) end
+    local data, description = ARGV[at + 3], ARGV[at + 4]
+    local due = tonumber(ARGV[at + 9])
+    if due == 0 then due = now + tonumber(ARGV[at + 8]) end
     local options, unique = ARGV[at + 10], ARGV[at + 11]
     if unique ~= '' then
-      results[i] = answer_for_unique(p, id, due, ARGV[at + 7], ARGV[at + 8], options, unique, now)
+      results[i] = answer_for_unique(p, id, due, data, description, options, unique, now)
     end
     if not results[i] then
-      store(id, lane, due, ARGV[at + 5], ARGV[at + 6], ARGV[at + 7], ARGV[at + 8], ARGV[at + 9], options)
+      store(id, lane, due, ARGV[at + 6], ARGV[at + 7], data, description, ARGV[at + 5], options)
       results[i] = 1
     end
   end

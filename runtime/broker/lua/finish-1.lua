@@ -24,6 +24,7 @@ local attempts = cjson.decode(ARGV[3])
 local now = clock_ms()
 local now_s = now / 1000
 local now_iso = iso(now)
+local ended_at = string.format('%.3f', now_s)
 local results = {}
 local ended = {}       -- lane -> members to take out of the started registry
 local leases = {}      -- queue -> members
@@ -45,7 +46,7 @@ end
 local function record(id, type, a, attempt, ttl_s)
   local key = p .. ':results:' .. id
   local entry = {'type', type, 'worker_name', worker, 'execution_id', a[3],
-    'execution_started_at', a[7], 'execution_ended_at', string.format('%.3f', now_s),
+    'execution_started_at', a[7], 'execution_ended_at', ended_at,
     'attempt', attempt}
   if a[1] ~= 'finished' then
     entry[#entry + 1] = 'outcome'
@@ -61,13 +62,13 @@ local function record(id, type, a, attempt, ttl_s)
   end
   -- A result stream that is none costs the attempt its record, not the whole call.
   redis.pcall('XADD', key, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', unpack(entry))
-  if ttl_s then redis.call('EXPIRE', key, ttl_s) end
+  if ttl_s then raw.call('EXPIRE', key, ttl_s) end
 end
 
 local function finalize(id, lane, queue, registry, status, ttl_s)
-  redis.call('HSET', p .. ':job:' .. id, 'status', status, 'ended_at', now_iso)
+  raw.call('HSET', p .. ':job:' .. id, 'status', status, 'ended_at', now_iso)
   -- The sweep removes the job in time; the expiry is for the case that no worker runs again.
-  redis.call('EXPIRE', p .. ':job:' .. id, ttl_s + 3600)
+  raw.call('EXPIRE', p .. ':job:' .. id, ttl_s + 3600)
   local key = p .. ':' .. registry .. ':' .. lane
   -- RQ scores canceled jobs by when they were canceled, the others by when they expire.
   push(finals, key, math.floor(now_s) + (registry == 'canceled' and 0 or ttl_s))
@@ -122,9 +123,9 @@ local function apply(a)
   push(leases, queue, member)
   executions[#executions + 1] = member
   if a[12] then drop_execution(p, id, execution) end
-  local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence', 'attempt', 'rate_limit_key',
+  local job = raw.pcall('HMGET', key, 'status', 'fence', 'attempt', 'rate_limit_key',
     'rate_limit_concurrency', 'stalls', 'atlas')
-  if not ok or not job[1] then
+  if job.err or not job[1] then
     free_slot(p, lane, id, a[6])
     return -1
   end

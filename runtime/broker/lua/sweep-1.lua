@@ -99,6 +99,8 @@ end
 for _, worker in ipairs(redis.call('HKEYS', p .. ':atlas:quiet')) do
   if redis.call('EXISTS', p .. ':worker:' .. worker) == 0 then redis.call('HDEL', p .. ':atlas:quiet', worker) end
 end
+-- Left to expire by itself, a large set would hold up Redis while it is freed.
+redis.call('UNLINK', seen_key(p, now, 2))
 redis.call('EXPIRE', metrics_key, METRICS_TTL_S)
 local promoted = promote(p, now, limit)
 return {1, promoted, dropped}

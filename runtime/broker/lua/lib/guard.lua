@@ -1,7 +1,8 @@
 -- The scripts' way to Redis; included first, it stands before Redis' own. A key of ours that holds
 -- another type than it should (a foreign hand, a hostile name) would fail the command there, half
 -- way through a script that is not rolled back. Instead what it holds is set aside for three days,
--- noted in the quarantine, and the command repeated. The jobs' own hashes are judged by the claim.
+-- noted in the quarantine, and the command repeated. The jobs' own hashes are judged by the claim;
+-- where a command a job goes to those, `raw` saves the detour.
 local raw = redis
 local JOBS = KEYS[1] .. ':job:'
 local SET_ASIDE_S = 259200

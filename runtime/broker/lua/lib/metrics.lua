@@ -11,26 +11,48 @@ local function bucket(ms)
   return #BUCKETS_MS + 1
 end
 
+-- queue -> kind -> name -> count; the fields' names are put together once, when they are written.
 local metrics = {}
 local totals = {}
 
 local function count(queue, kind, name)
-  local field = queue .. '|' .. kind .. '|' .. name
-  metrics[field] = (metrics[field] or 0) + 1
+  local kinds = metrics[queue]
+  if not kinds then
+    kinds = {}
+    metrics[queue] = kinds
+  end
+  local names = kinds[kind]
+  if not names then
+    names = {}
+    kinds[kind] = names
+  end
+  names[name] = (names[name] or 0) + 1
 end
 
 local function count_total(queue, name)
-  local field = queue .. '|' .. name
-  totals[field] = (totals[field] or 0) + 1
+  local names = totals[queue]
+  if not names then
+    names = {}
+    totals[queue] = names
+  end
+  names[name] = (names[name] or 0) + 1
 end
 
 local function write_metrics(p, now)
   local key = p .. ':atlas:metrics:' .. math.floor(now / 60000)
   local new = false
-  for field, n in pairs(metrics) do
-    if redis.call('HINCRBY', key, field, n) == n then new = true end
+  for queue, kinds in pairs(metrics) do
+    for kind, names in pairs(kinds) do
+      for name, n in pairs(names) do
+        if redis.call('HINCRBY', key, queue .. '|' .. kind .. '|' .. name, n) == n then new = true end
+      end
+    end
   end
   -- A field that was new may have made the key.
   if new then redis.call('EXPIRE', key, METRICS_TTL_S) end
-  for field, n in pairs(totals) do redis.call('HINCRBY', p .. ':atlas:totals', field, n) end
+  for queue, names in pairs(totals) do
+    for name, n in pairs(names) do
+      redis.call('HINCRBY', p .. ':atlas:totals', queue .. '|' .. name, n)
+    end
+  end
 end

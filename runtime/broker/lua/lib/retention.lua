@@ -1,6 +1,7 @@
 -- Removing what is kept long enough: a final registry is scored by the moment its jobs expire
 -- (rq/registry.py), so the lowest scores are the oldest.
 local function forget(p, ids)
+  local quarantined = redis.call('EXISTS', p .. ':atlas:quarantine') == 1
   for from = 1, #ids, 1000 do
     local to, keys = math.min(from + 999, #ids), {}
     for i = from, to do
@@ -8,7 +9,7 @@ local function forget(p, ids)
       keys[#keys + 1] = p .. ':results:' .. ids[i]
     end
     redis.call('UNLINK', unpack(keys))
-    redis.call('HDEL', p .. ':atlas:quarantine', unpack(ids, from, to))
+    if quarantined then redis.call('HDEL', p .. ':atlas:quarantine', unpack(ids, from, to)) end
   end
 end
 

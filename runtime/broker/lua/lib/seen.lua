@@ -2,6 +2,8 @@
 -- call after a lost reply must meet them all the same: for half a minute at least, in sets that each
 -- hold the ids of half a minute.
 local SEEN_MS = 30000
+-- Some 50 MB; at more than 15,000 jobs a second the time is shorter.
+local SEEN_MOST = 500000
 
 local function seen_key(p, now, ago)
   return p .. ':atlas:seen:' .. (math.floor(now / SEEN_MS) - ago)
@@ -9,6 +11,7 @@ end
 
 local function remember(p, ids, now)
   local key = seen_key(p, now, 0)
+  if redis.call('SCARD', key) >= SEEN_MOST then return end
   for from = 1, #ids, 1000 do
     redis.call('SADD', key, unpack(ids, from, math.min(from + 999, #ids)))
   end
