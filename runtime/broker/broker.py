@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 
 import redis
 import redis.asyncio
+from hiredis import pack_command
 from redis.exceptions import NoScriptError, ResponseError
 
 from runtime.broker.calls import Arg, Call
@@ -62,7 +63,7 @@ class Broker:
         """
         connection = self._thread_connection()
         try:
-            connection.send_command(*command)
+            connection.send_packed_command([pack_command(command)], check_health=False)
             return connection.read_response()
         except ResponseError:
             raise
