@@ -63,7 +63,8 @@ class Broker:
         """
         connection = self._thread_connection()
         try:
-            connection.send_packed_command([pack_command(command)], check_health=False)
+            packed = pack_command(cast("Any", command))  # its stub allows one element only
+            connection.send_packed_command([packed], check_health=False)
             return connection.read_response()
         except ResponseError:
             raise
