@@ -113,3 +113,9 @@ def work_off(run_program: Callable[..., Outcome]) -> Callable[[], None]:
         assert done.code == 0, done.err
 
     return work
+
+
+def one_line(text: str) -> str:
+    assert text.endswith("\n")
+    assert text.count("\n") == 1, text
+    return text

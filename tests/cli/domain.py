@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from runtime.application import Application, JobContext
-from runtime.catalogue import Catalogue, Kind, Queue, RateLimit
+from runtime.catalogue import Catalogue, Kind, Queue, RateLimit, Resource
 from runtime.retry import RetryPolicy
 
 
@@ -27,12 +27,13 @@ application = Application(
         queues=[
             Queue("test:plain", slots=50),
             Queue("test:fair", slots=10, fair=True),
-            Queue("test:rated", slots=10, rate=RateLimit(5)),
+            Queue("test:rated", slots=10, rate=RateLimit(5), resource="provider"),
         ],
         kinds=[
             Kind("echo", "test:plain", Note, f"{__name__}:echo", hint=("text",)),
             Kind("fail", "test:plain", Note, f"{__name__}:fail", retry=RetryPolicy(attempts=1)),
             Kind("fair", "test:fair", Note, f"{__name__}:echo"),
         ],
+        resources=[Resource("provider", concurrency=3)],
     )
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import ROOT, Command, Outcome
+from tests.cli.conftest import ROOT, Command, Outcome, one_line
 
 QUEUE_FIELDS = {
     "name", "paused", "waiting", "active", "scheduled", "failed", "finished", "stalled",
@@ -25,12 +25,6 @@ def queue_of(atlas: Command, name: str = "test:plain") -> dict[str, object]:
 def ids_of(atlas: Command, state: str, queue: str = "test:plain") -> list[str]:
     page = atlas("jobs", queue, "--state", state, "--json").json
     return [job["id"] for job in page["jobs"]]
-
-
-def one_line(text: str) -> str:
-    assert text.endswith("\n")
-    assert text.count("\n") == 1, text
-    return text
 
 
 def test_status_has_the_promised_fields(atlas: Command):
