@@ -149,7 +149,7 @@ def read_overview(
         lanes={lane: _lane(replies) for lane in lanes},
         queues={queue: QueueReply(*(next(replies) or 0 for _ in range(3))) for queue in queues},
         heads={job_id: text_of(next(replies)) for job_id in heads},
-        workers={key: next(replies) for key in worker_keys},
+        workers={key: next(replies) or {} for key in worker_keys},
         minutes={minute: next(replies) or {} for minute in minutes},
         breakers={resource: next(replies) or {} for resource in resources},
     )

@@ -25,7 +25,7 @@ from runtime.broker import open_async_broker, open_broker, steering
 from runtime.broker.calls import ClaimedJob, Ended
 from runtime.broker.policy import Policy
 from runtime.client import AtlasClient
-from runtime.errors import AtlasError, BrokerUnavailableError
+from runtime.errors import AtlasError
 from runtime.keys import QueueNames
 from runtime.logging_setup import configure_logging
 from runtime.settings import Settings, load_settings
@@ -238,7 +238,7 @@ class WorkerProcess:
             await self._ended.wait()
 
     async def _leave(self) -> int:
-        with contextlib.suppress(BrokerUnavailableError):
+        with contextlib.suppress(AtlasError):
             await self._pulse.leave()
         await self._broker.close()
         await self._blocking.close()

@@ -29,7 +29,9 @@ local function promote(p, now, limit)
       redis.call('ZREM', registry, id)
       local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'rate_limit_key', 'rate_limit_concurrency')
       -- A job that was deleted or canceled meanwhile is not brought back.
-      if ok and job[1] == 'scheduled' then
+      -- One that says it waits, and lies here by whosever hand, is put where it says: a second entry
+      -- of the same job is passed over by the claim.
+      if ok and (job[1] == 'scheduled' or job[1] == 'queued' or job[1] == 'rate_limited') then
         local status = place(p, lane, id, job[2], job[3], false, now)
         redis.call('HSET', key, 'status', status, 'enqueued_at', iso(now))
         moved = moved + 1
