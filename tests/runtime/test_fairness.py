@@ -76,3 +76,8 @@ def test_jobs_that_stock_rq_promoted_are_taken_from_its_list(
     finish(broker, *(ended(job) for job in taken))
     assert sorted(job.id for job in claim(broker, FAIR).jobs) == ["j4", "j5"]
     assert places(raw, "j0", FAIR) == ["finished"]
+
+
+def test_a_queue_that_is_fair_no_longer_gives_up_its_jobs_all_the_same(client, broker) -> None:
+    client.enqueue_many(NewJob("fair", f"gym{i % 3}", {}, job_id=f"j{i}") for i in range(9))
+    assert len(claim(broker, FAIR, org_cap=0).jobs) == 9

@@ -215,14 +215,14 @@ local names = {}
 for i = 1, queue_count do names[i] = ARGV[8 + (i - 1) * FIELDS] end
 local paused = redis.call('HMGET', p .. ':atlas:paused', unpack(names))
 
-local function lane_waits(lane, fair)
-  return redis.call('EXISTS', p .. ':queue:' .. lane) == 1
-    or (fair and redis.call('EXISTS', p .. ':atlas:ring:' .. lane) == 1)
+-- Both places of every lane are looked at: a queue that was fair once may still have jobs in its rings.
+local function lane_waits(lane)
+  return redis.call('EXISTS', p .. ':queue:' .. lane, p .. ':atlas:ring:' .. lane) > 0
 end
 
 local function take(lane, want, cap, started)
   local taken = from_list(lane, want, started)
-  if cap > 0 and taken < want then taken = taken + from_ring(lane, want - taken, cap, started) end
+  if taken < want then taken = taken + from_ring(lane, want - taken, cap, started) end
   return taken
 end
 
@@ -240,7 +240,7 @@ end
 local function visit(queue, want, cap)
   local open, left, total = {}, 0, 0
   for i, suffix in ipairs(LANE_SUFFIXES) do
-    if lane_waits(queue .. suffix, cap > 0) then
+    if lane_waits(queue .. suffix) then
       open[i] = true
       left = left + 1
     end
@@ -272,14 +272,14 @@ local function visit(queue, want, cap)
   return total, left > 0
 end
 
--- Whether anything waits in any lane: two commands, where counting would take ten.
-local function anything_waits(queue, fair)
-  local lists, rings = {}, {}
-  for i, suffix in ipairs(LANE_SUFFIXES) do
-    lists[i] = p .. ':queue:' .. queue .. suffix
-    rings[i] = p .. ':atlas:ring:' .. queue .. suffix
+-- Whether anything waits in any lane: one command, where counting would take ten.
+local function anything_waits(queue)
+  local places = {}
+  for _, suffix in ipairs(LANE_SUFFIXES) do
+    places[#places + 1] = p .. ':queue:' .. queue .. suffix
+    places[#places + 1] = p .. ':atlas:ring:' .. queue .. suffix
   end
-  return redis.call('EXISTS', unpack(lists)) > 0 or (fair and redis.call('EXISTS', unpack(rings)) > 0)
+  return redis.call('EXISTS', unpack(places)) > 0
 end
 
 -- How many jobs the resource of a queue lets start now, ms until that changes, and its tokens.
@@ -300,7 +300,8 @@ end
 
 -- Takes what may start now of one queue; returns its state (see above).
 local function serve(queue, free, jobs_per, per_ms, cap, most, resource)
-  if not anything_waits(queue, cap > 0) then return 0 end
+  if not anything_waits(queue) then return 0 end
+  if cap == 0 then cap = 1e9 end
   local tokens, wait_ms = allowance(queue, jobs_per, per_ms)
   if tokens < 1 then return math.max(1, wait_ms) end
   local want = math.min(free, wanted, math.floor(tokens))
