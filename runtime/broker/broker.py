@@ -107,6 +107,10 @@ class AsyncBroker:
                 reply = await connection.evalsha(lua.sha, 1, self.keys.prefix, *call.args)
             except NoScriptError:
                 reply = await connection.eval(lua.text, 1, self.keys.prefix, *call.args)
+            except AttributeError as error:
+                # What asyncio says from Python 3.12 on when a transport is closed while it is
+                # written to (selector_events.py, writelines).
+                raise BrokerUnavailableError("Redis is not available: closed") from error
             return call.read(reply)
 
     async def run_until_done(self, call: Call[T]) -> T:

@@ -4,7 +4,6 @@ Once a handler has returned, a failing write is repeated as a write, never as a 
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 import structlog
@@ -19,6 +18,9 @@ from runtime.worker.notes import NoteWriter
 log = structlog.get_logger("atlas.worker")
 
 _BATCH = 200
+# Of an error that nobody expects; a Redis that is away is waited for without end.
+_TRIES = 10
+_PAUSE_S = 0.5
 
 
 class Flusher:
@@ -73,13 +75,29 @@ class Flusher:
             batch, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
             if not self._pending:
                 self._arrived.clear()
-            await self._write(batch)
+            await self._write_in_any_case(batch)
             if not self._pending:
                 self._idle.set()
 
+    async def _write_in_any_case(self, batch: list[Ended]) -> None:
+        """A worker that writes no more would hold its leases, and thereby its jobs, for ever."""
+        for _ in range(_TRIES):
+            try:
+                return await self._write(batch)
+            except Exception:
+                # Whatever it is: the call is repeatable, and the next connection may do better.
+                log.exception("attempts not written yet", jobs=len(batch))
+                await asyncio.sleep(_PAUSE_S)
+        for ended in batch:
+            self._count(ended, 0)
+            self._written(ended)
+        return None
+
     async def _write(self, batch: list[Ended]) -> None:
-        with contextlib.suppress(BrokerError):
+        try:
             await self._notes.flush()
+        except BrokerError as error:
+            log.warning("what jobs said of themselves is lost", error=str(error))
         try:
             results = await self._broker.run_until_done(
                 calls.finish(self._worker, batch, self._policy)
