@@ -5,7 +5,7 @@
   ARGV[1] actor  [2] reason  [3] number of ids, then the ids
   Returns for each 1 (deleted), 0 (no such job) or -1 (it runs: refused)
 ]]
--- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings audit
+-- @include guard clock lanes waiting schedule metrics events attempts options deferred keyed endings audit
 local p = KEYS[1]
 local now = clock_ms()
 local results, done = {}, 0

@@ -10,7 +10,7 @@
   Returns for each job 1 (created), 0 (that id exists), or a text: 'held <id>' (another job holds its
     unique key) or 'replaced <id>' (that job took over its data and time)
 ]]
--- @include guard clock lanes waiting schedule metrics options unique seen
+-- @include guard clock lanes waiting schedule metrics unique seen
 local p = KEYS[1]
 local now = clock_ms()
 local now_iso = iso(now)

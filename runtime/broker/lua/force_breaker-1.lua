@@ -7,7 +7,7 @@
   ARGV[5] number of queues that use it, then their full names
   Returns 1
 ]]
--- @include guard clock lanes waiting events audit breaker
+-- @include guard clock waiting events audit breaker
 local p = KEYS[1]
 local name, word = ARGV[3], ARGV[4]
 local key = breaker_of(p, name)

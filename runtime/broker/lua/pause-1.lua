@@ -5,7 +5,7 @@
   ARGV[1] actor  [2] reason  [3] full queue name  [4] 'pause' or 'resume'  [5] logical queue name
   Returns 1, or 0 when the queue was in that state already (a pause then keeps its first author)
 ]]
--- @include guard clock lanes waiting events audit
+-- @include guard clock waiting events audit
 local p = KEYS[1]
 local queue = ARGV[3]
 local changed

@@ -5,7 +5,7 @@
   ARGV[1] actor  [2] reason  [3] 'quiet' or 'resume'  [4] number of workers, then their names
   Returns for each 1, or 0 when it was so already
 ]]
--- @include guard clock events audit
+-- @include guard events audit
 local p = KEYS[1]
 local key = p .. ':atlas:quiet'
 local results, done = {}, 0

@@ -6,7 +6,7 @@
   ARGV[1] lane  [2] cutoff score  [3] most jobs  [4] '1' keep the attempts used
   Returns { requeued, skipped }
 ]]
--- @include guard clock lanes waiting seen retention metrics events attempts options deferred endings requeue
+-- @include guard clock lanes waiting metrics events attempts options deferred endings requeue
 local p = KEYS[1]
 local now = clock_ms()
 local lane, done, skipped = ARGV[1], 0, 0

@@ -11,7 +11,7 @@
   ARGV[10] number of children, then their ids
   Returns { 1 created or 0 (that id exists), the children that belong elsewhere }
 ]]
--- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings
+-- @include guard clock lanes waiting metrics events attempts options deferred endings
 local p = KEYS[1]
 local now = clock_ms()
 local parent, lane = ARGV[1], ARGV[2]

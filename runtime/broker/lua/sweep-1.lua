@@ -8,7 +8,7 @@
   ARGV[4] number of queues, then their full names
   Returns { 1 if it was our turn, promoted, dropped }
 ]]
--- @include guard turn clock lanes waiting schedule seen retention metrics options deferred keyed
+-- @include guard turn clock lanes waiting schedule seen retention metrics deferred keyed
 local p = KEYS[1]
 -- A limit, not a lock: two sweeps at once would be correct too, only wasteful.
 if not our_turn(p .. ':atlas:swept') then return {0, 0, 0} end
