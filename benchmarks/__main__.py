@@ -29,6 +29,8 @@ def run_contender(command: list[str], url: str) -> Figures:
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/tmp"),  # noqa: S108 - npm and caches want one
         "REDIS_URL": url,
+        # Stock RQ and Atlas are measured on the same keys.
+        "RQ_KEY_PREFIX": "rq",
         "ATLAS_ENV": "test",
         "ATLAS_APPLICATION": "benchmarks.contenders.application",
         "PYTHONPATH": str(HERE.parent),

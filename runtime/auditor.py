@@ -61,6 +61,15 @@ class Auditor:
         catalogue = load_application(settings.application).catalogue
         return cls(open_broker(settings), catalogue.for_environment(settings.environment), settings)
 
+    def check_prefix(self) -> None:
+        """Refuse to go on where the keys are another deployment's.
+
+        Raises:
+            PrefixTakenError: they are.
+            BrokerUnavailableError: Redis is away.
+        """
+        self._broker.check_prefix()
+
     def close(self) -> None:
         """Release the connections."""
         self._broker.close()

@@ -54,6 +54,15 @@ class Control:
         """Release the connections."""
         self._broker.close()
 
+    def check_prefix(self) -> None:
+        """Refuse to go on where the keys are another deployment's.
+
+        Raises:
+            PrefixTakenError: they are.
+            BrokerUnavailableError: Redis is away.
+        """
+        self._broker.check_prefix()
+
     def pause(self, queue: str, *, reason: str = "") -> ActionResult:
         """Let no further job of a queue start, on any worker, from its next claim on.
 

@@ -48,8 +48,16 @@ class UnknownJobError(AtlasError):
     """No such job."""
 
 
+class MigrationError(AtlasError):
+    """The keys cannot be moved now."""
+
+
 class BrokerError(AtlasError):
     """Redis refused a command or answered nonsense."""
+
+
+class PrefixTakenError(BrokerError):
+    """The Redis keys below this prefix belong to another deployment."""
 
 
 class BrokerUnavailableError(BrokerError):

@@ -1,8 +1,9 @@
 """Every Redis key, built in one place. RQ's own keys first, ours (below ``atlas:``) after them.
 
 RQ's formats are those of RQ 3.0 (rq/job.py, queue.py, registry.py, executions.py, results.py,
-worker_registration.py, rate_limit.py). All keys start with the RQ prefix; when that holds a hash
-tag (``{atlas}:rq``), a whole deployment lies in one Redis Cluster slot.
+worker_registration.py, rate_limit.py). All keys start with the RQ prefix, which belongs to one
+deployment (see `runtime.broker.ownership`); when it holds a hash tag (``{atlas}:rq``), the whole
+deployment lies in one Redis Cluster slot.
 """
 
 from dataclasses import dataclass
@@ -48,6 +49,18 @@ class Keys:
     """Keys below one RQ prefix."""
 
     prefix: str
+
+    @property
+    def root(self) -> str:
+        """What every key begins with, and what scripts get as their key.
+
+        Not the bare prefix: a Redis user limited to ``~prefix:*`` may not name that.
+        """
+        return f"{self.prefix}:"
+
+    def deployment(self) -> str:
+        """Text: the deployment that all keys below this prefix belong to."""
+        return f"{self.prefix}:atlas:deployment"
 
     def job(self, job_id: str) -> str:
         """Hash of a job."""

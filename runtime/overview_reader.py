@@ -53,7 +53,7 @@ class OverviewReader:
         return datetime.fromtimestamp(time.time() + self._clock_offset_s, UTC)
 
     def read(self) -> Snapshot:
-        """The whole system now: one round trip, and two more the first time.
+        """The whole system now: one round trip, and three more the first time.
 
         What one refresh learns (new lanes, new workers, a new head of a queue) the next one uses.
 
@@ -63,6 +63,7 @@ class OverviewReader:
         connection, keys = self._broker.connection, self._broker.keys
         first = self._rq_queues is None
         if first:
+            self._broker.check_prefix()
             now_s, self._rq_queues, self._worker_keys = reads.read_names(connection, keys)
             self._clock_offset_s = now_s - time.time()
         now_s = time.time() + self._clock_offset_s

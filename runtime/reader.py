@@ -84,8 +84,17 @@ class Reader:
         """Release the connections."""
         self._broker.close()
 
+    def check_prefix(self) -> None:
+        """Refuse to go on where the keys are another deployment's.
+
+        Raises:
+            PrefixTakenError: they are.
+            BrokerUnavailableError: Redis is away.
+        """
+        self._broker.check_prefix()
+
     def snapshot(self) -> Snapshot:
-        """The whole system now: one round trip, and two more the first time.
+        """The whole system now: one round trip, and three more the first time.
 
         Raises:
             BrokerUnavailableError: Redis is away.

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
+PREFIX = r"[A-Za-z0-9_.:{}-]+"
 DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _ADDRESS = r"[^\s@<>,;]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"
 _MAILBOX = re.compile(rf"({_ADDRESS})|([^<>\r\n]{{0,100}}<{_ADDRESS}>)")
@@ -88,6 +89,23 @@ def mailbox(value: str) -> str:
     """Refuse what is not ``a@b`` or ``Name <a@b>``; line breaks would forge headers."""
     if not _MAILBOX.fullmatch(value):
         raise ValueError("is not an e-mail address")
+    return value
+
+
+# What follows RQ's own prefix in its keys (rq/*.py) and in those of earlier versions of ours.
+_WORDS_OF_RQ = frozenset({
+    "atlas", "canceled", "clean_groups", "clean_registries", "cron_job", "cron_jobs",
+    "cron_scheduler", "cron_schedulers", "deferred", "execution", "executions", "failed",
+    "finished", "group", "groups", "job", "pubsub", "queue", "queues", "ready", "registry",
+    "results", "rl", "rl-keys", "scheduled", "scheduler", "scheduler-lock", "suspended", "wip",
+    "worker", "workers",
+})  # fmt: skip
+
+
+def no_word_of_rq(value: str) -> str:
+    """Refuse names that would mix our keys (``rq:<name>:…``) with those of plain RQ producers."""
+    if value in _WORDS_OF_RQ:
+        raise ValueError("is a word of RQ's own keys")
     return value
 
 

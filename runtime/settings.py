@@ -74,10 +74,11 @@ class RedisSettings(_Group):
         default=False, description="Connect by TLS; the certificate is verified."
     )
     key_prefix: Annotated[
-        str, Variable("RQ_KEY_PREFIX", "letters, digits and _ . : - { }"),
-        checks.matching(r"[A-Za-z0-9_.:{}-]+", "holds a character that RQ does not allow"),
-    ] = Field("rq", description="Prefix of every key; a hash tag puts all into one cluster slot "
-              "(`{atlas}:rq`).")  # fmt: skip
+        str, Variable("RQ_KEY_PREFIX", "letters, digits and _ . : - { }",
+                      default="`rq:QUEUE_PREFIX:ATLAS_APPLICATION`"),
+        checks.matching(checks.PREFIX, "holds a character that RQ does not allow"),
+    ] = Field("", description="Prefix of every key, of this deployment alone; `rq` serves plain RQ "
+              "producers, a hash tag puts all into one cluster slot (`{atlas}:rq`).")  # fmt: skip
 
     def effective_url(self) -> SecretStr:
         """The URL to connect to: ``REDIS_URL``, or one made of the parts."""
@@ -216,21 +217,32 @@ class Settings(BaseSettings):
         str, Variable("QUEUE_PREFIX", "1 to 32 letters, digits, _ and -",
                       default="`prod` in production, else `dev`"),
         checks.matching(r"[A-Za-z0-9_-]{1,32}", "is too long or holds another character"),
+        AfterValidator(checks.no_word_of_rq),
     ] = Field(default_factory=checks.default_prefix,
-              description="First part of every queue's name.")  # fmt: skip
+              description="First part of every queue's name; with ATLAS_APPLICATION it names the "
+              "deployment.")  # fmt: skip
     application: Annotated[
         str, Variable("ATLAS_APPLICATION", "a dotted module name"),
-        checks.matching(checks.DOTTED, "is not a dotted name"),
+        checks.matching(f"(?a:{checks.DOTTED})", "is not a dotted name"),
     ] = Field("processors", description="Module that offers the queues and kinds.")  # fmt: skip
     allowed_functions: Annotated[
         tuple[str, ...], BeforeValidator(checks.split_prefixes),
         Variable("ATLAS_ALLOWED_FUNCTIONS", "dotted names, separated by commas"),
     ] = Field((), description="Modules or functions that plain RQ jobs may call.")  # fmt: skip
-    redis: RedisSettings = Field(default_factory=RedisSettings)
+    redis: RedisSettings = Field(default_factory=RedisSettings, validate_default=True)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     messaging: MessagingSettings = Field(default_factory=MessagingSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+
+    @field_validator("redis")
+    @classmethod
+    def _prefix_of_its_own(cls, value: RedisSettings, info: ValidationInfo) -> RedisSettings:
+        """Without another word, a deployment's keys lie below its own names."""
+        names = (info.data.get("queue_prefix"), info.data.get("application"))
+        if value.key_prefix or None in names:
+            return value
+        return value.model_copy(update={"key_prefix": ":".join(("rq", *map(str, names)))})
 
     @classmethod
     def settings_customise_sources(

@@ -50,10 +50,14 @@ def redis_url(redis_server: EmbeddedRedis) -> str:
 
 @pytest.fixture
 def make_settings(tmp_path: Path) -> Callable[..., Settings]:
-    """Makes `Settings` of exactly the variables given, with the state directory of this test."""
+    """Makes `Settings` of exactly the variables given, with the state directory of this test.
+
+    Keys lie below ``rq``, as RQ's own classes in the tests expect it; with ``RQ_KEY_PREFIX=""``
+    below the deployment's own prefix.
+    """
 
     def make(**variables: str) -> Settings:
-        home = {"HOME": str(tmp_path), "ATLAS_ENV": "test"}
+        home = {"HOME": str(tmp_path), "ATLAS_ENV": "test", "RQ_KEY_PREFIX": "rq"}
         with mock.patch.dict(os.environ, home | variables, clear=True):
             return load_settings(env_file=None)
 

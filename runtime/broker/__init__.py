@@ -1,6 +1,7 @@
 """The only place that issues Redis commands: Lua scripts and the calls around them."""
 
 from runtime.broker.broker import AsyncBroker, Broker
+from runtime.broker.ownership import deployment_name
 from runtime.connection import connect, connect_async
 from runtime.keys import Keys
 from runtime.settings import Settings
@@ -8,11 +9,17 @@ from runtime.settings import Settings
 
 def open_broker(settings: Settings, *, timeout_s: float = 5.0) -> Broker:
     """A blocking broker; connects on first use."""
-    return Broker(connect(settings, timeout_s=timeout_s), Keys(settings.redis.key_prefix))
+    return Broker(
+        connect(settings, timeout_s=timeout_s),
+        Keys(settings.redis.key_prefix),
+        deployment=deployment_name(settings.queue_prefix, settings.application),
+    )
 
 
 def open_async_broker(settings: Settings, *, timeout_s: float = 5.0) -> AsyncBroker:
     """A broker for the running asyncio loop; connects on first use."""
     return AsyncBroker(
-        connect_async(settings, timeout_s=timeout_s), Keys(settings.redis.key_prefix)
+        connect_async(settings, timeout_s=timeout_s),
+        Keys(settings.redis.key_prefix),
+        deployment=deployment_name(settings.queue_prefix, settings.application),
     )

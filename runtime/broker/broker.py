@@ -11,6 +11,7 @@ import redis.asyncio
 from hiredis import pack_command
 from redis.exceptions import NoScriptError, ResponseError
 
+from runtime.broker import ownership
 from runtime.broker.calls import Arg, Call
 from runtime.broker.scripts import script
 from runtime.connection import broker_errors
@@ -24,11 +25,18 @@ _REPEATS_S = (0.0, 0.1, 0.4)
 
 
 class Broker:
-    """Blocking; safe to share between threads and across forks (a connection for each)."""
+    """Blocking; safe to share between threads and across forks (a connection for each).
 
-    def __init__(self, connection: redis.Redis, keys: Keys) -> None:
+    Args:
+        deployment: whose keys they are; nothing is sent below a prefix of another deployment's
+            (see `runtime.broker.ownership`). Empty: not asked.
+    """
+
+    def __init__(self, connection: redis.Redis, keys: Keys, *, deployment: str = "") -> None:
         self.connection = connection
         self.keys = keys
+        self._deployment = deployment
+        self._owned = not deployment
         self._local = threading.local()
 
     def run(self, call: Call[T]) -> T:
@@ -36,6 +44,7 @@ class Broker:
 
         Raises:
             BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+            PrefixTakenError: the keys are another deployment's.
             BrokerError: Redis refused the call.
         """
         for pause_s in _REPEATS_S if call.repeatable else ():
@@ -45,13 +54,40 @@ class Broker:
                 time.sleep(pause_s)
         return self._send(call)
 
+    def take_prefix(self) -> None:
+        """Make the keys this deployment's, unless they are already; done once by the first call.
+
+        Raises:
+            PrefixTakenError: they are another deployment's.
+            BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+        """
+        if self._owned:
+            return
+        key = self.keys.deployment()
+        with broker_errors():
+            if self._exchange("SET", key, self._deployment, "NX") is None:
+                ownership.compare(self.keys, self._exchange("GET", key), self._deployment)
+        self._owned = True
+
+    def check_prefix(self) -> None:
+        """For readers: the same without a write; keys that nobody has yet are allowed.
+
+        Raises:
+            PrefixTakenError: the keys are another deployment's.
+            BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+        """
+        with broker_errors():
+            stamp: Any = self.connection.get(self.keys.deployment())
+        ownership.compare(self.keys, stamp, self._deployment)
+
     def _send(self, call: Call[T]) -> T:
         lua = script(call.script)
+        self.take_prefix()
         with broker_errors():
             try:
-                reply = self._exchange("EVALSHA", lua.sha, 1, self.keys.prefix, *call.args)
+                reply = self._exchange("EVALSHA", lua.sha, 1, self.keys.root, *call.args)
             except NoScriptError:
-                reply = self._exchange("EVAL", lua.text, 1, self.keys.prefix, *call.args)
+                reply = self._exchange("EVAL", lua.text, 1, self.keys.root, *call.args)
             return call.read(reply)
 
     def _exchange(self, *command: Arg) -> Any:
@@ -89,29 +125,45 @@ class Broker:
 class AsyncBroker:
     """The same in an asyncio loop; `timeout_s` bounds each call."""
 
-    def __init__(self, connection: redis.asyncio.Redis, keys: Keys) -> None:
+    def __init__(
+        self, connection: redis.asyncio.Redis, keys: Keys, *, deployment: str = ""
+    ) -> None:
         self.connection = connection
         self.keys = keys
+        self._deployment = deployment
+        self._owned = not deployment
 
     async def run(self, call: Call[T]) -> T:
         """Run a call once.
 
         Raises:
             BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+            PrefixTakenError: the keys are another deployment's.
             BrokerError: Redis refused the call.
         """
         lua = script(call.script)
+        await self.take_prefix()
         connection = cast("Any", self.connection)
         with broker_errors():
             try:
-                reply = await connection.evalsha(lua.sha, 1, self.keys.prefix, *call.args)
+                reply = await connection.evalsha(lua.sha, 1, self.keys.root, *call.args)
             except NoScriptError:
-                reply = await connection.eval(lua.text, 1, self.keys.prefix, *call.args)
+                reply = await connection.eval(lua.text, 1, self.keys.root, *call.args)
             except AttributeError as error:
                 # What asyncio says from Python 3.12 on when a transport is closed while it is
                 # written to (selector_events.py, writelines).
                 raise BrokerUnavailableError("Redis is not available: closed") from error
             return call.read(reply)
+
+    async def take_prefix(self) -> None:
+        """See `Broker.take_prefix`."""
+        if self._owned:
+            return
+        connection, key = cast("Any", self.connection), self.keys.deployment()
+        with broker_errors():
+            if await connection.set(key, self._deployment, nx=True) is None:
+                ownership.compare(self.keys, await connection.get(key), self._deployment)
+        self._owned = True
 
     async def run_until_done(self, call: Call[T]) -> T:
         """Run a repeatable call, however long Redis is away.

@@ -13,6 +13,7 @@ from runtime.reader import Reader
 def reader() -> Iterator[Reader]:
     """A reader for the time of a command."""
     with closing(Reader.from_settings(read_settings())) as opened:
+        opened.check_prefix()
         yield opened
 
 
@@ -20,6 +21,7 @@ def reader() -> Iterator[Reader]:
 def control(actor: str) -> Iterator[Control]:
     """A control for the time of a command."""
     with closing(Control.from_settings(read_settings(), actor=actor)) as opened:
+        opened.check_prefix()
         yield opened
 
 

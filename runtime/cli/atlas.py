@@ -31,6 +31,8 @@ _COMMANDS = {
     "cron": ("runtime.cli.cron:cron", "Jobs that run again and again."),
     "explain": ("runtime.cli.diagnose:explain", "Why a job is not running."),
     "audit": ("runtime.cli.diagnose:audit", "Check that every job is where it belongs."),
+    "migrate": ("runtime.cli.migrate:migrate", "Move the jobs of an old key prefix to this one."),
+    "env": ("runtime.cli.migrate:env", "What RQ's own tools need, as shell lines."),
     "check": ("runtime.cli.check:check", "Show the configuration and what would not work."),
 }
 

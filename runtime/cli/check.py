@@ -15,6 +15,7 @@ from runtime.cli.failures import EXIT_FAILED
 from runtime.cli.options import json_option, print_json, read_settings
 from runtime.cli.tables import Column, table
 from runtime.errors import AtlasError
+from runtime.migration import OLD_PREFIX, left_behind, left_behind_words
 from runtime.reader import Reader
 from runtime.settings import Settings
 from runtime.snapshot import RedisSnapshot, Snapshot
@@ -92,6 +93,7 @@ def check_redis(settings: Settings) -> Iterator[Finding]:
         yield Finding("redis", "failed", snapshot.redis.error)
         return
     yield from judge_server(snapshot.redis, encrypted=settings.redis.encrypted)
+    yield from check_old_prefix(settings)
     yield judge_clock(snapshot, before, after)
 
 
@@ -119,6 +121,17 @@ def judge_server(redis: RedisSnapshot, *, encrypted: bool) -> Iterator[Finding]:
         else "append-only file off: a crash of Redis loses jobs; set appendonly yes",
     )
     yield Finding("redis TLS", "ok", "on" if encrypted else "off")
+
+
+def check_old_prefix(settings: Settings) -> Iterator[Finding]:
+    """Were jobs left behind below the prefix that deployments once shared?"""
+    try:
+        jobs = left_behind(settings)
+    except AtlasError as error:
+        yield Finding("old redis keys", "ok", f"not looked for below '{OLD_PREFIX}': {error}")
+        return
+    if jobs:
+        yield Finding("old redis keys", "failed", left_behind_words(settings, jobs))
 
 
 def judge_clock(snapshot: Snapshot, before: float, after: float) -> Finding:

@@ -31,6 +31,7 @@ def explain(job_id: str, *, as_json: bool) -> None:
 def audit(context: click.Context, *, repair: bool, as_json: bool) -> None:
     """Check that every open job is in exactly one place; exit code 1 if not and not repaired."""
     with closing(Auditor.from_settings(read_settings())) as auditor:
+        auditor.check_prefix()
         report = auditor.audit(repair=repair)
     if as_json:
         print_json(report)

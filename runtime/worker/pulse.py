@@ -70,6 +70,7 @@ class Pulse:
 
         Raises:
             BrokerUnavailableError: Redis is away.
+            PrefixTakenError: the keys are another deployment's.
         """
         with self._usage.oneshot():
             rss, cpu = self._usage.memory_info().rss, self._usage.cpu_percent()
@@ -86,6 +87,7 @@ class Pulse:
             cpu,
             current,
         )
+        await self._broker.take_prefix()
         connection, keys = self._broker.connection, self._broker.keys
         if not await beat(connection, keys, self.record, pulse):
             await register(connection, keys, self.record)

@@ -26,6 +26,7 @@ from runtime.keys import QueueNames
 from runtime.settings import Settings
 from runtime.worker.handlers import load_handlers
 from runtime.worker.process import EXIT_OK, EXIT_RECYCLE
+from runtime.worker.readiness import look_before_start
 from runtime.worker.recurrence import check_declared
 
 log = structlog.get_logger("atlas.supervisor")
@@ -263,12 +264,14 @@ def run(
     Raises:
         CatalogueError: the application or one of its handlers cannot be loaded.
         InvalidJobError: a recurring job that it declares could never run.
+        PrefixTakenError: the Redis keys are another deployment's.
         UnknownQueueError: no such queue.
     """
     application = load_application(settings.application)
     catalogue = application.catalogue.for_environment(settings.environment)
     load_handlers(catalogue)
     check_declared(application.recurring)
+    look_before_start(settings)
     chosen = [catalogue.queue(name) for name in queues] or list(catalogue.queues.values())
     return Supervisor(
         settings,

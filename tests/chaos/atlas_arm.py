@@ -78,6 +78,7 @@ class AtlasArm:
             "ATLAS_ENV": "test",
             "ATLAS_SHUTDOWN_S": "5",
             "REDIS_URL": url,
+            "RQ_KEY_PREFIX": "rq",
             "EFFECTS_DB": str(diary),
             "CHAOS_KEEP": "1",
         } | self._environment

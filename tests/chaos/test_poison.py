@@ -95,6 +95,7 @@ class Case:
         """What the command line answers, which must not be a traceback."""
         variables = {
             "PATH": os.environ["PATH"], "HOME": "/", "ATLAS_ENV": "test", "TERM": "dumb",
+            "RQ_KEY_PREFIX": "rq",
             "REDIS_URL": self.engine.redis.effective_url().get_secret_value(),
             "ATLAS_APPLICATION": APPLICATION, "PYTHONPATH": str(ROOT),
         }  # fmt: skip

@@ -41,6 +41,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, redis_url: str, tmp_path: Path)
     """The variables of the commands under test; in force in this process."""
     variables = {
         "REDIS_URL": redis_url,
+        "RQ_KEY_PREFIX": "rq",
         "ATLAS_ENV": "test",
         "ATLAS_APPLICATION": APPLICATION,
         "HOME": str(tmp_path),

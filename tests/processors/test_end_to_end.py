@@ -53,6 +53,7 @@ class Server:
             "HOME": str(directory),
             "ATLAS_ENV": "test",
             "REDIS_URL": redis_url,
+            "RQ_KEY_PREFIX": "rq",
             "DATABASE_URL": database_url,
             "ATLAS_PROCESSES": "2",
             "PYTHONPATH": str(ROOT),

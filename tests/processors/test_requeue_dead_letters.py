@@ -83,8 +83,8 @@ class System:
 @pytest.fixture
 def system(redis_url, database, database_url, tmp_path, monkeypatch):
     variables = {
-        "REDIS_URL": redis_url, "DATABASE_URL": database_url, "ATLAS_ENV": "test",
-        "HOME": str(tmp_path), "COLUMNS": "200",
+        "REDIS_URL": redis_url, "RQ_KEY_PREFIX": "rq", "DATABASE_URL": database_url,
+        "ATLAS_ENV": "test", "HOME": str(tmp_path), "COLUMNS": "200",
     }  # fmt: skip
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

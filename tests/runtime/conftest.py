@@ -101,6 +101,7 @@ class WorkerCommand:
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "REDIS_URL": url,
+            "RQ_KEY_PREFIX": "rq",
             "ATLAS_ENV": "test",
             "ATLAS_APPLICATION": APPLICATION,
             "ATLAS_LEASE_S": "3",

@@ -144,6 +144,7 @@ def test_a_client_made_before_a_fork_works_in_both_processes(
         cwd=ROOT,
         env={
             "REDIS_URL": address,
+            "RQ_KEY_PREFIX": "rq",
             "ATLAS_APPLICATION": "tests.runtime.engine_app",
             "ATLAS_ENV": "test",
             "PATH": os.environ["PATH"],

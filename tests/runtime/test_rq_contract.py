@@ -282,6 +282,7 @@ def test_a_stock_rq_worker_can_run_our_jobs_in_an_emergency(
     from rq import SimpleWorker
 
     monkeypatch.setenv("REDIS_URL", redis_url)
+    monkeypatch.setenv("RQ_KEY_PREFIX", "rq")
     monkeypatch.setenv("ATLAS_APPLICATION", "tests.runtime.engine_app")
     monkeypatch.setenv("ATLAS_ENV", "test")
     client.enqueue_many([NewJob("echo", "org_a", {"text": "x"}, job_id="j")])

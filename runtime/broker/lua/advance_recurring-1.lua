@@ -2,13 +2,12 @@
   Notes the newest slot of a recurring job whose job was enqueued; never goes back. The last ones
   are kept as its history.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] id  [2] slot in ms  [3] id of the job
   Returns 1, or 0 when a newer one is known or the recurring job is gone
 ]]
 -- @include guard clock
 local RUNS_KEPT = 50
-local p = KEYS[1]
 local key = p .. ':atlas:recurring-slots'
 local known = tonumber(redis.call('HGET', key, ARGV[1]) or '')
 if not known or known >= tonumber(ARGV[2]) then return 0 end

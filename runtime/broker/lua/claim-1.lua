@@ -6,7 +6,7 @@
   A repeat after a lost reply would take further jobs; the caller instead asks `disown-1.lua` to
   give back what it does not know of.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] worker name  [2] token, unique for this call  [3] lease in ms  [4] largest data in bytes
   ARGV[5] jobs wanted in all
   ARGV[6] JSON: policy = {finished_s, finished_cap, failed_s, failed_cap, dead_letter ({lane, kind}),
@@ -25,7 +25,6 @@
     quarantined: for each: id, lane, reason
 ]]
 -- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter breaker
-local p = KEYS[1]
 local worker, token = ARGV[1], ARGV[2]
 local lease_ms, max_bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
 local wanted, policy, queue_count = tonumber(ARGV[5]), cjson.decode(ARGV[6]), tonumber(ARGV[7])

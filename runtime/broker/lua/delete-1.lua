@@ -1,12 +1,11 @@
 --[[
   Deletes jobs that do not run, with everything that belongs to them.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] actor  [2] reason  [3] number of ids, then the ids
   Returns for each 1 (deleted), 0 (no such job) or -1 (it runs: refused)
 ]]
 -- @include guard clock lanes waiting schedule metrics events attempts options deferred keyed endings audit
-local p = KEYS[1]
 local now = clock_ms()
 local results, done = {}, 0
 for i = 1, tonumber(ARGV[3]) do

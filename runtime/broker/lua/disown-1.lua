@@ -3,14 +3,13 @@
   stall), or, for a living worker after a lost reply, what it does not know of (to the front of
   its queue, nothing counted, nothing recorded).
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] worker name  [2] '1' the worker is dead, '0' it lives
   ARGV[3] JSON: the rules of lib/recover.lua
   then, for a living worker, the execution ids that it knows of
   Returns { requeued, failed }
 ]]
 -- @include guard clock lanes waiting seen retention metrics events attempts options deferred keyed endings dead_letter recover
-local p = KEYS[1]
 local worker, dead = ARGV[1], ARGV[2] == '1'
 local now = clock_ms()
 local rules = cjson.decode(ARGV[3])

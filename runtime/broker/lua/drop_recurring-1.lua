@@ -1,12 +1,11 @@
 --[[
   Removes a recurring job. Jobs that it enqueued stay.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] actor  [2] reason  [3] id
   Returns 1, or 0 when there was none
 ]]
 -- @include guard audit
-local p = KEYS[1]
 local gone = redis.call('HDEL', p .. ':atlas:recurring', ARGV[3])
 redis.call('HDEL', p .. ':atlas:recurring-slots', ARGV[3])
 audit(p, ARGV[1], 'remove recurring', ARGV[3], gone, ARGV[2])

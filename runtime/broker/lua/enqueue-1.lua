@@ -2,7 +2,7 @@
   Stores new jobs and puts each where it waits or is scheduled. Idempotent by job id: a job that
   exists is left as it is, and one that ended a moment ago is not made again.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] number of jobs
   then for each job: id, lane, RQ data, description, kind, rate limit key ('' = plain queue),
     organisation's cap, delay in ms ('0' = now), due in ms since the epoch ('0' = by delay), options
@@ -11,7 +11,6 @@
     unique key) or 'replaced <id>' (that job took over its data and time)
 ]]
 -- @include guard clock lanes waiting schedule metrics unique seen
-local p = KEYS[1]
 local now = clock_ms()
 local now_iso = iso(now)
 local results, pushes, woken, known = {}, {}, {}, {}

@@ -2,7 +2,7 @@
   Ends attempts, many a call. Each compares the fence: a worker that lost its lease changes
   nothing. A repeat after a lost reply finds the attempt ended by the same fence and says so.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] worker name
   ARGV[2] JSON: policy = {finished_s, finished_cap, failed_s, failed_cap, dead_letter ({lane, kind}),
     queues (by full name: wake (a job's end lets another one start), resource, breaker)}
@@ -16,7 +16,6 @@
     -1 the job is gone
 ]]
 -- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter breaker
-local p = KEYS[1]
 local worker = ARGV[1]
 local policy = cjson.decode(ARGV[2])
 local finished_s, failed_s = policy.finished_s, policy.failed_s

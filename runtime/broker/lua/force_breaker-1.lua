@@ -2,13 +2,12 @@
   An operator opens or closes a resource's breaker, whatever it has counted, or leaves it to itself
   again ('auto': closed, with nothing counted).
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] actor  [2] reason  [3] resource  [4] 'open', 'closed' or 'auto'
   ARGV[5] number of queues that use it, then their full names
   Returns 1
 ]]
 -- @include guard clock waiting events audit breaker
-local p = KEYS[1]
 local name, word = ARGV[3], ARGV[4]
 local key = breaker_of(p, name)
 redis.call('DEL', key)

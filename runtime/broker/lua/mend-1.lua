@@ -2,7 +2,7 @@
   Judges jobs that looked wrong to the auditor, each at one moment, and, if asked, puts them right.
   A job that is not in a final state is in exactly one place; one that is, is in none of those.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] '1' repair  [2] JSON: the rules of lib/recover.lua
   ARGV[3] number of jobs, then for each its id and the lane where it was seen or says it belongs
   Returns for each: 'ok', 'orphan' (in no place), 'double' (in more than one), 'ghost' (a place
@@ -10,7 +10,6 @@
     (deferred, and nothing will ever let it go)
 ]]
 -- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter recover
-local p = KEYS[1]
 local repair = ARGV[1] == '1'
 local rules = cjson.decode(ARGV[2])
 local now = clock_ms()

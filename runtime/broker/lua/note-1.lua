@@ -2,13 +2,12 @@
   Notes what running handlers say of themselves: progress and log lines, both bounded. Only for
   executions that still hold their job.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] most lines kept for a job  [2] lines kept for s
   ARGV[3] JSON: for each note a list of job id, execution id, progress (JSON, '' = as it was), lines
   Returns how many notes were taken
 ]]
 -- @include guard clock
-local p = KEYS[1]
 local kept, ttl_s = tonumber(ARGV[1]), tonumber(ARGV[2])
 local at = clock_ms()
 local taken = 0

@@ -1,12 +1,11 @@
 --[[
   Pauses or resumes one queue; takes effect on the very next claim of every worker.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] actor  [2] reason  [3] full queue name  [4] 'pause' or 'resume'  [5] logical queue name
   Returns 1, or 0 when the queue was in that state already (a pause then keeps its first author)
 ]]
 -- @include guard clock waiting events audit
-local p = KEYS[1]
 local queue = ARGV[3]
 local changed
 if ARGV[4] == 'pause' then

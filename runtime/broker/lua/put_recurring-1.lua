@@ -2,12 +2,11 @@
   Creates or changes a recurring job. One that is declared in code is brought up to date at every
   start of a worker, but keeps being paused; one that an operator made or changed is left alone.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] actor ('' = declared in code)  [2] reason  [3] id  [4] definition, JSON
   Returns 1, or 0 when it was left alone
 ]]
 -- @include guard clock audit
-local p = KEYS[1]
 local key, id = p .. ':atlas:recurring', ARGV[3]
 local definition = cjson.decode(ARGV[4])
 definition.declared = ARGV[1] == ''

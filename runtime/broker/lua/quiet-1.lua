@@ -1,12 +1,11 @@
 --[[
   Lets workers claim nothing any more, or claim again; takes effect on their very next claim.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] actor  [2] reason  [3] 'quiet' or 'resume'  [4] number of workers, then their names
   Returns for each 1, or 0 when it was so already
 ]]
 -- @include guard events audit
-local p = KEYS[1]
 local key = p .. ':atlas:quiet'
 local results, done = {}, 0
 for i = 1, tonumber(ARGV[4]) do

@@ -1,11 +1,10 @@
 --[[
   For the worker whose turn it is (one in a second over all workers): every recurring job.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   Returns { now ms, definitions by id, newest slots by id }, or nothing when it is not our turn
 ]]
 -- @include guard turn clock
-local p = KEYS[1]
 if not our_turn(p .. ':atlas:recurred') then return {} end
 local now = clock_ms()
 local key = p .. ':atlas:recurring-slots'

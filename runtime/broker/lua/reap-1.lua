@@ -1,13 +1,12 @@
 --[[
   Takes back the jobs whose lease has run out, a bounded number a call.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] JSON: the rules of lib/recover.lua
   ARGV[2] most jobs to take back  [3] number of queues, then their full names
   Returns { requeued, failed, leases dropped because nothing ran under them }
 ]]
 -- @include guard clock lanes waiting seen retention metrics events attempts options deferred keyed endings dead_letter recover
-local p = KEYS[1]
 local now = clock_ms()
 local rules = cjson.decode(ARGV[1])
 local left = tonumber(ARGV[2])

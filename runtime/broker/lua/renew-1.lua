@@ -2,13 +2,12 @@
   Renews leases that are still held, and writes RQ's execution record beside each (short jobs do
   without it: it costs a third of the throughput).
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] worker name  [2] lease in ms  [3] number of executions
   then for each: id, execution id, lane, started (s, float)
   Returns the execution ids that are no longer ours
 ]]
 -- @include guard clock lanes
-local p = KEYS[1]
 local worker, lease_ms = ARGV[1], tonumber(ARGV[2])
 local now = clock_ms()
 local now_iso = iso(now)

@@ -1,12 +1,11 @@
 --[[
   Gives failed or canceled jobs another life, by id.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] actor  [2] reason  [3] '1' keep the attempts used  [4] number of ids, then the ids
   Returns for each 1 (waiting again) or 0 (gone, or in another state)
 ]]
 -- @include guard clock lanes waiting metrics events attempts options deferred endings requeue audit
-local p = KEYS[1]
 local now = clock_ms()
 local results, done = {}, 0
 for i = 1, tonumber(ARGV[4]) do

@@ -2,12 +2,11 @@
   Gives a chunk of one lane's failed jobs another life, oldest first, up to a cutoff: jobs that
   fail later have a higher score and are not touched. The caller repeats until nothing is left.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] lane  [2] cutoff score  [3] most jobs  [4] '1' keep the attempts used
   Returns { requeued, skipped }
 ]]
 -- @include guard clock lanes waiting metrics events attempts options deferred endings requeue
-local p = KEYS[1]
 local now = clock_ms()
 local lane, done, skipped = ARGV[1], 0, 0
 local key = p .. ':failed:' .. lane

@@ -3,7 +3,7 @@
   if they are). Idempotent by the parent's id. The children exist by now, with `parent` among their
   options.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] parent's id  [2] lane  [3] rate limit key ('' = plain queue)  [4] organisation's cap
   ARGV[5] RQ data  [6] description  [7] kind  [8] options (JSON, with flow = true)
   ARGV[9] what a child that fails or is canceled means: 'fail' (the parent fails), 'ignore', 'wait'
@@ -12,7 +12,6 @@
   Returns { 1 created or 0 (that id exists), the children that belong elsewhere }
 ]]
 -- @include guard clock lanes waiting metrics events attempts options deferred endings
-local p = KEYS[1]
 local now = clock_ms()
 local parent, lane = ARGV[1], ARGV[2]
 local key, flow, children = p .. ':job:' .. parent, flow_of(p, parent), children_of(p, parent)

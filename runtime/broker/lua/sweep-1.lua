@@ -3,13 +3,12 @@
   jobs, finds what stock RQ producers scheduled or enqueued, drops what is kept long enough, notes
   each queue's depth for the history, recounts the fair lanes and looks after parked jobs.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] most jobs to promote, and to drop  [2] canceled jobs kept for s  [3] and by count
   ARGV[4] number of queues, then their full names
   Returns { 1 if it was our turn, promoted, dropped }
 ]]
 -- @include guard turn clock lanes waiting schedule seen retention metrics deferred keyed
-local p = KEYS[1]
 -- A limit, not a lock: two sweeps at once would be correct too, only wasteful.
 if not our_turn(p .. ':atlas:swept') then return {0, 0, 0} end
 local now = clock_ms()

@@ -4,21 +4,23 @@
 -- noted in the quarantine, and the command repeated. The jobs' own hashes are judged by the claim;
 -- where a command a job goes to those, `raw` saves the detour.
 local raw = redis
-local JOBS = KEYS[1] .. ':job:'
+-- The RQ key prefix. The key itself ends in ':', since a Redis user may be limited to what lies below.
+local p = string.sub(KEYS[1], 1, -2)
+local JOBS = p .. ':job:'
 local SET_ASIDE_S = 259200
 
 local function note(what, reason)
-  local book, entry = KEYS[1] .. ':atlas:quarantine', '|' .. raw.call('TIME')[1] .. '000|' .. reason
+  local book, entry = p .. ':atlas:quarantine', '|' .. raw.call('TIME')[1] .. '000|' .. reason
   local reply = raw.pcall('HSET', book, what, entry)
   if type(reply) == 'table' and reply.err then
-    raw.call('RENAME', book, KEYS[1] .. ':atlas:set-aside:quarantine')
+    raw.call('RENAME', book, p .. ':atlas:set-aside:quarantine')
     raw.call('HSET', book, what, entry)
   end
 end
 
 local function set_aside(key)
   local kind = raw.call('TYPE', key).ok
-  local aside = KEYS[1] .. ':atlas:set-aside:' .. string.sub(key, #KEYS[1] + 2)
+  local aside = p .. ':atlas:set-aside:' .. string.sub(key, #p + 2)
   raw.call('RENAME', key, aside)
   raw.call('EXPIRE', aside, SET_ASIDE_S)
   note(key, 'this key held what it should not, a ' .. kind .. '; kept for three days as ' .. aside)

@@ -1,0 +1,50 @@
+"""``atlas migrate`` and ``atlas env``: from an old key prefix to the deployment's own."""
+
+import re
+import shlex
+
+import click
+
+from runtime.cli.options import json_option, print_json, read_settings
+from runtime.migration import OLD_PREFIX, MigrationReport
+from runtime.migration import migrate as move
+from runtime.setting_checks import PREFIX
+
+
+@click.command()
+@click.option("--from", "source", default=OLD_PREFIX, show_default=True, help="The old key prefix.")
+@click.option("--dry-run", is_flag=True, help="Only say how much there is to move.")
+@json_option
+def migrate(source: str, *, dry_run: bool, as_json: bool) -> None:
+    """Move this deployment's jobs from an old key prefix to its own.
+
+    Its workers below the old prefix must have ended. A run that was killed can be repeated.
+    """
+    if not re.fullmatch(PREFIX, source):
+        raise click.BadParameter("letters, digits and _ . : - { } are allowed", param_hint="--from")
+    report = move(read_settings(), source, dry_run=dry_run)
+    if as_json:
+        print_json(report)
+    else:
+        click.echo("\n".join(_lines(report)))
+
+
+@click.command()
+@json_option
+def env(*, as_json: bool) -> None:
+    """Shell lines that let RQ's own tools find this deployment: eval "$(atlas env)"."""
+    prefix = read_settings().redis.key_prefix
+    if as_json:
+        print_json({"RQ_KEY_PREFIX": prefix})
+    else:
+        click.echo(f"export RQ_KEY_PREFIX={shlex.quote(prefix)}")
+
+
+def _lines(report: MigrationReport) -> list[str]:
+    verb = "would move" if report.dry_run else "moved"
+    entries = "" if report.dry_run else f" with {report.entries:,} entries"
+    lines = [f"{verb} {report.jobs:,} jobs{entries} from '{report.source}' to '{report.target}'"]
+    if report.kept:
+        kept = f"{len(report.kept):,} stay below '{report.source}'"
+        lines.append(f"{kept}, since their ids exist in both: {', '.join(report.kept[:3])}")
+    return lines

@@ -1,0 +1,34 @@
+"""What is looked at in Redis before the first worker process starts."""
+
+from contextlib import closing
+
+import structlog
+
+from runtime.broker import open_broker
+from runtime.errors import BrokerError, BrokerUnavailableError, PrefixTakenError
+from runtime.migration import left_behind, left_behind_words
+from runtime.settings import Settings
+
+log = structlog.get_logger("atlas.supervisor")
+
+
+def look_before_start(settings: Settings) -> None:
+    """Refuse keys of another deployment; tell of jobs that an upgrade would strand.
+
+    A Redis that is away is waited for by the processes, which ask again whose the keys are.
+
+    Raises:
+        PrefixTakenError: the keys are another deployment's.
+    """
+    try:
+        with closing(open_broker(settings)) as broker:
+            broker.take_prefix()
+        if jobs := left_behind(settings):
+            log.error(left_behind_words(settings, jobs))
+    except PrefixTakenError:
+        raise
+    except BrokerUnavailableError as error:
+        log.warning("Redis is not available at the start", error=str(error))
+    except BrokerError:
+        # A user limited to the deployment's own keys may not look elsewhere; `atlas check` says so.
+        return
