@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from runtime import envelope
 from runtime.broker.calls import JobRow
@@ -27,6 +27,9 @@ _KEY = re.compile(r"[A-Za-z0-9_.:@+-]{1,200}")
 _ENVELOPE_BYTES = 512
 _MAX_HEADERS_BYTES = 2_048
 _HINT_CHARS = 120
+# Of a whole number in JSON (sys.int_info, and pydantic_core's own limit).
+_MOST_DIGITS = 4_300
+_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (_MOST_DIGITS + 1))
 
 
 class PlacedRow(NamedTuple):
@@ -56,6 +59,8 @@ class RowMaker:
         check_org(job.org)
         payload = validate_payload(kind, job.payload)
         body = payload.model_dump_json(exclude_unset=True).encode()
+        if len(body) > _MOST_DIGITS:
+            _check_numbers(kind, body)
         # Measured plain: workers bound what they inflate by the same number.
         if len(body) + _ENVELOPE_BYTES > self._max_payload_bytes:
             raise InvalidJobError(
@@ -98,6 +103,18 @@ def validate_payload(kind: Kind, payload: Mapping[str, Any] | BaseModel) -> Base
             for e in error.errors(include_url=False, include_input=False)
         )
         raise InvalidPayloadError(f"{kind.name}: {safe(problems, 500)}") from None
+
+
+def _check_numbers(kind: Kind, body: bytes) -> None:
+    """Refuse what no worker could read again: Python writes such numbers but reads none."""
+    if not _LONG_NUMBER.search(body):
+        return
+    try:
+        from_json(body)
+    except ValueError:
+        raise InvalidPayloadError(
+            f"{kind.name}: a number of more than {_MOST_DIGITS} digits is not allowed"
+        ) from None
 
 
 def describe(kind: Kind, org: str, payload: BaseModel) -> str:

@@ -123,8 +123,16 @@ class Recurring:
         return f"cron-{self.id}-{int(slot.timestamp())}"
 
     def to_json(self) -> bytes:
-        """As JSON; the payload is a text of its own, which Redis' scripts pass on untouched."""
-        return json.dumps({**asdict(self), "payload": json.dumps(self.payload)}).encode()
+        """As JSON; the payload is a text of its own, which Redis' scripts pass on untouched.
+
+        Raises:
+            InvalidJobError: the payload is nothing that JSON can hold and everybody can read again.
+        """
+        try:
+            payload = json.dumps(self.payload)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidJobError(f"payload: {error}") from None
+        return json.dumps({**asdict(self), "payload": payload}).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:

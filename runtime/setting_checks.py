@@ -5,9 +5,11 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, SecretStr
+
+from runtime.redis_address import check_database, check_parameters
 
 PREFIX = r"[A-Za-z0-9_.:{}-]+"
 DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
@@ -32,6 +34,8 @@ def url(check: Callable[[str], None]) -> AfterValidator:
 
     def validate(value: SecretStr | None) -> SecretStr | None:
         if value is not None:
+            if re.search(r"\s", value.get_secret_value()):
+                raise ValueError("holds a space")
             check(value.get_secret_value())
         return value
 
@@ -44,12 +48,10 @@ def redis_url(value: str) -> None:
     if parts.scheme == "unix":
         if not parts.path:
             raise ValueError("names no socket")
-        database = parse_qs(parts.query).get("db", ["0"])[0]
     else:
         _server(value, "redis", "rediss")
-        database = parse_qs(parts.query).get("db", [parts.path.strip("/") or "0"])[0]
-    if not re.fullmatch(r"[0-9]{1,5}", database):
-        raise ValueError("the database is not a number")
+    check_parameters(parts)
+    check_database(parts)
 
 
 def smtp_url(value: str) -> None:
@@ -134,9 +136,22 @@ def lower(value: Any) -> Any:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+class NoHomeError(Exception):
+    """DATABASE_URL is not set, and this user has no home directory, where its default lies."""
+
+
 def default_database() -> SecretStr:
-    """A file in the user's state directory (XDG Base Directory Specification)."""
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    """A file in the user's state directory (XDG Base Directory Specification).
+
+    Raises:
+        NoHomeError: there is no such directory: no HOME, and no entry in the list of users.
+    """
+    try:
+        state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    except RuntimeError:
+        raise NoHomeError(
+            "is not set, and its default lies in a home directory that is not there"
+        ) from None
     return SecretStr(f"sqlite:///{state}/atlas-queue/atlas.db")
 
 

@@ -4,6 +4,7 @@ Each field of the settings models carries a `Variable`; this module reads the va
 words what is wrong by it, and lists the settings by it.
 """
 
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -49,8 +50,11 @@ class Reference(NamedTuple):
     default: str
     allowed: str
     documentation: str
+    alias: str = ""
 
 
+# Control characters, and bytes that are no UTF-8 (surrogates).
+_UNPRINTABLE = frozenset({"Cc", "Cs"})
 # What pydantic finds, in the words of someone who types variables.
 _WORDS = {
     "int_parsing": "is not a whole number",
@@ -96,7 +100,21 @@ class FlatVariables(PydanticBaseSettingsSource):
         value = self._values.get(variable.name)
         if not (value or "").strip() and variable.alias:
             value = self._values.get(variable.alias)
-        return value if (value or "").strip() else None
+        # A file that holds a secret ends in a line end, as a rule; no value means one.
+        return value.strip("\r\n") if value and value.strip() else None
+
+
+def unprintable(model: type[BaseModel], values: Mapping[str, str | None]) -> list[str]:
+    """One line for each variable that holds a line break or another control character inside."""
+    found = []
+    for item in reference(model):
+        names = (item.variable, item.alias)
+        name = next((n for n in names if n and (values.get(n) or "").strip()), item.variable)
+        value = (values.get(name) or "").strip("\r\n")
+        if any(unicodedata.category(character) in _UNPRINTABLE for character in value):
+            words = "holds a line break or another character that is none"
+            found.append(f"{name}: {words}; allowed: {item.allowed}")
+    return found
 
 
 def variable_of(field: FieldInfo) -> Variable:
@@ -170,7 +188,7 @@ def reference(model: type[BaseModel]) -> Iterator[Reference]:
         text = field.description or ""
         if variable.alias:
             text += f" `{variable.alias}` is read when this is not set."
-        yield Reference(variable.name, default, variable.allowed, text)
+        yield Reference(variable.name, default, variable.allowed, text, variable.alias)
 
 
 def shown(value: Any) -> str:

@@ -33,6 +33,7 @@ from runtime.setting_sources import (
     lines,
     problems,
     reference,
+    unprintable,
 )
 
 Lower = BeforeValidator(checks.lower)
@@ -53,7 +54,12 @@ class RedisSettings(_Group):
         SecretStr | None,
         Variable("REDIS_URL", "redis://, rediss:// (TLS) or unix:// URL"),
         checks.url(checks.redis_url),
-    ] = Field(None, description="Whole address of Redis; wins over the parts below.")
+    ] = Field(
+        None,
+        description="Whole address of Redis; wins over the parts below. TLS files are its parameters: "
+        "`?ssl_ca_certs=ca.pem&ssl_certfile=…&ssl_keyfile=…`, also `ssl_ca_path`, `ssl_password`, "
+        "`ssl_cert_reqs`, `ssl_check_hostname`; no others but `db`.",
+    )
     host: Annotated[
         str, Variable("REDIS_HOST", "a host name or address"),
         checks.matching(r"[A-Za-z0-9._:%-]{1,253}", "is not a host name"),
@@ -278,8 +284,18 @@ def load_settings(*, env_file: Path | None = Path(".env")) -> Settings:
         SettingsError: something is wrong; it lists every problem, one line each.
     """
     try:
-        return Settings(_env_file=env_file)
+        values = _variables(env_file)
+        found = unprintable(Settings, values)
+        settings = Settings(_env_file=env_file)
     except ValidationError as error:
-        raise SettingsError(problems(Settings, error, _variables(env_file))) from None
-    except OSError as error:
-        raise SettingsError([f"{env_file}: cannot be read: {error.strerror}"]) from None
+        named = {line.partition(":")[0] for line in found}
+        others = problems(Settings, error, values)
+        found += [line for line in others if line.partition(":")[0] not in named]
+    except checks.NoHomeError as error:
+        found.append(f"DATABASE_URL: {error}; set it, or HOME, or XDG_STATE_HOME")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise SettingsError([f"{env_file}: cannot be read: {why}"]) from None
+    if found:
+        raise SettingsError(sorted(found))
+    return settings

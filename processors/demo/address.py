@@ -28,12 +28,13 @@ class Address:
         # `atlas` lies beside the interpreter, in an environment that is not on anybody's PATH.
         scripts = shlex.quote(str(Path(sys.executable).parent))
         self._text = "".join([*variables, f'export PATH={scripts}:"$PATH"\n'])
-        self._file = _directory() / f"{_PREFIX}{os.getpid()}{_SUFFIX}"
+        self._file: Path | None = None
         self._made: list[Path] = []
 
     def publish(self) -> bool:
         """Write the file; False when the user's state directory cannot be written."""
         try:
+            self._file = _directory() / f"{_PREFIX}{os.getpid()}{_SUFFIX}"
             for directory in reversed([self._file.parent, *self._file.parent.parents]):
                 if not directory.exists():
                     directory.mkdir(mode=0o700)
@@ -50,6 +51,8 @@ class Address:
 
     def withdraw(self) -> None:
         """Remove the file, and the directories made for it if nobody else uses them by now."""
+        if self._file is None:
+            return
         try:
             self._file.unlink(missing_ok=True)
             for directory in reversed(self._made):
@@ -72,7 +75,10 @@ def published() -> str:
 
 
 def _directory() -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    try:
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    except RuntimeError as error:  # no HOME, and no entry in the list of users
+        raise OSError("no home directory") from error
     return Path(base) / "atlas-queue"
 
 

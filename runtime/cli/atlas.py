@@ -7,6 +7,7 @@ import click
 
 from runtime import __version__
 from runtime.cli.failures import run_command
+from runtime.errors import AtlasError
 
 # Name, where it is, and what the list of commands says of it.
 _COMMANDS = {
@@ -42,10 +43,14 @@ class AtlasGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands, the engine's first."""
-        return [*_COMMANDS, *self._application(ctx)]
+        return [*_COMMANDS, *self._listed(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, or None."""
+        """The command of that name, or None.
+
+        Raises:
+            AtlasError: it is none of the engine's, and the application's cannot be looked up.
+        """
         if cmd_name not in _COMMANDS:
             return self._application(ctx).get(cmd_name)
         module, _, name = _COMMANDS[cmd_name][0].partition(":")
@@ -56,9 +61,16 @@ class AtlasGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         own = [(name, text) for name, (_, text) in _COMMANDS.items()]
-        others = [(name, c.get_short_help_str(60)) for name, c in self._application(ctx).items()]
+        others = [(name, c.get_short_help_str(60)) for name, c in self._listed(ctx).items()]
         with formatter.section("Commands"):
             formatter.write_dl(own + others)
+
+    def _listed(self, ctx: click.Context) -> dict[str, click.Command]:
+        """The application's commands; none while they cannot be looked up."""
+        try:
+            return self._application(ctx)
+        except AtlasError:
+            return {}
 
     def _application(self, ctx: click.Context) -> dict[str, click.Command]:
         """The application's commands, looked for once."""

@@ -68,6 +68,10 @@ def _answer(request: dict[str, Any]) -> bytes:
     except (TypeError, ValueError):
         # RQ's own words for a value that its serializer refuses (rq/defaults.py).
         return b'{"value":"Unserializable return value"}'
+    try:
+        json.loads(reply)
+    except (ValueError, RecursionError):  # a number of thousands of digits, for one
+        return b'{"value":"Unserializable return value"}'
     return reply if len(reply) <= MAX_REPLY_BYTES else b'{"value":"Return value too large"}'
 
 
