@@ -56,9 +56,9 @@ class RedisSettings(_Group):
         checks.url(checks.redis_url),
     ] = Field(
         None,
-        description="Whole address of Redis; wins over the parts below. TLS files are its parameters: "
-        "`?ssl_ca_certs=ca.pem&ssl_certfile=…&ssl_keyfile=…`, also `ssl_ca_path`, `ssl_password`, "
-        "`ssl_cert_reqs`, `ssl_check_hostname`; no others but `db`.",
+        description="Whole address of Redis; wins over the parts below. TLS files are its "
+        "parameters: `?ssl_ca_certs=ca.pem&ssl_certfile=…&ssl_keyfile=…`, also `ssl_ca_path`, "
+        "`ssl_password`, `ssl_cert_reqs`, `ssl_check_hostname`; no others but `db`.",
     )
     host: Annotated[
         str, Variable("REDIS_HOST", "a host name or address"),

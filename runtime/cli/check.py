@@ -11,10 +11,13 @@ from typing import Literal
 import click
 
 from runtime.application import load_application
+from runtime.broker import open_broker
+from runtime.broker.rights import Rights, try_rights
 from runtime.cli.failures import EXIT_FAILED
 from runtime.cli.options import json_option, print_json, read_settings
 from runtime.cli.tables import Column, table
-from runtime.errors import AtlasError
+from runtime.errors import AtlasError, BrokerError, BrokerUnavailableError, PrefixTakenError
+from runtime.keys import Keys
 from runtime.migration import OLD_PREFIX, left_behind, left_behind_words
 from runtime.reader import Reader
 from runtime.settings import Settings
@@ -78,7 +81,11 @@ def check_variables(settings: Settings) -> Iterator[Finding]:
 
 
 def check_redis(settings: Settings) -> Iterator[Finding]:
-    """Is Redis there, and is it set up so that no job is lost?"""
+    """Is Redis there, may we use it, and is it set up so that no job is lost?"""
+    rights = list(check_rights(settings))
+    yield from rights
+    if any(finding.level == "failed" for finding in rights):
+        return
     try:
         with closing(Reader.from_settings(settings)) as reader:
             reader.snapshot()
@@ -121,6 +128,42 @@ def judge_server(redis: RedisSnapshot, *, encrypted: bool) -> Iterator[Finding]:
         else "append-only file off: a crash of Redis loses jobs; set appendonly yes",
     )
     yield Finding("redis TLS", "ok", "on" if encrypted else "off")
+
+
+def check_rights(settings: Settings) -> Iterator[Finding]:
+    """Are the keys ours, and may the user do with them what a worker does? Each right is tried."""
+    keys = Keys(settings.redis.key_prefix)
+    try:
+        with closing(open_broker(settings)) as broker:
+            try:
+                broker.check_prefix()
+            except (PrefixTakenError, BrokerUnavailableError):
+                raise
+            except BrokerError:
+                pass  # a right is missing: which one is said below
+            rights = try_rights(broker.connection, keys)
+    except AtlasError as error:
+        yield Finding("redis", "failed", str(error))
+        return
+    yield judge_rights(rights, keys.prefix)
+
+
+def judge_rights(rights: Rights, prefix: str) -> Finding:
+    """What the tries came to: the rights that are missing, as Redis' ACL names them."""
+    missing = [f"~{prefix}:*"] if rights.keys else []
+    missing += [f"+{command}" for command in rights.commands]
+    if missing:
+        return Finding(
+            "redis rights", "failed", f"the user lacks what a worker needs: {' '.join(missing)}"
+        )
+    if rights.replica:
+        return Finding(
+            "redis writes", "failed", "this Redis is a replica, which takes no writes; name the "
+            "primary's address",
+        )  # fmt: skip
+    if rights.refused:
+        return Finding("redis writes", "failed", f"Redis refused one: {rights.refused}")
+    return Finding("redis rights", "ok", f"a worker may do what it needs, below {prefix}:")
 
 
 def check_old_prefix(settings: Settings) -> Iterator[Finding]:
