@@ -185,7 +185,7 @@ class Claimer:
         return demands
 
     async def _disown_unknown(self) -> None:
-        call = calls.disown(self._worker, self._policy, dead=False, known=self._known())
+        call = calls.disown(self._worker, self._policy, state="lives", known=self._known())
         requeued, _ = await self._broker.run(call)
         self._unsure = False
         if requeued:

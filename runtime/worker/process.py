@@ -31,6 +31,7 @@ from runtime.logging_setup import configure_logging
 from runtime.settings import Settings, load_settings
 from runtime.worker.claimer import Claimer
 from runtime.worker.ending import end_tasks
+from runtime.worker.exits import EXIT_OK, EXIT_RECYCLE, EXIT_STUCK
 from runtime.worker.flusher import Flusher
 from runtime.worker.handlers import load_handlers
 from runtime.worker.leases import LeaseKeeper
@@ -48,10 +49,6 @@ from runtime.worker.watchdog import LOOK_S, Watchdog
 
 log = structlog.get_logger("atlas.worker")
 
-EXIT_OK = 0
-# Both ask the supervisor for a fresh process: limits are reached; a thread cannot be stopped.
-EXIT_RECYCLE = 75
-EXIT_STUCK = 71
 _OVERDUE_S = 0.05
 # How long cancelled handlers get to end before their process does.
 _CANCEL_GRACE_S = 3.0
@@ -163,6 +160,7 @@ class WorkerProcess:
                 rng=random.Random(),  # noqa: S311 - jitter needs no secrecy
                 notes=notes,
                 middleware=self._application.middleware,
+                broker=self._broker,
             )
             maintenance = Maintenance(
                 self._broker,
