@@ -387,8 +387,9 @@ def main(
     code = asyncio.Runner(loop_factory=precise_loop).run(
         WorkerProcess(settings, application, options).run()
     )
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # a full disk must not change how the process ends
+            stream.flush()
     os._exit(code)
 
 
