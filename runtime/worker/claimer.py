@@ -115,10 +115,18 @@ class Claimer:
         finally:
             await end_tasks([watcher])
 
-    async def _claim(self) -> Claim | None:
-        """One claim for every queue with demand; None when there is none."""
+    async def settle(self) -> None:
+        """Give back what a lost reply may have claimed.
+
+        Raises:
+            BrokerUnavailableError: Redis is away; the leases of those jobs run out.
+        """
         if self._unsure:
             await self._disown_unknown()
+
+    async def _claim(self) -> Claim | None:
+        """One claim for every queue with demand; None when there is none."""
+        await self.settle()
         demands = self._demands()
         if not demands or not self._slots.budget():
             return None

@@ -25,6 +25,7 @@ log = structlog.get_logger("atlas.worker")
 _MARGIN_S = 5.0
 # This long before the end of a lease, the process ends if a blocked loop has not stopped handlers.
 _GRACE_S = 2.0
+_STOP_S = 0.3
 
 
 def margin_s(lease_s: float) -> float:
@@ -71,9 +72,9 @@ class LeaseKeeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop renewing; nothing may run any more."""
+        """Stop renewing; nothing may run any more. Does not wait for a Redis that is away."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(_STOP_S)
 
     def _run(self) -> None:
         next_renewal = time.monotonic() + self._renew_s

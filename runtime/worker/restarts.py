@@ -7,7 +7,7 @@ _HEALTHY_S = 10.0
 _FIRST_DELAY_S = 0.5
 _MOST_DELAY_S = 5.0
 # Between two starts while fewer than half of the processes live: those are not kept waiting.
-_SOON_S = 1.0
+_SOON_S = 0.5
 
 
 class Restarts:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 
 import structlog
@@ -21,7 +21,8 @@ from runtime.application import load_application
 from runtime.broker import calls, open_broker
 from runtime.broker.policy import Policy
 from runtime.broker.registration import is_registered
-from runtime.errors import AtlasError
+from runtime.connection import broker_errors
+from runtime.errors import AtlasError, BrokerPasswordError, BrokerUnavailableError
 from runtime.keys import QueueNames
 from runtime.settings import Settings
 from runtime.worker.exits import EXIT_OK, cause_of, holds_nothing, stopped_in_order
@@ -33,7 +34,7 @@ log = structlog.get_logger("atlas.supervisor")
 
 _POLL_S = 0.1
 # Redis gets this long for an answer: signals and dead processes must not wait for it.
-_REDIS_TIMEOUT_S = 1.0
+_REDIS_TIMEOUT_S = 0.5
 # What the first and the second signal become for the children. Not SIGTERM twice: who stops a whole
 # control group (systemd's default) sends them one of his own, which must not count as the second.
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT)
@@ -52,10 +53,11 @@ class _Child:
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """A process that ended and may still hold jobs; `lost` if it did not stop in order."""
+    """A process that ended; `lost` if not in order, `holds` if it may still hold jobs."""
 
     name: str
     lost: bool
+    holds: bool
     cause: str
 
 
@@ -126,8 +128,9 @@ class Supervisor:
             if not ending:
                 self._start_missing(self._processes - finished if self._burst else self._processes)
             self._give_back()
-            if ending and not self._children and (not self._ended or time.monotonic() > kill_at):
-                return 0 if clean and not self._ended else 1
+            held = any(ended.holds for ended in self._ended)
+            if ending and not self._children and (not held or time.monotonic() > kill_at):
+                return 0 if clean and not held else 1
             if time.monotonic() > kill_at:
                 clean = False
                 for child in self._children:
@@ -211,8 +214,8 @@ class Supervisor:
             told_to = bool(self._stop_signals)
             cause = "it did not stop in time" if child.killed else cause_of(code)
             ordered = stopped_in_order(code, told_to=told_to)
-            if not holds_nothing(code, told_to=told_to):
-                self._ended.append(_Ended(child.name, not ordered, cause))
+            holds = not holds_nothing(code, told_to=told_to)
+            self._ended.append(_Ended(child.name, not ordered, holds, cause))
             if code == EXIT_OK:
                 finished_ok[0] += 1
             self._restarts.died(lived_s=time.monotonic() - child.started, in_order=ordered)
@@ -227,6 +230,8 @@ class Supervisor:
             ended = self._ended[0]
             state: calls.WorkerState = "lost" if ended.lost else "gone"
             call = calls.disown(ended.name, self._policy, state=state, cause=ended.cause)
+            # Tried again by the next round, not within this one.
+            call = replace(call, repeatable=False)
             try:
                 requeued, failed = self._broker.run(call)
             except AtlasError as error:
@@ -241,6 +246,24 @@ class Supervisor:
             if requeued or failed:
                 log.warning("took back the jobs of an ended process", requeued=requeued,
                             failed=failed, cause=ended.cause)  # fmt: skip
+
+
+def _check_login(settings: Settings) -> None:
+    """Refuse to start with a password that Redis will not take; a Redis that is away may come.
+
+    Raises:
+        BrokerPasswordError: it will not.
+    """
+    broker = open_broker(settings)
+    try:
+        with broker_errors():
+            broker.connection.ping()
+    except BrokerPasswordError:
+        raise
+    except BrokerUnavailableError:
+        pass
+    finally:
+        broker.close()
 
 
 def run(
@@ -264,6 +287,7 @@ def run(
         The exit code: 0 after a clean stop.
 
     Raises:
+        BrokerPasswordError: Redis refuses the login.
         CatalogueError: the application or one of its handlers cannot be loaded.
         InvalidJobError: a recurring job that it declares could never run.
         UnknownQueueError: no such queue.
@@ -272,6 +296,7 @@ def run(
     catalogue = application.catalogue.for_environment(settings.environment)
     load_handlers(catalogue)
     check_declared(application.recurring)
+    _check_login(settings)
     chosen = [catalogue.queue(name) for name in queues] or list(catalogue.queues.values())
     return Supervisor(
         settings,
