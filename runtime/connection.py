@@ -8,6 +8,8 @@ import redis
 import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.exceptions import (
+    AuthenticationError,
+    AuthenticationWrongNumberOfArgsError,
     BusyLoadingError,
     ClusterDownError,
     MasterDownError,
@@ -18,7 +20,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from runtime.errors import BrokerError, BrokerUnavailableError
+from runtime.errors import BrokerError, BrokerPasswordError, BrokerUnavailableError
 from runtime.settings import Settings
 
 # Redis serves again without our doing: wait and repeat.
@@ -58,6 +60,8 @@ def broker_errors() -> Iterator[None]:
     """
     try:
         yield
+    except (AuthenticationError, AuthenticationWrongNumberOfArgsError) as error:
+        raise BrokerPasswordError(f"Redis refuses the login: {error}") from error
     except _PASSING as error:
         raise BrokerUnavailableError(f"Redis is not available: {error}") from error
     except ResponseError as error:

@@ -62,3 +62,20 @@ class PrefixTakenError(BrokerError):
 
 class BrokerUnavailableError(BrokerError):
     """Redis cannot be reached or is not ready to serve."""
+
+
+class BrokerPasswordError(BrokerUnavailableError):
+    """Redis refuses the user or the password. A program that runs waits; one that starts ends."""
+
+
+class OutsideUnavailableError(AtlasError):
+    """Something outside that jobs need, such as a database, does not answer.
+
+    An application derives its own from this one, and the engine tells of the outage: in events, on
+    the overview, by ``atlas check`` and in the log.
+
+    Attributes:
+        outside: what is away, in a word or two.
+    """
+
+    outside = "a service"

@@ -62,12 +62,12 @@ def explain(
     not_after: datetime | None = None,
 ) -> tuple[Hold, ...]:
     """Every condition that holds a job, the one to be dealt with first at the top."""
+    suspicion = (_suspicion(job),) if job.suspect else ()
     match job.state:
         case JobState.ACTIVE:
             since = _ago(now, job.started_at)
-            return (
-                Hold("running", f"it runs, attempt {job.attempt} on {job.worker}, since {since}"),
-            )
+            text = f"it runs, attempt {job.attempt} on {job.worker}, since {since}"
+            return (Hold("running", text), *suspicion)
         case JobState.FINISHED | JobState.CANCELED:
             return (Hold("ended", f"it is {job.state}, since {_ago(now, job.ended_at)}"),)
         case JobState.FAILED:
@@ -77,6 +77,7 @@ def explain(
     holds = _queue_holds(queue, now)
     if not_after is not None:
         holds.append(_expiry(not_after, now))
+    holds += suspicion
     if job.state is JobState.SCHEDULED:
         first = _deferred(deferral) if deferral is not None else _not_due(job, now)
         return (first, *holds)
@@ -85,6 +86,11 @@ def explain(
     if waiting.resource is not None:
         holds += _resource_holds(waiting.resource, waiting.resource_token_ms, now)
     return (*holds, *_waiting_holds(job, queue, waiting))
+
+
+def _suspicion(job: JobSummary) -> Hold:
+    text = f"suspect: runs alone, in a process of its own, since {job.stalls} workers were lost"
+    return Hold("suspect", f"{text} while they ran it")
 
 
 def next_token_ms(

@@ -69,8 +69,8 @@ class Hold:
     """One reason why a job does not run.
 
     `what` is one of running, ended, not due, due, paused, no worker, breaker, unknown kind, rate,
-    cap, key, children, expires, slots, behind, next; `eta_s` an estimate of when it would run if
-    nothing else held it.
+    cap, key, children, expires, suspect, slots, behind, next; `eta_s` an estimate of when it would
+    run if nothing else held it.
     """
 
     what: str

@@ -9,6 +9,7 @@ from pydantic_core import from_json
 from runtime import envelope
 from runtime.allowed import is_allowed
 from runtime.broker.encoding import decode_value, inflate_text
+from runtime.broker.policy import is_suspect
 from runtime.catalogue import Catalogue, Kind
 from runtime.errors import InvalidJobError, UnknownKindError
 from runtime.figures import finite, whole
@@ -40,6 +41,7 @@ _STATES = {
     "stopped": JobState.FAILED,
     "canceled": JobState.CANCELED,
 }
+_FINAL = (JobState.FINISHED, JobState.FAILED, JobState.CANCELED)
 # RQ's result types (rq/results.py), for entries that name no outcome.
 _OUTCOMES = {"1": "finished", "2": "failed", "3": "canceled", "4": "retried", "5": "failed"}
 STOCK_KIND = "rq"
@@ -80,10 +82,13 @@ def read_message(fields: Hash, max_bytes: int) -> envelope.Envelope | None:
 class JobView:
     """Knows the catalogue, so that it can name kinds and their policies."""
 
-    def __init__(self, catalogue: Catalogue, names: QueueNames, *, max_bytes: int) -> None:
+    def __init__(
+        self, catalogue: Catalogue, names: QueueNames, *, max_bytes: int, max_stalled: int
+    ) -> None:
         self._catalogue = catalogue
         self._names = names
         self._max_bytes = max_bytes
+        self._max_stalled = max_stalled
 
     def summary(
         self,
@@ -112,6 +117,7 @@ class JobView:
             attempt=_int(fields, "attempt"),
             max_attempts=self.policy(kind, fields).attempts,
             stalls=_int(fields, "stalls"),
+            suspect=state not in _FINAL and is_suspect(_int(fields, "stalls"), self._max_stalled),
             created_at=rq_time(text(fields, "created_at")),
             enqueued_at=rq_time(text(fields, "enqueued_at")),
             started_at=rq_time(text(fields, "started_at")),

@@ -65,7 +65,13 @@ class Reader:
         self._catalogue = catalogue
         self._settings = settings
         self._names = QueueNames(settings.queue_prefix)
-        self._view = JobView(catalogue, self._names, max_bytes=settings.worker.max_payload_bytes)
+        worker = settings.worker
+        self._view = JobView(
+            catalogue,
+            self._names,
+            max_bytes=worker.max_payload_bytes,
+            max_stalled=worker.max_stalled,
+        )
         self._overview = OverviewReader(broker, catalogue, settings)
         self._last: Snapshot | None = None
         self._last_at = 0.0

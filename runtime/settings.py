@@ -186,7 +186,7 @@ class WorkerSettings(_Group):
         float, Field(ge=0, le=3_600), Variable("ATLAS_SHUTDOWN_S", "0 to 3600 seconds")
     ] = Field(30.0, description="Seconds that running jobs get to end after SIGTERM.")
     max_stalled: Annotated[int, Field(ge=0, le=100), Variable("ATLAS_MAX_STALLED", "0 to 100")] = (
-        Field(2, description="How often a job may lose its worker before it fails.")
+        Field(2, description="How often a job may lose its worker before it runs alone (0: fails).")
     )
     max_jobs: Annotated[int, Field(ge=0), Variable("ATLAS_MAX_JOBS", "0 (never) or more")] = Field(
         0, description="Jobs after which a process is replaced; 0: never."

@@ -217,7 +217,11 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class JobSummary:
-    """One row of a job list. `hint` is the redacted part of the payload worth showing."""
+    """One row of a job list. `hint` is the redacted part of the payload worth showing.
+
+    `stalls` counts how often it lost its worker; a `suspect` did so often enough to run alone, in a
+    process of its own.
+    """
 
     id: str
     queue: str
@@ -229,6 +233,7 @@ class JobSummary:
     attempt: int = 0
     max_attempts: int = 0
     stalls: int = 0
+    suspect: bool = False
     created_at: datetime | None = None
     enqueued_at: datetime | None = None
     started_at: datetime | None = None

@@ -2,4 +2,4 @@
 
 from tui.main import main
 
-main(prog_name="atlas-dash")
+main()

@@ -4,8 +4,11 @@ import getpass
 import os
 import socket
 import sys
+from collections.abc import Sequence
 
 import click
+
+from runtime.cli.failures import run_command
 
 # Textual reads these when it is imported. Ten frames a second are plenty for a picture that
 # changes once, and animations and smooth scrolling send the same content again and again.
@@ -42,7 +45,7 @@ def default_actor() -> str:
 )
 @click.option("--read-only", is_flag=True, help="Show everything, change nothing.")
 @click.option("--sample", is_flag=True, help="A tour with made-up data; needs no Redis.")
-def main(actor: str | None, refresh: float, *, read_only: bool, sample: bool) -> None:
+def dashboard(actor: str | None, refresh: float, *, read_only: bool, sample: bool) -> None:
     """Watch and steer Atlas queue from the terminal. Press ? inside for the keys."""
     # Textual writes to standard error.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -50,6 +53,11 @@ def main(actor: str | None, refresh: float, *, read_only: bool, sample: bool) ->
         sys.exit(2)
     set_terminal_defaults()
     run(actor or default_actor(), refresh, read_only=read_only, sample=sample)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point; exits with 0, 1 (it failed) or 2 (wrong usage or settings, no terminal)."""
+    run_command(dashboard, "atlas-dash", arguments)
 
 
 def run(actor: str, refresh_s: float, *, read_only: bool, sample: bool) -> None:

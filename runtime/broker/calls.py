@@ -15,6 +15,8 @@ T_co = TypeVar("T_co", covariant=True)
 Arg = str | bytes | int | float
 
 EnqueueOutcome = Literal["created", "exists", "held", "replaced"]
+# A worker whose jobs are taken back: it lives (and lost a reply), ended in order, or was lost.
+WorkerState = Literal["lives", "gone", "lost"]
 OutcomeName = Literal[
     "finished", "retried", "failed", "snoozed", "released", "canceled", "quarantined"
 ]
@@ -248,6 +250,11 @@ def renew(
     return Call("renew", args, texts)
 
 
+def run_alone(job_id: str, execution: str) -> Call[bool]:
+    """Note that an attempt runs in a process of its own; False when it is no longer ours."""
+    return Call("alone", [job_id, execution], lambda reply: reply == 1)
+
+
 def reap(queues: Sequence[str], policy: Policy, *, limit: int = 500) -> Call[tuple[int, int, int]]:
     """Take back jobs whose lease ran out: (requeued, failed, stale leases dropped)."""
     args: list[Arg] = [policy.for_recover, limit, len(queues), *queues]
@@ -255,10 +262,15 @@ def reap(queues: Sequence[str], policy: Policy, *, limit: int = 500) -> Call[tup
 
 
 def disown(
-    worker: str, policy: Policy, *, dead: bool, known: Iterable[str] = ()
+    worker: str,
+    policy: Policy,
+    *,
+    state: WorkerState,
+    cause: str = "",
+    known: Iterable[str] = (),
 ) -> Call[tuple[int, int]]:
-    """Take back what a worker holds; see disown-1.lua."""
-    args: list[Arg] = [worker, "1" if dead else "0", policy.for_recover, *known]
+    """Take back what a worker holds, (requeued, failed); see disown-1.lua."""
+    args: list[Arg] = [worker, state, policy.for_recover, cause, *known]
     return Call("disown", args, lambda reply: (reply[0], reply[1]))
 
 

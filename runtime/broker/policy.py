@@ -13,8 +13,18 @@ from runtime.keys import QueueNames
 
 LOST_TEXT = "Stalled: the worker that ran this attempt was lost before it ended."
 STALLED_TEXT = (
-    "Stalled: the job lost its worker more often than allowed and is not tried again by itself."
+    "Stalled: the job lost its worker more often than allowed, even while it ran in a process of "
+    "its own, and is not tried again by itself."
 )
+
+
+def is_suspect(stalls: int, max_stalled: int) -> bool:
+    """Whether a job lost its worker so often that it may be the cause.
+
+    It then runs in a process of its own: if it ends that, it alone is harmed, and what ends its
+    worker is not held against it.
+    """
+    return stalls > 0 and stalls >= max_stalled
 
 
 @dataclass(frozen=True)
@@ -23,7 +33,9 @@ class Policy:
 
     Attributes:
         retention: of what is over; the same for every queue of an environment.
-        max_stalled: how often a job may lose its worker.
+        max_stalled: how often a job may lose its worker before it runs alone (see `is_suspect`);
+            0: it fails at once.
+        lost_alone: how often its worker may be lost while it runs alone, before it fails.
         dead_letter: lane and kind of the records of jobs that failed for good, or None.
         resources: by name, each with the full names of the queues that use it.
         wake: full names of queues in which the end of a job lets another one start.
@@ -31,6 +43,7 @@ class Policy:
 
     retention: Retention
     max_stalled: int = 2
+    lost_alone: int = 10
     dead_letter: tuple[str, str] | None = None
     resources: Mapping[str, tuple[Resource, tuple[str, ...]]] = field(default_factory=dict)
     wake: frozenset[str] = frozenset()
@@ -58,7 +71,13 @@ class Policy:
             if queue.concurrency is not None or queue.fair
         }
         retention = next(iter(catalogue.queues.values())).retention
-        return cls(retention, max_stalled, letter, resources, frozenset(limited | capped))
+        return cls(
+            retention,
+            max_stalled,
+            dead_letter=letter,
+            resources=resources,
+            wake=frozenset(limited | capped),
+        )
 
     @cached_property
     def for_claim(self) -> bytes:
@@ -90,7 +109,8 @@ class Policy:
         """JSON for the scripts that take jobs back (lib/recover.lua)."""
         return to_json(
             {
-                "max_stalled": self.max_stalled,
+                "suspect_from": self.max_stalled,
+                "lost_alone": self.lost_alone,
                 "lost": deflate_text(LOST_TEXT),
                 "stalled": deflate_text(STALLED_TEXT),
                 **self._endings(),

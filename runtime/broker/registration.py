@@ -1,5 +1,6 @@
 """A worker's entry in RQ's registry of workers, with fields of ours that RQ ignores."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -138,6 +139,16 @@ def is_registered(connection: redis.Redis, keys: Keys, name: str) -> bool:
     """
     with broker_errors():
         return bool(connection.sismember(keys.workers(), keys.worker(name)))
+
+
+def blame(connection: redis.Redis, keys: Keys, name: str, executions: Sequence[str]) -> None:
+    """Note, for whoever takes back a worker's jobs, which of them end its process (disown-1.lua).
+
+    Raises:
+        BrokerUnavailableError: Redis is away.
+    """
+    with broker_errors():
+        connection.hset(keys.worker(name), "atlas_blamed", ",".join(executions))
 
 
 def _tell(pipe: Any, keys: Keys, record: WorkerRecord, state: str) -> None:

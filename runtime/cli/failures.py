@@ -1,8 +1,11 @@
 """How a command fails: one line on standard error and an exit code, never a traceback."""
 
+import contextlib
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
@@ -16,6 +19,8 @@ from runtime.errors import (
 from runtime.redact import redact_text
 from runtime.text import safe
 
+# What writing says on a full or broken disk.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 # What the caller typed or configured is wrong; everything else went wrong on the way.
@@ -28,20 +33,41 @@ def run_command(command: click.Command, name: str, arguments: Sequence[str] | No
         if hasattr(stream, "reconfigure"):
             # A terminal that knows only ASCII must not turn a name into a crash.
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(_run(command, name, arguments))
+    code = _run(command, name, arguments)
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        _discard(sys.stderr)
+    sys.exit(code)
 
 
 def _run(command: click.Command, name: str, arguments: Sequence[str] | None) -> int:
     try:
         code = command.main(args=arguments, prog_name=name, standalone_mode=False)
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed by the caller (`>&-`)
+            sys.stdout.flush()
     except BrokenPipeError:
         # The reader of our output has gone (`atlas jobs … | head`): no reason for complaint.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
+        return EXIT_FAILED
+    except OSError as error:
+        if error.errno not in _NO_ROOM or error.filename is not None:
+            raise
+        _discard(sys.stdout)
+        _say(f"{name}: cannot write the output: {error.strerror or error}")
         return EXIT_FAILED
     except (click.ClickException, click.Abort, AtlasError) as error:
         return _explain(error, name)
     return code if isinstance(code, int) else 0
+
+
+def _discard(stream: TextIO) -> None:
+    """What is still in its buffer goes nowhere: Python would try to write it when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
 
 
 def _explain(error: Exception, name: str) -> int:
@@ -71,4 +97,8 @@ def _one_line(message: str) -> str:
 
 
 def _say(line: str) -> None:
-    click.echo(line, err=True)
+    try:
+        click.echo(line, err=True)
+    except OSError:
+        # Nobody can be told; the exit code says that it failed.
+        _discard(sys.stderr)

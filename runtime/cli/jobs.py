@@ -109,7 +109,8 @@ def job_lines(detail: JobDetail) -> Iterator[str]:
         "queue": f"{summary.queue} (priority {summary.priority}, {detail.rq_queue})",
         "org": summary.org,
         "state": f"{summary.state}, attempt {summary.attempt} of {summary.max_attempts}"
-        + (f", stalled {summary.stalls} times" if summary.stalls else ""),
+        + (f", stalled {summary.stalls} times" if summary.stalls else "")
+        + (", suspect: runs alone" if summary.suspect else ""),
         "retry": detail.retry,
         "timeout": duration(detail.timeout_s),
         "worker": summary.worker,

@@ -64,12 +64,13 @@ def _measured_snapshot() -> Snapshot:
 
 def status_lines(snapshot: Snapshot) -> Iterator[str]:
     """The text of ``atlas status``."""
-    busy = sum(worker.running for worker in snapshot.workers)
-    slots = sum(worker.slots for worker in snapshot.workers)
+    alive = [worker for worker in snapshot.workers if worker.state != "lost"]
+    busy = sum(worker.running for worker in alive)
+    slots = sum(worker.slots for worker in alive)
     yield f"{snapshot.environment}  prefix {snapshot.prefix}  {moment(snapshot.taken_at)} UTC"
     yield f"redis    {_redis_words(snapshot.redis)}"
     yield f"host     {_host_words(snapshot.host)}"
-    yield f"workers  {len(snapshot.workers)}, {busy} of {slots} slots busy"
+    yield f"workers  {len(alive)}, {busy} of {slots} slots busy"
     if snapshot.quarantined:
         yield f"held     {snapshot.quarantined} jobs in quarantine: they cannot be understood"
     for alert in snapshot.alerts:

@@ -115,10 +115,18 @@ class Claimer:
         finally:
             await end_tasks([watcher])
 
-    async def _claim(self) -> Claim | None:
-        """One claim for every queue with demand; None when there is none."""
+    async def settle(self) -> None:
+        """Give back what a lost reply may have claimed.
+
+        Raises:
+            BrokerUnavailableError: Redis is away; the leases of those jobs run out.
+        """
         if self._unsure:
             await self._disown_unknown()
+
+    async def _claim(self) -> Claim | None:
+        """One claim for every queue with demand; None when there is none."""
+        await self.settle()
         demands = self._demands()
         if not demands or not self._slots.budget():
             return None
@@ -185,7 +193,7 @@ class Claimer:
         return demands
 
     async def _disown_unknown(self) -> None:
-        call = calls.disown(self._worker, self._policy, dead=False, known=self._known())
+        call = calls.disown(self._worker, self._policy, state="lives", known=self._known())
         requeued, _ = await self._broker.run(call)
         self._unsure = False
         if requeued:

@@ -31,7 +31,8 @@ class Flusher:
         notes: what running jobs said of themselves goes before the end of their attempts.
 
     Attributes:
-        finished, failed, refused: attempts written since the start.
+        finished, failed: attempts written since the start.
+        refused: those whose lease was lost; unwritten: those that Redis would not take.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Flusher:
         self.finished = 0
         self.failed = 0
         self.refused = 0
+        self.unwritten = 0
 
     def add(self, ended: Ended) -> None:
         """Hand over an ended attempt; returns at once."""
@@ -88,10 +90,7 @@ class Flusher:
                 # Whatever it is: the call is repeatable, and the next connection may do better.
                 log.exception("attempts not written yet", jobs=len(batch))
                 await asyncio.sleep(_PAUSE_S)
-        for ended in batch:
-            self._count(ended, 0)
-            self._written(ended)
-        return None
+        return self._give_up(batch, "the same error each time")
 
     async def _write(self, batch: list[Ended]) -> None:
         try:
@@ -103,11 +102,18 @@ class Flusher:
                 calls.finish(self._worker, batch, self._policy)
             )
         except BrokerError as error:
-            # Refused for good: the leases run out and the reaper takes the jobs back.
-            log.error("attempts not written", error=str(error), jobs=len(batch))
-            results = [0] * len(batch)
+            return self._give_up(batch, str(error))
         for ended, result in zip(batch, results, strict=True):
             self._count(ended, result)
+            self._written(ended)
+        return None
+
+    def _give_up(self, batch: list[Ended], error: str) -> None:
+        """Redis will never take them: the leases run out and the reaper takes the jobs back."""
+        log.error("attempts could not be written: their jobs will run again", error=error,
+                  jobs=",".join(ended.job.id for ended in batch))  # fmt: skip
+        self.unwritten += len(batch)
+        for ended in batch:
             self._written(ended)
 
     def _count(self, ended: Ended, result: int) -> None:

@@ -21,6 +21,8 @@ from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry, Snooze
 from runtime.worker.decide import RemoteError
 
 MAX_REPLY_BYTES = 4 * 1024 * 1024
+# The error class of an attempt whose child ended by itself.
+CHILD_DIED = "ChildProcessDied"
 
 
 class ChildError(Exception):
@@ -83,7 +85,7 @@ def _read(reply: bytes, code: int) -> Any:
     if not isinstance(answer, dict):
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         text = f"the child process ended without an answer ({how})"
-        raise ChildError(RemoteError("ChildProcessDied", text, text))
+        raise ChildError(RemoteError(CHILD_DIED, text, text))
     if "value" in answer:
         return answer["value"]
     if "outcome" in answer:

@@ -15,7 +15,9 @@ import structlog
 
 from runtime.broker import calls
 from runtime.broker.broker import Broker
+from runtime.broker.registration import blame
 from runtime.errors import AtlasError
+from runtime.worker.exits import EXIT_FENCED
 from runtime.worker.running import Running, RunningJobs
 
 log = structlog.get_logger("atlas.worker")
@@ -23,7 +25,7 @@ log = structlog.get_logger("atlas.worker")
 _MARGIN_S = 5.0
 # This long before the end of a lease, the process ends if a blocked loop has not stopped handlers.
 _GRACE_S = 2.0
-EXIT_FENCED = 70
+_STOP_S = 0.3
 
 
 def margin_s(lease_s: float) -> float:
@@ -70,9 +72,9 @@ class LeaseKeeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop renewing; nothing may run any more."""
+        """Stop renewing; nothing may run any more. Does not wait for a Redis that is away."""
         self._stopping.set()
-        self._thread.join()
+        self._thread.join(_STOP_S)
 
     def _run(self) -> None:
         next_renewal = time.monotonic() + self._renew_s
@@ -132,8 +134,22 @@ class LeaseKeeper:
         # Counted from when it was seen: after a pause of the whole machine the loop gets its turn.
         self._overdue_since = min(self._overdue_since, now)
         if now - self._overdue_since > self._margin_s:
-            log.critical("a handler blocks the event loop beyond its time-out: ending the process")
+            self._blame(overdue)
             os._exit(EXIT_FENCED)
+
+    def _blame(self, overdue: list[Running]) -> None:
+        """Say which job blocks the loop, so that its neighbours are not counted against."""
+        current = asyncio.current_task(self._loop)
+        culprits = [r for r in overdue if r.task is not None and r.task is current] or overdue
+        log.critical(
+            "a handler blocks the event loop beyond its time-out: ending the process",
+            jobs=",".join(r.job.id for r in culprits),
+        )
+        try:
+            executions = [r.job.execution for r in culprits]
+            blame(self._broker.connection, self._broker.keys, self._worker, executions)
+        except AtlasError as error:
+            log.warning("could not say which job ends this process", error=str(error))
 
     def _lose(self, running: Running, why: str) -> None:
         running.lost = True

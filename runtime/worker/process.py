@@ -31,6 +31,7 @@ from runtime.logging_setup import configure_logging
 from runtime.settings import Settings, load_settings
 from runtime.worker.claimer import Claimer
 from runtime.worker.ending import end_tasks
+from runtime.worker.exits import EXIT_LEFT_JOBS, EXIT_OK, EXIT_RECYCLE, EXIT_STUCK
 from runtime.worker.flusher import Flusher
 from runtime.worker.handlers import load_handlers
 from runtime.worker.leases import LeaseKeeper
@@ -48,11 +49,10 @@ from runtime.worker.watchdog import LOOK_S, Watchdog
 
 log = structlog.get_logger("atlas.worker")
 
-EXIT_OK = 0
-# Both ask the supervisor for a fresh process: limits are reached; a thread cannot be stopped.
-EXIT_RECYCLE = 75
-EXIT_STUCK = 71
 _OVERDUE_S = 0.05
+# How long a process that ends waits for Redis' answer, and when Redis is known to be away.
+_FAREWELL_S = 0.7
+_FAREWELL_AWAY_S = 0.1
 # How long cancelled handlers get to end before their process does.
 _CANCEL_GRACE_S = 3.0
 
@@ -163,6 +163,7 @@ class WorkerProcess:
                 rng=random.Random(),  # noqa: S311 - jitter needs no secrecy
                 notes=notes,
                 middleware=self._application.middleware,
+                broker=self._broker,
             )
             maintenance = Maintenance(
                 self._broker,
@@ -209,8 +210,7 @@ class WorkerProcess:
 
     async def _shut_down(self) -> None:
         """Let running jobs end until the deadline, then release the rest without an attempt."""
-        with contextlib.suppress(AtlasError):
-            await self._pulse.stopping()
+        await self._say(self._pulse.stopping())
         deadline_s = self._settings.worker.shutdown_s
         log.info("stopping", running=len(self._running), deadline_s=deadline_s)
         for running in self._slots.drop_ahead():
@@ -238,14 +238,26 @@ class WorkerProcess:
             await self._ended.wait()
 
     async def _leave(self) -> int:
-        with contextlib.suppress(AtlasError):
-            await self._pulse.leave()
-        await self._broker.close()
-        await self._blocking.close()
+        await self._say(self._claimer.settle())
+        await self._say(self._pulse.leave())
+        await self._say(self._broker.close())
+        await self._say(self._blocking.close())
         log.info("stopped", finished=self._flusher.finished, failed=self._flusher.failed)
         if self._stuck:
             return EXIT_STUCK
+        if len(self._running):
+            return EXIT_LEFT_JOBS
         return EXIT_RECYCLE if self._recycling else EXIT_OK
+
+    async def _say(self, words: Coroutine[Any, Any, None]) -> None:
+        """To Redis, if it listens: a process that ends does not wait for one that is away."""
+        timeout_s = _FAREWELL_S if self._claimer.redis_ok else _FAREWELL_AWAY_S
+        try:
+            await asyncio.wait_for(words, timeout_s)
+        except TimeoutError:
+            self._claimer.redis_ok = False
+        except AtlasError:
+            pass
 
     def _install_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -389,8 +401,9 @@ def main(
     code = asyncio.Runner(loop_factory=precise_loop).run(
         WorkerProcess(settings, application, options).run()
     )
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # a full disk must not change how the process ends
+            stream.flush()
     os._exit(code)
 
 

@@ -5,7 +5,12 @@ from contextlib import closing
 import structlog
 
 from runtime.broker import open_broker
-from runtime.errors import BrokerError, BrokerUnavailableError, PrefixTakenError
+from runtime.errors import (
+    BrokerError,
+    BrokerPasswordError,
+    BrokerUnavailableError,
+    PrefixTakenError,
+)
 from runtime.migration import left_behind, left_behind_words
 from runtime.settings import Settings
 
@@ -18,6 +23,7 @@ def look_before_start(settings: Settings) -> None:
     A Redis that is away is waited for by the processes, which ask again whose the keys are.
 
     Raises:
+        BrokerPasswordError: Redis refuses the login; waiting would not help.
         PrefixTakenError: the keys are another deployment's.
     """
     try:
@@ -25,7 +31,7 @@ def look_before_start(settings: Settings) -> None:
             broker.take_prefix()
         if jobs := left_behind(settings):
             log.error(left_behind_words(settings, jobs))
-    except PrefixTakenError:
+    except (BrokerPasswordError, PrefixTakenError):
         raise
     except BrokerUnavailableError as error:
         log.warning("Redis is not available at the start", error=str(error))

@@ -21,13 +21,16 @@ class Recurrence:
     nothing, and the newest slot only ever moves forward, after its job was enqueued.
 
     Args:
-        declared: what the application declares; written once, as soon as Redis is there.
+        declared: what the application declares; brought up to date once, as soon as Redis is
+            there, and written again whenever one is missing: Redis may have lost its data. What an
+            operator removed stays so (put_recurring-1.lua).
     """
 
     def __init__(self, broker: Broker, client: AtlasClient, declared: Sequence[Recurring]) -> None:
         self._broker = broker
         self._client = client
-        self._declared = list(declared)
+        self._declared = tuple(declared)
+        self._new = list(declared)
         self._complained: set[str] = set()
 
     def tick(self) -> None:
@@ -36,13 +39,15 @@ class Recurrence:
         Raises:
             BrokerUnavailableError: Redis is away; the next tick goes on.
         """
-        while self._declared:
-            recurring = self._declared[0]
-            self._broker.run(steering.put_recurring("", "", recurring.id, recurring.to_json()))
-            del self._declared[0]
+        while self._new:
+            self._declare(self._new[0])
+            del self._new[0]
         rows = self._broker.run(steering.take_recurring())
         if rows is None:
             return
+        for recurring in self._declared:
+            if recurring.id not in rows.definitions:
+                self._declare(recurring)
         now = datetime.fromtimestamp(rows.now_ms / 1000, UTC)
         for recurring_id, definition in rows.definitions.items():
             try:
@@ -54,6 +59,9 @@ class Recurrence:
                 if recurring_id not in self._complained:
                     self._complained.add(recurring_id)
                     log.error("recurring job cannot run", id=recurring_id, error=str(error))
+
+    def _declare(self, recurring: Recurring) -> None:
+        self._broker.run(steering.put_recurring("", "", recurring.id, recurring.to_json()))
 
     def _enqueue_due(self, definition: bytes, last_ms: int, now: datetime) -> None:
         recurring = Recurring.from_json(definition)

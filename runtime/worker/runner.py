@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from runtime import envelope
 from runtime.allowed import is_allowed
 from runtime.application import JobContext, NoteTaker
+from runtime.broker.broker import AsyncBroker
 from runtime.broker.calls import Ended
 from runtime.catalogue import Catalogue, Priority
 from runtime.client import AtlasClient
@@ -28,6 +29,7 @@ from runtime.worker import decide
 from runtime.worker.handlers import Handler
 from runtime.worker.isolated import ChildError, IsolatedRequest, run_isolated
 from runtime.worker.running import Running, RunningJobs
+from runtime.worker.suspects import Suspects
 from runtime.worker.threads import HandlerThreads, HandlerTimeoutError
 
 log = structlog.get_logger("atlas.worker")
@@ -56,6 +58,7 @@ class Runner:
         rng: random.Random,
         notes: NoteTaker,
         middleware: Sequence[Middleware] = (),
+        broker: AsyncBroker | None = None,
     ) -> None:
         self._settings = settings
         self._catalogue = catalogue
@@ -67,6 +70,7 @@ class Runner:
         self._names = QueueNames(settings.queue_prefix)
         self._notes = notes
         self._middleware = tuple(middleware)
+        self._suspects = Suspects(settings.worker.max_stalled, broker)
         self._breakers = {
             name: catalogue.resource(queue.resource).breaker if queue.resource else None
             for name, queue in catalogue.queues.items()
@@ -98,7 +102,7 @@ class Runner:
         timeout_s = _timeout_s(job.timeout, kind.timeout_s)
         handler = self._handlers[kind.name]
         context = self._context(running, message, handler, timeout_s, wait_ms)
-        call = self._wrapped(handler, context, payload)
+        call = self._wrapped(running, timeout_s, handler, context, payload)
         ended = await self._timed(running, facts, timeout_s, call)
         return self._with_record(ended, running, message.payload)
 
@@ -174,15 +178,28 @@ class Runner:
         return ended._replace(dead_letter=record)
 
     def _wrapped(
-        self, handler: Handler, context: JobContext, payload: BaseModel
+        self,
+        running: Running,
+        timeout_s: float | None,
+        handler: Handler,
+        context: JobContext,
+        payload: BaseModel,
     ) -> Coroutine[Any, Any, Any]:
-        if not self._middleware:
+        alone = self._suspects.include(running.job)
+
+        def call(context: JobContext) -> Coroutine[Any, Any, Any]:
+            if alone and not handler.kind.isolated:
+                request = _request(handler, context, payload)
+                return self._suspects.run(running, request, timeout_s)
             return self._call(handler, context, payload)
+
+        if not self._middleware:
+            return call(context)
 
         done: list[Any] = []
 
         async def run(context: JobContext) -> Any:
-            done.append(await self._call(handler, context, payload))
+            done.append(await call(context))
             return done[0]
 
         async def wrapped() -> Any:
@@ -199,14 +216,7 @@ class Runner:
 
     async def _call(self, handler: Handler, context: JobContext, payload: BaseModel) -> Any:
         if handler.kind.isolated:
-            request = IsolatedRequest(
-                context.job_id,
-                stock=False,
-                kind=handler.kind.name,
-                payload_json=payload.model_dump_json(exclude_unset=True),
-                context=_portable(context),
-            )
-            return await run_isolated(request)
+            return await run_isolated(_request(handler, context, payload))
         if handler.is_async:
             return await handler.function(context, payload)
         return await self._threads.run(lambda: handler.function(context, payload))
@@ -248,6 +258,16 @@ def cancel_overdue(running_jobs: RunningJobs) -> None:
             running.timed_out = True
             running.times_out_at = float("inf")
             running.task.cancel()
+
+
+def _request(handler: Handler, context: JobContext, payload: BaseModel) -> IsolatedRequest:
+    return IsolatedRequest(
+        context.job_id,
+        stock=False,
+        kind=handler.kind.name,
+        payload_json=payload.model_dump_json(exclude_unset=True),
+        context=_portable(context),
+    )
 
 
 def _portable(context: JobContext) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 
 import structlog
@@ -24,17 +24,17 @@ from runtime.broker.registration import is_registered
 from runtime.errors import AtlasError
 from runtime.keys import QueueNames
 from runtime.settings import Settings
+from runtime.worker.exits import EXIT_OK, cause_of, holds_nothing, stopped_in_order
 from runtime.worker.handlers import load_handlers
-from runtime.worker.process import EXIT_OK, EXIT_RECYCLE
 from runtime.worker.readiness import look_before_start
 from runtime.worker.recurrence import check_declared
+from runtime.worker.restarts import Restarts
 
 log = structlog.get_logger("atlas.supervisor")
 
 _POLL_S = 0.1
-# A process that lives shorter than this is started again with a growing delay.
-_HEALTHY_S = 10.0
-_MAX_DELAY_S = 5.0
+# Redis gets this long for an answer: signals and dead processes must not wait for it.
+_REDIS_TIMEOUT_S = 0.5
 # What the first and the second signal become for the children. Not SIGTERM twice: who stops a whole
 # control group (systemd's default) sends them one of his own, which must not count as the second.
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT)
@@ -48,6 +48,17 @@ class _Child:
     process: subprocess.Popen[bytes]
     started: float
     told: bool = False
+    killed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A process that ended; `lost` if not in order, `holds` if it may still hold jobs."""
+
+    name: str
+    lost: bool
+    holds: bool
+    cause: str
 
 
 class Supervisor:
@@ -75,12 +86,11 @@ class Supervisor:
         self._concurrency = concurrency
         self._burst = burst
         self._policy = policy
-        self._broker = open_broker(settings)
+        self._broker = open_broker(settings, timeout_s=_REDIS_TIMEOUT_S)
         self._children: list[_Child] = []
-        self._orphaned: dict[str, bool] = {}
-        self._starts: list[float] = [0.0] * processes
-        self._quick_deaths = 0
-        self._last_death = 0.0
+        self._ended: list[_Ended] = []
+        self._complained = False
+        self._restarts = Restarts()
         self._stop_signals = 0
         self._passed_on = 0
         self._quiet_asked = False
@@ -118,11 +128,13 @@ class Supervisor:
             if not ending:
                 self._start_missing(self._processes - finished if self._burst else self._processes)
             self._give_back()
-            if ending and not self._children and (not self._orphaned or time.monotonic() > kill_at):
-                return 0 if clean and not self._orphaned else 1
+            held = any(ended.holds for ended in self._ended)
+            if ending and not self._children and (not held or time.monotonic() > kill_at):
+                return 0 if clean and not held else 1
             if time.monotonic() > kill_at:
                 clean = False
                 for child in self._children:
+                    child.killed = True
                     child.process.kill()
             time.sleep(_POLL_S)
 
@@ -159,7 +171,7 @@ class Supervisor:
             del self._outdated[0]
             self._replacement = ""
         elif self._replacement not in living:
-            if time.monotonic() >= self._not_before():
+            if self._restarts.is_calm():
                 self._replacement = self._start_one()
         elif self._is_registered(self._replacement) and not living[self._outdated[0]].told:
             living[self._outdated[0]].told = True
@@ -172,7 +184,7 @@ class Supervisor:
             return False
 
     def _start_missing(self, wanted: int) -> None:
-        if len(self._children) < wanted and time.monotonic() >= self._not_before():
+        if self._restarts.may_start(alive=len(self._children), wanted=wanted):
             self._start_one()
 
     def _start_one(self) -> str:
@@ -187,13 +199,9 @@ class Supervisor:
         # on once; the children would count it twice otherwise.
         process = subprocess.Popen(command, process_group=0)  # noqa: S603 - our own module
         self._children.append(_Child(name, process, time.monotonic()))
+        self._restarts.started()
         log.info("process started", name=name, pid=process.pid)
         return name
-
-    def _not_before(self) -> float:
-        if not self._quick_deaths:
-            return 0.0
-        return self._last_death + min(0.5 * 2.0 ** min(self._quick_deaths, 10), _MAX_DELAY_S)
 
     def _bury(self, finished_ok: list[int]) -> bool:
         """Notice dead children; False if one died other than cleanly."""
@@ -203,42 +211,41 @@ class Supervisor:
             if code is None:
                 continue
             self._children.remove(child)
-            ordered = stopped_in_order(code, told_to=bool(self._stop_signals))
-            self._orphaned[child.name] = not ordered
+            told_to = bool(self._stop_signals)
+            cause = "it did not stop in time" if child.killed else cause_of(code)
+            ordered = stopped_in_order(code, told_to=told_to)
+            holds = not holds_nothing(code, told_to=told_to)
+            self._ended.append(_Ended(child.name, not ordered, holds, cause))
             if code == EXIT_OK:
                 finished_ok[0] += 1
-            self._last_death = time.monotonic()
-            if ordered or self._last_death - child.started > _HEALTHY_S:
-                self._quick_deaths = 0
-            else:
-                self._quick_deaths += 1
+            self._restarts.died(lived_s=time.monotonic() - child.started, in_order=ordered)
             if not ordered:
                 clean = False
-                log.error("process died", name=child.name, code=code)
+                log.error("process died", name=child.name, code=code, cause=cause)
         return clean
 
     def _give_back(self) -> None:
-        """Release what the dead held; tried again for as long as Redis is away."""
-        for name, dead in list(self._orphaned.items()):
-            call = calls.disown(name, self._policy, dead=dead)
+        """Take back what ended processes held; tried again for as long as Redis is away."""
+        while self._ended:
+            ended = self._ended[0]
+            state: calls.WorkerState = "lost" if ended.lost else "gone"
+            call = calls.disown(ended.name, self._policy, state=state, cause=ended.cause)
+            # Tried again by the next round, not within this one.
+            call = replace(call, repeatable=False)
             try:
                 requeued, failed = self._broker.run(call)
             except AtlasError as error:
-                log.warning("cannot release a dead process' jobs yet", error=str(error))
+                if not self._complained:
+                    # Once: it is tried ten times a second.
+                    log.warning("cannot take back the jobs of an ended process yet: trying on",
+                                error=str(error))  # fmt: skip
+                self._complained = True
                 return
-            del self._orphaned[name]
+            self._complained = False
+            del self._ended[0]
             if requeued or failed:
-                log.warning("released a dead process' jobs", requeued=requeued, failed=failed)
-
-
-def stopped_in_order(code: int, *, told_to: bool) -> bool:
-    """Whether what a process left behind goes back uncounted: it merely could not be written.
-
-    After any other end each of its jobs has lost its worker once more, also one whose thread could
-    not be stopped (EXIT_STUCK): given back uncounted, it would end one process after the other.
-    """
-    # Our own signal can reach a process before it is ready to handle it.
-    return code in (EXIT_OK, EXIT_RECYCLE) or (told_to and code == -signal.SIGTERM)
+                log.warning("took back the jobs of an ended process", requeued=requeued,
+                            failed=failed, cause=ended.cause)  # fmt: skip
 
 
 def run(
@@ -262,6 +269,7 @@ def run(
         The exit code: 0 after a clean stop.
 
     Raises:
+        BrokerPasswordError: Redis refuses the login.
         CatalogueError: the application or one of its handlers cannot be loaded.
         InvalidJobError: a recurring job that it declares could never run.
         PrefixTakenError: the Redis keys are another deployment's.

@@ -161,7 +161,7 @@ class Model:
         return lost
 
     def lose(self, jobs: Sequence[Job]) -> tuple[int, int]:
-        """Their worker is lost: (back to the front, failed as stalled)."""
+        """Their worker is lost with them: (to the back of their lines, failed as stalled)."""
         failed = [job for job in jobs if job.stalls + 1 > MAX_STALLED]
         again = [job for job in jobs if job not in failed]
         for job in jobs:
@@ -172,7 +172,7 @@ class Model:
             self._end(job, "failed")
         for job in again:
             job.attempt -= 1
-        self._front(again)
+        self._back(again)
         return len(again), len(failed)
 
     def give_back(self, jobs: Sequence[Job]) -> tuple[int, int]:
@@ -251,6 +251,13 @@ class Model:
                 self._wait(job, front=True)
             order = self.lines[line]
             self.lines[line] = [{job.id for job in group}, *order[len(group) :]]
+
+    def _back(self, jobs: Sequence[Job]) -> None:
+        for line in {job.line for job in jobs}:
+            group = [job for job in jobs if job.line == line]
+            for job in group:
+                self._wait(job)
+            self.lines[line] = [*self.lines[line][: -len(group)], {job.id for job in group}]
 
     def _end(self, job: Job, outcome: str) -> None:
         job.status = "failed" if outcome == "quarantined" else outcome

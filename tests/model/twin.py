@@ -16,7 +16,7 @@ from tests.runtime.drive import FAIR, ended
 
 T = TypeVar("T")
 _LEASE_MS = 3_600_000
-_POLICY = Policy(RETENTION, MAX_STALLED)
+_POLICY = Policy(RETENTION, MAX_STALLED, lost_alone=MAX_STALLED)
 _DELAY_MS = 3_600_000
 
 
@@ -82,6 +82,9 @@ class Twin:
             )
         )  # fmt: skip
         self._judge_claim(claim, worker, demands, wanted)
+        for job in claim.jobs:
+            # So that every loss counts: the other ones differ only in where the job goes back to.
+            assert self._run(calls.run_alone(job.id, job.execution))
         self.executions += [Held(worker, job) for job in claim.jobs]
         if not lost:
             self.known[worker] |= {job.execution for job in claim.jobs}
@@ -130,7 +133,7 @@ class Twin:
     def disown(self, worker: str, *, dead: bool, twice: bool = False) -> None:
         """The worker is dead, or lives and is unsure of what it holds."""
         known = frozenset() if dead else frozenset(self.known[worker])
-        call = calls.disown(worker, _POLICY, dead=dead, known=sorted(known))
+        call = calls.disown(worker, _POLICY, state="lost" if dead else "lives", known=sorted(known))
 
         def expected() -> tuple[int, int]:
             jobs = [j for j in self.model.jobs.values() if j.running and j.worker == worker]

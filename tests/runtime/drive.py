@@ -72,14 +72,16 @@ def finish(
     return broker.run(calls.finish(worker, ends, replace(policy, retention=retention)))
 
 
-def reap(broker: Broker, max_stalled: int = 2) -> tuple[int, int, int]:
-    return broker.run(calls.reap(QUEUES, replace(POLICY, max_stalled=max_stalled)))
+def reap(broker: Broker, max_stalled: int = 2, lost_alone: int = 10) -> tuple[int, int, int]:
+    policy = replace(POLICY, max_stalled=max_stalled, lost_alone=lost_alone)
+    return broker.run(calls.reap(QUEUES, policy))
 
 
 def disown(
     broker: Broker, worker: str = "w1", *, dead: bool = True, known: tuple[str, ...] = ()
 ) -> tuple[int, int]:
-    return broker.run(calls.disown(worker, POLICY, dead=dead, known=known))
+    state = "lost" if dead else "lives"
+    return broker.run(calls.disown(worker, POLICY, state=state, known=known))
 
 
 def places(raw: redis.Redis, job_id: str, queue: str = PLAIN) -> list[str]:

@@ -36,6 +36,13 @@ def test_everything_that_holds_a_job_in_order() -> None:
         assert words in text
 
 
+def test_a_suspect_says_so_wherever_it_is() -> None:
+    for state in (JobState.WAITING, JobState.SCHEDULED, JobState.ACTIVE):
+        holds = explain(job(state, stalls=2, suspect=True), NOW, QUEUE)
+        assert "suspect: runs alone" in " ".join(hold.message for hold in holds)
+    assert "suspect" not in str(explain(job(stalls=1), NOW, QUEUE))
+
+
 @pytest.mark.parametrize(
     ("waiting", "what", "eta"),
     [

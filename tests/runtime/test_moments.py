@@ -15,9 +15,14 @@ from runtime.broker.broker import Broker
 from runtime.client import AtlasClient
 from runtime.reader import Reader
 from runtime.snapshot import JobState
-from runtime.worker.leases import EXIT_FENCED
-from runtime.worker.process import EXIT_OK, EXIT_RECYCLE, EXIT_STUCK
-from runtime.worker.supervisor import stopped_in_order
+from runtime.worker.exits import (
+    EXIT_FENCED,
+    EXIT_LEFT_JOBS,
+    EXIT_OK,
+    EXIT_RECYCLE,
+    EXIT_STUCK,
+    stopped_in_order,
+)
 from tests.runtime.conftest import WorkerCommand, running, wait_until
 from tests.runtime.drive import PLAIN, disown, places, reap
 
@@ -106,6 +111,7 @@ def test_a_child_does_not_outlive_the_worker_process_that_was_killed(
     [
         (EXIT_OK, False, True),
         (EXIT_RECYCLE, False, True),
+        (EXIT_LEFT_JOBS, False, True),
         (EXIT_STUCK, False, False),
         (EXIT_FENCED, False, False),
         (-signal.SIGKILL, True, False),

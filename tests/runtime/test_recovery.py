@@ -6,9 +6,21 @@ import redis
 from runtime.broker import calls
 from runtime.broker.broker import Broker
 from runtime.broker.calls import OutcomeName
+from runtime.broker.registration import blame
 from runtime.client import AtlasClient, NewJob
 from runtime.reader import Reader
-from tests.runtime.drive import PLAIN, claim, disown, ended, finish, places, reap, status
+from tests.runtime.drive import (
+    FAIR,
+    PLAIN,
+    POLICY,
+    claim,
+    disown,
+    ended,
+    finish,
+    places,
+    reap,
+    status,
+)
 
 
 def test_an_expired_lease_goes_back_to_the_front_and_is_counted(
@@ -25,19 +37,71 @@ def test_an_expired_lease_goes_back_to_the_front_and_is_counted(
     assert raw.zcard(f"rq:atlas:stalled:{PLAIN}") == 0
 
 
-def test_a_job_that_stalls_too_often_fails_as_stalled(
-    client: AtlasClient, broker: Broker, raw: redis.Redis, reader
+def test_a_loss_that_need_not_be_the_jobs_doing_never_fails_it(
+    client: AtlasClient, broker: Broker, raw: redis.Redis, reader: Reader
+) -> None:
+    client.enqueue("echo", org="o", payload={}, job_id="j")
+    for _ in range(30):
+        claim(broker, lease_ms=-1)
+        assert reap(broker) == (1, 0, 0)
+    assert (places(raw, "j"), reader.job("j").summary.stalls) == (["list"], 30)
+
+
+def test_a_loss_while_it_ran_alone_counts_against_it(
+    client: AtlasClient, broker: Broker, raw: redis.Redis, reader: Reader
 ) -> None:
     client.enqueue("echo", org="o", payload={}, job_id="j")
     for _ in range(3):
-        claim(broker, lease_ms=-1)
-        reap(broker)
+        (job,) = claim(broker, lease_ms=-1).jobs
+        assert broker.run(calls.run_alone("j", job.execution))
+        assert not broker.run(calls.run_alone("j", "another execution"))
+        reap(broker, lost_alone=2)
     assert (places(raw, "j"), status(raw, "j")) == (["failed"], "failed")
     detail = reader.job("j")
     assert detail.summary.error.startswith("Stalled")
     assert [a.outcome for a in detail.attempts] == ["lost", "lost", "lost"]
-    assert "lost its worker more often than allowed" in detail.attempts[-1].traceback
+    assert "more often than allowed" in detail.attempts[-1].traceback
     assert raw.zcard(f"rq:atlas:stalled:{PLAIN}") == 0
+
+
+def test_what_ran_alone_goes_behind_the_others(
+    client: AtlasClient, broker: Broker, raw: redis.Redis
+) -> None:
+    """So that what ends its worker even so does not meet the same neighbours again and again."""
+    client.enqueue_many(NewJob("echo", "o", {}, job_id=job_id) for job_id in ("j", "other"))
+    (job,) = claim(broker, free=1).jobs
+    assert broker.run(calls.run_alone(job.id, job.execution))
+    assert disown(broker) == (1, 0)
+    assert raw.lrange(f"rq:queue:{PLAIN}", 0, -1) == [b"other", b"j"]
+
+
+def test_what_a_worker_says_ended_it_alone_counts(
+    client: AtlasClient, broker: Broker, raw: redis.Redis, reader: Reader
+) -> None:
+    client.enqueue_many(NewJob("echo", "o", {}, job_id=f"j{i}") for i in range(3))
+    jobs = claim(broker).jobs
+    blame(broker.connection, broker.keys, "w1", [jobs[1].execution])
+    assert disown(broker) == (3, 0)
+    assert [reader.job(f"j{i}").summary.stalls for i in range(3)] == [0, 1, 0]
+    assert [raw.xlen(f"rq:results:j{i}") for i in range(3)] == [0, 1, 0]
+
+
+def test_who_is_known_to_be_dead_is_gone_at_once(
+    client: AtlasClient, broker: Broker, raw: redis.Redis, reader: Reader
+) -> None:
+    for name, state in (("lost1", "lost"), ("gone1", "gone"), ("here", "lives")):
+        lanes = {"queues": f"{PLAIN},{FAIR}", "birth": "x"}
+        raw.hset(f"rq:worker:{name}", mapping=lanes)
+        for key in ("rq:workers", f"rq:workers:{PLAIN}", f"rq:workers:{FAIR}"):
+            raw.sadd(key, f"rq:worker:{name}")
+        raw.hset("rq:atlas:quiet", name, "x")
+        broker.run(calls.disown(name, POLICY, state=state, cause="SIGSEGV"))
+    for key in ("rq:workers", f"rq:workers:{PLAIN}", f"rq:workers:{FAIR}"):
+        assert raw.smembers(key) == {b"rq:worker:here"}
+    assert raw.hkeys("rq:atlas:quiet") == [b"here"]
+    assert raw.ttl("rq:worker:lost1") == 60, "RQ keeps a worker's hash for a minute"
+    (event,) = [e for e in reader.events() if e.event == "worker"]
+    assert (event.details["worker"], event.details["cause"]) == ("lost1", "SIGSEGV")
 
 
 def test_a_living_lease_is_not_reaped(client: AtlasClient, broker: Broker) -> None:

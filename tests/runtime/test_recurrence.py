@@ -65,6 +65,30 @@ def test_the_newest_slot_never_goes_back(tick, broker: Broker, raw) -> None:
     assert not broker.run(steering.advance_recurring("unknown", 1, "j"))
 
 
+def test_declared_ones_come_back_after_redis_lost_its_data(
+    broker: Broker, client: AtlasClient, raw: redis.Redis, reader: Reader
+) -> None:
+    worker = Recurrence(broker, client, [HOURLY])
+    for lose in (raw.flushall, lambda: raw.delete("rq:atlas:recurring")):
+        worker.tick()
+        assert [view.id for view in reader.recurring()] == ["hourly"]
+        lose()
+        raw.delete("rq:atlas:recurred")
+        worker.tick()
+        raw.delete("rq:atlas:recurred")
+    assert [view.id for view in reader.recurring()] == ["hourly"]
+
+
+def test_what_an_operator_removed_stays_removed_until_set_again(tick, control, reader) -> None:
+    tick(HOURLY)
+    control.remove_recurring("hourly")
+    tick(HOURLY)
+    tick(HOURLY)
+    assert reader.recurring() == ()
+    control.set_recurring(HOURLY)
+    assert [view.id for view in reader.recurring()] == ["hourly"]
+
+
 def test_only_one_worker_a_second_looks(broker: Broker) -> None:
     assert broker.run(steering.take_recurring()) is not None
     assert broker.run(steering.take_recurring()) is None

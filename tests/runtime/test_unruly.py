@@ -11,9 +11,7 @@ from runtime.client import AtlasClient
 from runtime.reader import Reader
 from runtime.settings import Settings
 from runtime.snapshot import JobState
-from runtime.worker.leases import EXIT_FENCED
-from runtime.worker.process import EXIT_STUCK
-from runtime.worker.supervisor import stopped_in_order
+from runtime.worker.exits import EXIT_FENCED, EXIT_STUCK, stopped_in_order
 from tests.runtime import unruly
 from tests.runtime.conftest import WorkerCommand, running, wait_until
 from tests.runtime.drive import disown
@@ -97,10 +95,12 @@ def test_a_signal_to_every_process_at_once_is_still_one_orderly_stop(
 def test_a_handler_that_blocks_the_event_loop_ends_its_process(
     client: AtlasClient, broker: Broker, reader: Reader, worker: WorkerCommand
 ) -> None:
+    client.enqueue("record", org="o", payload={"seconds": 60}, job_id="beside")
     client.enqueue("block", org="o", payload={"seconds": 60}, job_id="j")
     assert worker.start_process(**UNRULY).wait(60) == EXIT_FENCED
-    assert disown(broker) == (1, 0)
+    assert disown(broker) == (2, 0)
     assert reader.job("j").summary.stalls == 1
+    assert reader.job("beside").summary.stalls == 0, "the process said which one it was"
 
 
 def test_a_handler_that_blocks_the_event_loop_in_time_keeps_its_lease(

@@ -1,5 +1,7 @@
 """Handlers that break the rules: they end, block or signal their own process."""
 
+import os
+import signal
 import sys
 import time
 
@@ -45,11 +47,17 @@ async def block(_ctx: JobContext, note: Note) -> None:
     time.sleep(note.seconds)  # noqa: ASYNC251
 
 
+def end_process(_ctx: JobContext, _note: Note) -> None:
+    """As the kernel does with what eats all memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def wait_in_c(_ctx: JobContext, note: Note) -> None:
     """No exception reaches a thread that sits in C code."""
     time.sleep(note.seconds)
 
 
+_TWICE = RetryPolicy(attempts=2, backoff="fixed", base_s=0.01)
 _ONCE = RetryPolicy(attempts=1)
 _ENGINE = engine_app.__name__
 
@@ -71,6 +79,7 @@ application = Application(
             ),
             Kind("block_allowed", "test:plain", Note, f"{HERE}:block", retry=_ONCE, timeout_s=10),
             Kind("block", "test:plain", Note, f"{HERE}:block", retry=_ONCE, timeout_s=0.2),
+            Kind("end_process", "test:plain", Note, f"{HERE}:end_process", retry=_TWICE),
             Kind("wait_in_c", "test:plain", Note, f"{HERE}:wait_in_c", retry=_ONCE, timeout_s=0.2),
         ],
     )

@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 
-from tui.data.model import Attempt, JobDetail, JobState
+from tui.data.model import Attempt, JobDetail, JobState, JobSummary
 from tui.formatting import long_duration, milliseconds, size, stamp
 from tui.widgets.job_extras import extra_facts
 from tui.widgets.painted import Line, line
@@ -55,7 +55,7 @@ def fact_lines(detail: JobDetail, now: datetime) -> list[Line]:
         ("lease", _ago(detail.lease_expires_at, now)),
         ("timeout", "" if detail.timeout_s is None else f"{detail.timeout_s:g} s an attempt"),
         ("retry", detail.retry),
-        ("stalled", f"{job.stalls} times" if job.stalls else ""),
+        ("stalled", _stalled(job)),
         *extra_facts(detail, now),
         ("in words", detail.description),
     ]
@@ -67,6 +67,12 @@ def fact_lines(detail: JobDetail, now: datetime) -> list[Line]:
             if value not in ("", "-")
         ),
     ]
+
+
+def _stalled(job: JobSummary) -> str:
+    if not job.stalls:
+        return ""
+    return f"{job.stalls} times" + ("; suspect: it runs alone" if job.suspect else "")
 
 
 def payload_lines(detail: JobDetail) -> list[Line]:

@@ -1,21 +1,47 @@
 --[[
-  Takes back what a worker holds: all of it when the worker is known to be dead (each counts as a
-  stall), or, for a living worker after a lost reply, what it does not know of (to the front of
-  its queue, nothing counted, nothing recorded).
+  Takes back what a worker holds. From one that was lost all of it: each job counts as stalled, or,
+  when the worker said which of them ended it (atlas_blamed), only those. From one that ended in
+  order all of it, and from one that lives, after a lost reply, what it does not know of: to the
+  front of its queue, nothing counted, nothing recorded. One that is no more is taken out of RQ's
+  list of workers (rq/worker/base.py, register_death).
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
-  ARGV[1] worker name  [2] '1' the worker is dead, '0' it lives
-  ARGV[3] JSON: the rules of lib/recover.lua
+  ARGV[1] worker name  [2] 'lives', 'gone' (it ended in order) or 'lost'
+  ARGV[3] JSON: the rules of lib/recover.lua  [4] what it was lost of, in words, or ''
   then, for a living worker, the execution ids that it knows of
   Returns { requeued, failed }
 ]]
 -- @include guard clock lanes waiting seen retention metrics events attempts options deferred keyed endings dead_letter recover
-local worker, dead = ARGV[1], ARGV[2] == '1'
+local worker, state = ARGV[1], ARGV[2]
+local entry = p .. ':worker:' .. worker
 local now = clock_ms()
 local rules = cjson.decode(ARGV[3])
 local known = {}
-for i = 4, #ARGV do known[ARGV[i]] = true end
+for i = 5, #ARGV do known[ARGV[i]] = true end
 local requeued, failed = 0, 0
+
+-- Which executions ended the worker, if it said so; nil when any of them may have.
+local function blamed()
+  local text = redis.call('HGET', entry, 'atlas_blamed')
+  if not text then return nil end
+  local found = {}
+  for execution in string.gmatch(text, '[^,]+') do found[execution] = true end
+  return found
+end
+local culprits = state == 'lost' and blamed()
+
+local function strike_off()
+  redis.call('SREM', p .. ':workers', entry)
+  local lanes = redis.call('HGET', entry, 'queues')
+  for lane in string.gmatch(lanes or '', '[^,]+') do
+    redis.call('SREM', p .. ':workers:' .. lane, entry)
+  end
+  if redis.call('EXISTS', entry) == 1 then
+    redis.call('HSET', entry, 'death', iso(now))
+    redis.call('EXPIRE', entry, 60)
+  end
+  redis.call('HDEL', p .. ':atlas:quiet', worker)
+end
 
 local function give_back(id, execution)
   local key = p .. ':job:' .. id
@@ -36,7 +62,7 @@ for _, member in ipairs(redis.call('SMEMBERS', p .. ':worker:' .. worker .. ':ex
   if id and not known[execution] then
     local origin = redis.pcall('HGET', p .. ':job:' .. id, 'origin')
     local outcome
-    if dead then
+    if state == 'lost' and (not culprits or culprits[execution]) then
       outcome = recover(p, id, execution, now, rules)
     else
       outcome = give_back(id, execution)
@@ -50,6 +76,9 @@ for _, member in ipairs(redis.call('SMEMBERS', p .. ':worker:' .. worker .. ':ex
     if outcome == 'failed' then failed = failed + 1 end
   end
 end
-if dead then emit(p, 'worker', 'worker', worker, 'state', 'lost', 'requeued', requeued, 'failed', failed) end
+if state ~= 'lives' then strike_off() end
+if state == 'lost' then
+  emit(p, 'worker', 'worker', worker, 'state', 'lost', 'requeued', requeued, 'failed', failed, 'cause', ARGV[4])
+end
 write_metrics(p, now)
 return {requeued, failed}

@@ -1,6 +1,7 @@
 --[[
   Creates or changes a recurring job. One that is declared in code is brought up to date at every
-  start of a worker, but keeps being paused; one that an operator made or changed is left alone.
+  start of a worker, but keeps being paused; one that an operator made, changed or removed is left
+  alone.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] actor ('' = declared in code)  [2] reason  [3] id  [4] definition, JSON
@@ -10,6 +11,9 @@
 local key, id = p .. ':atlas:recurring', ARGV[3]
 local definition = cjson.decode(ARGV[4])
 definition.declared = ARGV[1] == ''
+local removed = p .. ':atlas:recurring-removed'
+if definition.declared and redis.call('SISMEMBER', removed, id) == 1 then return 0 end
+redis.call('SREM', removed, id)
 local known = redis.call('HGET', key, id)
 if known and definition.declared then
   local ok, before = pcall(cjson.decode, known)

@@ -1,12 +1,16 @@
 -- Taking a job back from a worker that will not finish it.
 
--- Counts one lost execution against the job: back to the front of its queue, or, past the limit,
--- failed as stalled. `rules` = {max_stalled, failed_s, failed_cap, lost, stalled (exc_strings),
--- dead_letter}. Returns 'requeued', 'failed' or nil when it was not running under that fence.
+-- Counts one lost execution of a job: back to the front of its queue. Most jobs lose their worker
+-- through no fault of their own; from `suspect_from` losses on a job runs in a process of its own
+-- (runtime/worker/suspects.py), where it is found out. One that its worker is lost with even then
+-- goes to the back, and fails as stalled after `lost_alone` of those; with 0 as `suspect_from` it
+-- fails at the first loss. `rules` = {suspect_from, lost_alone, failed_s, failed_cap, lost, stalled
+-- (exc_strings), dead_letter}. Returns 'requeued', 'failed' or nil when it was not running under that fence.
 local function recover(p, id, execution, now, rules)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence', 'origin', 'stalls', 'attempt',
-    'worker_name', 'rate_limit_key', 'rate_limit_concurrency', 'description', 'atlas')
+    'worker_name', 'rate_limit_key', 'rate_limit_concurrency', 'description', 'atlas', 'alone',
+    'lost_alone')
   if not ok or job[2] ~= execution or not job[3] then return nil end
   if job[1] ~= 'started' then
     -- RQ canceled it while it ran: what it held is free.
@@ -17,7 +21,9 @@ local function recover(p, id, execution, now, rules)
   local lane = job[3]
   local queue = queue_of(lane)
   local stalls = counter(job[4], 0) + 1
-  local dead = stalls > rules.max_stalled
+  local alone = job[11] == execution
+  local lost_alone = counter(job[12], 0) + (alone and 1 or 0)
+  local dead = rules.suspect_from == 0 or lost_alone > rules.lost_alone
   local attempt = counter(job[5], 1)
   -- A result stream that is none costs the job its record, not its place.
   redis.pcall('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', dead and 2 or 4,
@@ -43,10 +49,12 @@ local function recover(p, id, execution, now, rules)
     ended_for_good(p, id, o, 'failed', now)
     return 'failed'
   end
-  local status = place(p, lane, id, job[7], job[8], true, now)
+  local status = place(p, lane, id, job[7], job[8], not alone, now)
   redis.call('HSET', key, 'status', status, 'stalls', stalls, 'attempt', math.max(0, attempt - 1))
+  if alone then redis.call('HSET', key, 'lost_alone', lost_alone) end
   redis.call('ZADD', p .. ':atlas:stalled:' .. queue, now, id)
   wake(p, queue)
-  emit(p, 'stalled', 'job', id, 'queue', queue, 'worker', job[6] or '')
+  emit(p, 'stalled', 'job', id, 'queue', queue, 'worker', job[6] or '', 'times', stalls,
+    'next', stalls >= rules.suspect_from and 'suspect: runs alone' or 'runs again')
   return 'requeued'
 end

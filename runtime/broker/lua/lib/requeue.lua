@@ -26,7 +26,8 @@ local function requeue(p, id, keep, by_name, now)
   redis.call('HDEL', p .. ':atlas:quarantine', id)
   redis.call('PERSIST', key)
   redis.call('PERSIST', p .. ':results:' .. id)
-  redis.call('HDEL', key, 'ended_at', 'started_at', 'stalls', 'fence', 'worker_name')
+  redis.call('HDEL', key, 'ended_at', 'started_at', 'stalls', 'alone', 'lost_alone', 'fence',
+    'worker_name')
   local status = place(p, lane, id, job[3], job[4], false, now)
   redis.call('HSET', key, 'status', status, 'enqueued_at', iso(now))
   if not keep then redis.call('HSET', key, 'attempt', 0) end
