@@ -65,7 +65,9 @@ class JobContext(NamedTuple):
         attempt: 1 for the first try.
         deadline: when this attempt times out.
         client: enqueues further jobs; blocking and safe to share between threads. From an
-            ``async def`` handler call it through `asyncio.to_thread`.
+            ``async def`` handler call it through `asyncio.to_thread`. Let its
+            `BrokerUnavailableError` pass: the job runs again, without having used an attempt, once
+            Redis serves. Give follow-up jobs ids of their own, so that they are enqueued once.
         resources: what `Application.open` made in this process.
         headers: short texts that came with the job, for middleware.
         execution: names this attempt (RQ's execution id).

@@ -9,7 +9,7 @@
   then, for a living worker, the execution ids that it knows of
   Returns { requeued, failed }
 ]]
--- @include guard clock lanes waiting seen retention metrics events attempts options deferred keyed endings dead_letter recover
+-- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter recover
 local p = KEYS[1]
 local worker, dead = ARGV[1], ARGV[2] == '1'
 local now = clock_ms()

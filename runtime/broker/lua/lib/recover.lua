@@ -2,7 +2,10 @@
 
 -- Counts one lost execution against the job: back to the front of its queue, or, past the limit,
 -- failed as stalled. `rules` = {max_stalled, failed_s, failed_cap, lost, stalled (exc_strings),
--- dead_letter}. Returns 'requeued', 'failed' or nil when it was not running under that fence.
+-- dead_letter}. A dead letter is never failed this way: nobody else would tell of the job that it is
+-- about. Past the limit it waits before each run, or one that ends its worker would end them all.
+-- Returns 'requeued', 'failed' or nil when it was not running under that fence.
+local LETTER_PAUSE_MS = 30000
 local function recover(p, id, execution, now, rules)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence', 'origin', 'stalls', 'attempt',
@@ -17,7 +20,11 @@ local function recover(p, id, execution, now, rules)
   local lane = job[3]
   local queue = queue_of(lane)
   local stalls = counter(job[4], 0) + 1
-  local dead = stalls > rules.max_stalled
+  local past_limit = stalls > rules.max_stalled
+  -- The description of ours begins with kind and organisation.
+  local kind, org = string.match(job[9] or '', '^([%w_]+) ([%w_.-]+)')
+  local is_letter = rules.dead_letter ~= nil and kind == rules.dead_letter.kind
+  local dead = past_limit and not is_letter
   local attempt = counter(job[5], 1)
   -- A result stream that is none costs the job its record, not its place.
   redis.pcall('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', dead and 2 or 4,
@@ -36,14 +43,18 @@ local function recover(p, id, execution, now, rules)
     count(queue, 'stalled', 'fail')
     count_total(queue, 'fail')
     emit(p, 'failed', 'job', id, 'queue', queue, 'error', 'Stalled')
-    -- The description of ours begins with kind and organisation.
-    local org = string.match(job[9] or '', '^[%w_]+ ([%w_.-]+)')
     bury(p, rules.dead_letter, id, execution, org or '-', {job_id = id, reason = 'stalled',
       attempts = attempt, error_class = 'Stalled', error = 'it lost its worker ' .. stalls .. ' times'}, now)
     ended_for_good(p, id, o, 'failed', now)
     return 'failed'
   end
-  local status = place(p, lane, id, job[7], job[8], true, now)
+  local status
+  if past_limit then
+    status = 'scheduled'
+    schedule_at(p, lane, id, now + LETTER_PAUSE_MS)
+  else
+    status = place(p, lane, id, job[7], job[8], true, now)
+  end
   redis.call('HSET', key, 'status', status, 'stalls', stalls, 'attempt', math.max(0, attempt - 1))
   redis.call('ZADD', p .. ':atlas:stalled:' .. queue, now, id)
   wake(p, queue)
