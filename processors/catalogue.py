@@ -9,6 +9,7 @@ from processors.payloads import (
     ExecuteNode,
     ExecuteWorkflow,
     ProcessTrigger,
+    RepairExecutions,
     RequeueDeadLetters,
     SendEmail,
     SendSms,
@@ -48,7 +49,8 @@ QUEUES = (
     Queue("system:analytics", slots=5, rate=RateLimit(10)),
     Queue("system:cleanup", slots=1, scale_in_production=False),
     Queue("system:health", slots=1, rate=RateLimit(1, per_s=5), scale_in_production=False),
-    # A retried job stays in its own queue; here dead letters are requeued, thousands a job.
+    # A retried job stays in its own queue; here dead letters are requeued, thousands a job, and
+    # executions repaired, which must not wait for clean-up.
     Queue("system:retry", slots=3, rate=RateLimit(10)),
     Queue("system:dead-letter", slots=1, rate=RateLimit(5), scale_in_production=False),
 )
@@ -72,6 +74,8 @@ _HEALTH = RetryPolicy(attempts=3, base_s=2)
 _AUDIT = RetryPolicy(attempts=1)
 # A record outlasts a database that is away for hours.
 _RECORD = RetryPolicy(attempts=200, base_s=2, cap_s=300)
+# The next one does not start before this one has ended.
+_REPAIR = RetryPolicy(attempts=200, base_s=2, cap_s=30)
 
 KINDS = (
     Kind(
@@ -212,6 +216,14 @@ KINDS = (
         retry=_RECORD,
         timeout_s=60,
         hint=("job_id", "kind"),
+    ),
+    Kind(
+        "repair_executions",
+        "system:retry",
+        RepairExecutions,
+        "processors.maintenance.executions:repair_executions",
+        retry=_REPAIR,
+        timeout_s=120,
     ),
     Kind(
         "requeue_dead_letters",

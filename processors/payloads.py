@@ -244,13 +244,11 @@ class CleanUp(Payload):
         message_retention_days: messages in a final state; longer, because a message's row is what
             keeps it from being sent again.
         batch_size: rows a transaction.
-        reoffer_after_s: steps left pending longer than this are enqueued again.
     """
 
     retention_days: Annotated[float, Field(ge=0, le=3_650)] = 30
     message_retention_days: Annotated[float, Field(ge=0, le=3_650)] = 90
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
-    reoffer_after_s: Annotated[float, Field(ge=0, le=604_800)] = 900
 
 
 class CheckHealth(Payload):
@@ -263,6 +261,16 @@ class Audit(Payload):
     """Look at every job in Redis; `repair` what is not where it belongs."""
 
     repair: bool = True
+
+
+class RepairExecutions(Payload):
+    """Bring on executions whose open steps have no job.
+
+    Attributes:
+        after_s: steps that have been open for longer are examined.
+    """
+
+    after_s: Annotated[float, Field(ge=0, le=604_800)] = 30
 
 
 class RequeueDeadLetters(Payload):

@@ -28,6 +28,7 @@ from processors.workflow.definition import Graph
 from processors.workflow.progress import (
     close_if_done,
     complete,
+    end_wait,
     graph_of,
     jobs_of,
     lock_execution,
@@ -242,6 +243,8 @@ def execute_node(ctx: JobContext, payload: ExecuteNode) -> dict[str, Any]:
 def continue_wait(ctx: JobContext, payload: ContinueWait) -> dict[str, Any]:
     """Go on after a wait. That this job runs means that the wait is over.
 
+    A paused workflow's waits are held: they end within a minute after it is active again.
+
     Raises:
         DeadLetter: there is no such step.
         Cancel: the execution was cancelled.
@@ -255,13 +258,21 @@ def continue_wait(ctx: JobContext, payload: ContinueWait) -> dict[str, Any]:
             reopen(execution, step)
             step.status = "waiting"
         if step.status == "waiting":
-            waited_s = (now - (step.started_at or step.created_at)).total_seconds()
-            output = {"waited_s": round(waited_s, 3)}
-            complete(session, execution, graph_of(execution), step, output)
+            if _is_paused(session, execution):
+                # Repairing executions ends it once the workflow is active again.
+                return {"status": "held"}
+            end_wait(session, execution, step, now)
         session.flush()
         status, jobs = step.status, jobs_of(session, execution, now)
     ctx.client.enqueue_many(jobs)
     return {"status": status}
+
+
+def _is_paused(session: Session, execution: WorkflowExecution) -> bool:
+    status = select(Workflow.status).where(
+        Workflow.org_id == execution.org_id, Workflow.id == execution.workflow_id
+    )
+    return session.scalar(status) == "paused"
 
 
 def _step(

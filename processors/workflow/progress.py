@@ -31,6 +31,12 @@ def step_job_id(prefix: str, execution_id: uuid.UUID, node_id: str) -> str:
     return f"{prefix}-{execution_id.hex}-{digest}"
 
 
+def job_id_of(execution_id: uuid.UUID, node_id: str, status: str) -> str:
+    """The id of the job that is to move an open step of that status."""
+    prefix = {"running": "send", "waiting": "wait"}.get(status, "node")
+    return step_job_id(prefix, execution_id, node_id)
+
+
 def lock_execution(session: Session, org: str, execution_id: uuid.UUID) -> WorkflowExecution | None:
     """The execution of that organisation, locked until the transaction ends."""
     query = select(WorkflowExecution).where(
@@ -89,6 +95,14 @@ def fail(
     if node is not None and node.type != "condition" and _goes_on(execution, graph, step.node_id):
         open_steps(session, execution, graph, graph.successors(step.node_id))
     close_if_done(session, execution, graph)
+
+
+def end_wait(
+    session: Session, execution: WorkflowExecution, step: WorkflowStep, now: datetime
+) -> None:
+    """Close a wait that is over."""
+    waited_s = (now - (step.started_at or step.created_at)).total_seconds()
+    complete(session, execution, graph_of(execution), step, {"waited_s": round(waited_s, 3)})
 
 
 def reopen(execution: WorkflowExecution, step: WorkflowStep) -> None:
