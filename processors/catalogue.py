@@ -46,7 +46,9 @@ QUEUES = (
     Queue("communication:email", slots=10, rate=RateLimit(30), fair=True, resource="email"),
     Queue("communication:sms", slots=8, rate=RateLimit(20), fair=True, resource="sms"),
     Queue("communication:whatsapp", slots=5, rate=RateLimit(10), fair=True, resource="whatsapp"),
-    Queue("system:analytics", slots=5, rate=RateLimit(10)),
+    # Its jobs wait for one commit together: the more of them, the less each costs. No rate, or it
+    # would fall behind what the others enqueue.
+    Queue("system:analytics", slots=100),
     Queue("system:cleanup", slots=1, scale_in_production=False),
     Queue("system:health", slots=1, rate=RateLimit(1, per_s=5), scale_in_production=False),
     # A retried job stays in its own queue; here dead letters are requeued, thousands a job, and

@@ -1,6 +1,8 @@
 """A stand-in for the engine: runs handlers on the spot and remembers what they enqueue."""
 
+import asyncio
 import importlib
+import inspect
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -98,7 +100,8 @@ class Engine:
         kind = CATALOGUE.kind(job.kind)
         module, _, name = kind.handler.partition(":")
         handler = getattr(importlib.import_module(module), name)
-        return handler(self.context(job, **context), validate_payload(kind, job.payload))
+        value = handler(self.context(job, **context), validate_payload(kind, job.payload))
+        return asyncio.run(value) if inspect.iscoroutine(value) else value
 
     def attempt(self, job: NewJob, **context: Any) -> Ran:
         ran = Ran(job)

@@ -55,7 +55,7 @@ def test_the_twelve_queues():
         "communication:email": (10, (30, 1)),
         "communication:sms": (8, (20, 1)),
         "communication:whatsapp": (5, (10, 1)),
-        "system:analytics": (5, (10, 1)),
+        "system:analytics": (100, None),
         "system:cleanup": (1, None),
         "system:health": (1, (1, 5)),
         "system:retry": (3, (10, 1)),
