@@ -26,12 +26,12 @@ from processors.dead_letters.original import find_original
 from processors.dead_letters.settling import settle
 from processors.workflow.progress import (
     OPEN,
-    close_if_done,
     end_wait,
     graph_of,
     job_id_of,
     jobs_of,
     lock_execution,
+    move_on,
 )
 from runtime.client import NewJob
 from runtime.settings import Settings
@@ -176,7 +176,7 @@ def repair(
             if execution is None or execution.status != "running":
                 continue
             jobs = [job for s in steps for job in _bring_on(session, execution, s, reasons)]
-            close_if_done(session, execution, graph_of(execution))
+            move_on(session, execution, graph_of(execution))
             jobs += jobs_of(session, execution, utc_now())
         yield jobs
 

@@ -26,12 +26,12 @@ from processors.payloads import ContinueWait, ExecuteNode, ExecuteWorkflow, Proc
 from processors.resources import resources_of
 from processors.workflow.definition import Graph
 from processors.workflow.progress import (
-    close_if_done,
     complete,
     end_wait,
     graph_of,
     jobs_of,
     lock_execution,
+    move_on,
     open_steps,
     reopen,
 )
@@ -210,7 +210,7 @@ def _begin(
         if node.type == "trigger" and step.status == "pending":
             step.started_at = now
             complete(session, execution, graph, step, {"trigger_type": execution.trigger_type})
-    close_if_done(session, execution, graph)
+    move_on(session, execution, graph)
     return execution
 
 

@@ -37,8 +37,8 @@ class _Run:
     node: Node
     facts: Facts
 
-    def complete(self, output: dict[str, Any], *, branch: str | None = None) -> None:
-        complete(self.session, self.execution, self.graph, self.step, output, branch=branch)
+    def complete(self, output: dict[str, Any]) -> None:
+        complete(self.session, self.execution, self.graph, self.step, output)
 
 
 def run_step(
@@ -85,7 +85,7 @@ def _condition(run: _Run) -> None:
             f"the edges {', '.join(unnamed)[:200]} after the condition name no branch; "
             "allowed: true or false"
         )
-    run.complete({"result": result}, branch="true" if result else "false")
+    run.complete({"result": result})
 
 
 def _action(run: _Run) -> None:
