@@ -23,6 +23,7 @@ from processors.workflow.durations import duration
 from processors.workflow.interpolation import interpolate
 from processors.workflow.progress import complete, fail
 from processors.workflow.scope import build_scope
+from processors.workflow.triggers import canonical
 from processors.workflow.validator import NODE_TYPES
 
 
@@ -137,7 +138,7 @@ def activity_facts(
         query = select(func.count()).where(
             AnalyticsEvent.org_id == org,
             AnalyticsEvent.lead_id == lead_id,
-            AnalyticsEvent.event == activity,
+            AnalyticsEvent.event.in_({activity, canonical(activity)}),
         )
         if span is not None:
             query = query.where(AnalyticsEvent.occurred_at >= now - span)
