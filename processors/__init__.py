@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from processors.catalogue import CATALOGUE
 from processors.middleware import OneAtATime
 from processors.recurring import RECURRING
-from runtime.application import Application, CheckResult
+from runtime.application import Application, AuditResult, CheckResult
 from runtime.middleware import LogContext, TraceContext
 
 if TYPE_CHECKING:
@@ -34,6 +34,12 @@ def _checks(settings: "Settings") -> Iterable[CheckResult]:
     return check(settings)
 
 
+def _audits(settings: "Settings", *, repair: bool) -> Iterable[AuditResult]:
+    from processors.maintenance.executions import audit_executions  # noqa: PLC0415
+
+    return audit_executions(settings, put_right=repair)
+
+
 def _commands() -> Iterable["click.Command"]:
     from processors.commands import outbox  # noqa: PLC0415 - imports click
     from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
@@ -45,7 +51,8 @@ application = Application(
     catalogue=CATALOGUE,
     open=_open,
     checks=_checks,
+    audits=_audits,
     commands=_commands,
     recurring=RECURRING,
-    middleware=(LogContext(), TraceContext(), OneAtATime({"audit"})),
+    middleware=(LogContext(), TraceContext(), OneAtATime({"audit", "repair_executions"})),
 )

@@ -9,6 +9,7 @@ from processors.payloads import (
     ExecuteNode,
     ExecuteWorkflow,
     ProcessTrigger,
+    RepairExecutions,
     RequeueDeadLetters,
     SendEmail,
     SendSms,
@@ -45,10 +46,13 @@ QUEUES = (
     Queue("communication:email", slots=10, rate=RateLimit(30), fair=True, resource="email"),
     Queue("communication:sms", slots=8, rate=RateLimit(20), fair=True, resource="sms"),
     Queue("communication:whatsapp", slots=5, rate=RateLimit(10), fair=True, resource="whatsapp"),
-    Queue("system:analytics", slots=5, rate=RateLimit(10)),
+    # Its jobs wait for one commit together: the more of them, the less each costs. No rate, or it
+    # would fall behind what the others enqueue.
+    Queue("system:analytics", slots=100),
     Queue("system:cleanup", slots=1, scale_in_production=False),
     Queue("system:health", slots=1, rate=RateLimit(1, per_s=5), scale_in_production=False),
-    # A retried job stays in its own queue; here dead letters are requeued, thousands a job.
+    # A retried job stays in its own queue; here dead letters are requeued, thousands a job, and
+    # executions repaired, which must not wait for clean-up.
     Queue("system:retry", slots=3, rate=RateLimit(10)),
     Queue("system:dead-letter", slots=1, rate=RateLimit(5), scale_in_production=False),
 )
@@ -72,6 +76,8 @@ _HEALTH = RetryPolicy(attempts=3, base_s=2)
 _AUDIT = RetryPolicy(attempts=1)
 # A record outlasts a database that is away for hours.
 _RECORD = RetryPolicy(attempts=200, base_s=2, cap_s=300)
+# The next one does not start before this one has ended.
+_REPAIR = RetryPolicy(attempts=200, base_s=2, cap_s=30)
 
 KINDS = (
     Kind(
@@ -212,6 +218,14 @@ KINDS = (
         retry=_RECORD,
         timeout_s=60,
         hint=("job_id", "kind"),
+    ),
+    Kind(
+        "repair_executions",
+        "system:retry",
+        RepairExecutions,
+        "processors.maintenance.executions:repair_executions",
+        retry=_REPAIR,
+        timeout_s=120,
     ),
     Kind(
         "requeue_dead_letters",

@@ -15,6 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from processors.workflow import events
+
 _MAX_RECIPIENTS = 1_000
 _MAX_BODY = 200_000
 _MAX_SMS = 1_600  # Twilio's limit for Body (twilio.com/docs/messaging/api/message-resource)
@@ -109,10 +111,20 @@ class Payload(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=_MAX_BODY)
 
 
-class ProcessTrigger(Payload):
-    """A CRM event: every workflow of the organisation that listens to it starts."""
+def _event(name: str) -> str:
+    if (meant := events.meant(name)) is not None:
+        raise ValueError(f"{name[:60]!r} is no event; did you mean {meant}?")
+    return name
 
-    trigger_type: Name
+
+class ProcessTrigger(Payload):
+    """A CRM event: every workflow of the organisation that listens to it starts.
+
+    A name that nearly is that of a known event is refused; any other one may be an organisation's
+    own.
+    """
+
+    trigger_type: Annotated[Name, AfterValidator(_event)]
     trigger_data: Data = {}
 
 
@@ -122,11 +134,13 @@ class ExecuteWorkflow(Payload):
     Attributes:
         execution_id: makes the run idempotent beyond the job's own life; default is derived from
             the job's id.
+        start_at: the trigger nodes that the event passed; default is all of them.
     """
 
     workflow_id: Id
     execution_id: uuid.UUID | None = None
     trigger_type: Name = "manual"
+    start_at: Annotated[list[Name], Field(max_length=1_000)] = []
     trigger_data: Data = {}
     variables: Data = {}
 
@@ -244,13 +258,11 @@ class CleanUp(Payload):
         message_retention_days: messages in a final state; longer, because a message's row is what
             keeps it from being sent again.
         batch_size: rows a transaction.
-        reoffer_after_s: steps left pending longer than this are enqueued again.
     """
 
     retention_days: Annotated[float, Field(ge=0, le=3_650)] = 30
     message_retention_days: Annotated[float, Field(ge=0, le=3_650)] = 90
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
-    reoffer_after_s: Annotated[float, Field(ge=0, le=604_800)] = 900
 
 
 class CheckHealth(Payload):
@@ -263,6 +275,16 @@ class Audit(Payload):
     """Look at every job in Redis; `repair` what is not where it belongs."""
 
     repair: bool = True
+
+
+class RepairExecutions(Payload):
+    """Bring on executions whose open steps have no job.
+
+    Attributes:
+        after_s: steps that have been open for longer are examined.
+    """
+
+    after_s: Annotated[float, Field(ge=0, le=604_800)] = 30
 
 
 class RequeueDeadLetters(Payload):

@@ -10,5 +10,7 @@ RECURRING = (
     Recurring("clean-up", "clean_up", SYSTEM_ORG, cron="0 2 * * *", timezone="Europe/London"),
     # What a report would have said of a time without workers is no use afterwards.
     Recurring("check-health", "check_health", SYSTEM_ORG, every_s=60, missed="skip"),
+    # What a crash left behind is found within a minute.
+    Recurring("repair-executions", "repair_executions", SYSTEM_ORG, every_s=30, missed="skip"),
     Recurring("audit", "audit", SYSTEM_ORG, every_s=600, missed="skip"),
 )

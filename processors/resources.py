@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from processors.analytics.recorder import EventRecorder
 from processors.database.engine import Database, connect
 from processors.database.migrate import migrate
 from processors.messaging.sender import Channel, Sender
@@ -14,12 +15,23 @@ from runtime.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """`from_email` is the sender of e-mail whose job names none; `settings` are the process's."""
+    """One object for all handlers of a process.
+
+    Attributes:
+        settings: the process's.
+        from_email: the sender of e-mail whose job names none.
+        events: records analytics events.
+    """
 
     database: Database
     senders: dict[Channel, Sender]
     settings: Settings
     from_email: str | None = None
+    events: EventRecorder = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what follows from the others."""
+        object.__setattr__(self, "events", EventRecorder(self.database))
 
 
 @contextmanager

@@ -34,6 +34,34 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditResult:
+    """One line of ``atlas audit`` of the application's own.
+
+    Attributes:
+        subject: what was examined, in the plural.
+        examined: how many.
+        counts: how many are wrong, by what is wrong with them.
+        examples: some of these, one line each.
+    """
+
+    subject: str
+    examined: int
+    counts: Mapping[str, int] = field(default_factory=dict)
+    examples: tuple[str, ...] = ()
+
+
+class Audits(Protocol):
+    """What ``atlas audit`` calls of an application."""
+
+    def __call__(self, settings: "Settings", /, *, repair: bool) -> Iterable[AuditResult]:
+        """Examine, and put right what is wrong if asked to."""
+
+
+def _no_audits(_settings: "Settings", /, *, repair: bool) -> Iterable[AuditResult]:  # noqa: ARG001
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
     """A domain: its catalogue and what it needs around it.
 
@@ -43,6 +71,7 @@ class Application:
             what handlers find in `JobContext.resources` (a database, senders), and its exit
             releases them.
         checks: called by ``atlas check``; must not raise.
+        audits: called by ``atlas audit``.
         commands: called by ``atlas`` for the domain's own sub-commands.
         middleware: hooks around enqueueing and execution, the outermost first; not applied to jobs
             of stock RQ producers.
@@ -53,6 +82,7 @@ class Application:
     catalogue: Catalogue
     open: Callable[["Settings"], AbstractContextManager[Any]] = lambda _settings: nullcontext()
     checks: Callable[["Settings"], Iterable[CheckResult]] = lambda _settings: ()
+    audits: Audits = _no_audits
     commands: Callable[[], Iterable["click.Command"]] = field(default=lambda: ())
     recurring: tuple["Recurring", ...] = ()
     middleware: tuple[Middleware, ...] = ()
@@ -65,7 +95,9 @@ class JobContext(NamedTuple):
         attempt: 1 for the first try.
         deadline: when this attempt times out.
         client: enqueues further jobs; blocking and safe to share between threads. From an
-            ``async def`` handler call it through `asyncio.to_thread`.
+            ``async def`` handler call it through `asyncio.to_thread`. Let its
+            `BrokerUnavailableError` pass: the job runs again, without having used an attempt, once
+            Redis serves. Give follow-up jobs ids of their own, so that they are enqueued once.
         resources: what `Application.open` made in this process.
         headers: short texts that came with the job, for middleware.
         execution: names this attempt (RQ's execution id).

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel
 
@@ -19,6 +19,9 @@ from runtime.middleware import Middleware, around_enqueue
 from runtime.new_job import Flow, FlowProgress, FlowRef, JobRef, NewJob, OnChildFailure
 from runtime.settings import Settings, load_settings
 from runtime.text import safe
+
+if TYPE_CHECKING:
+    from runtime.snapshot import JobState
 
 _CHUNK = 500
 _MAX_CHILDREN = 10_000
@@ -243,6 +246,23 @@ class AtlasClient:
         if counts is None:
             raise UnknownJobError(f"no flow {safe(job_id, 80)!r}: it never was, or is not kept")
         return FlowProgress(*counts)
+
+    def states(self, job_ids: Sequence[str]) -> dict[str, "JobState"]:
+        """Where jobs are, hundreds a call to Redis; those that it does not know are left out.
+
+        Raises:
+            BrokerUnavailableError: Redis is away.
+        """
+        from runtime.jobview import state_of  # noqa: PLC0415 - most producers only enqueue
+
+        states = {}
+        for start in range(0, len(job_ids), _CHUNK):
+            ids = job_ids[start : start + _CHUNK]
+            statuses = reads.read_statuses(self._broker.connection, self._broker.keys, ids)
+            for job_id, status in zip(ids, statuses, strict=True):
+                if status is not None:
+                    states[job_id] = state_of(status)
+        return states
 
     def _enqueue_flow(self, flow: Flow, *, parent: str) -> FlowRef:
         job = flow.job

@@ -61,6 +61,11 @@ def rq_time(value: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def state_of(status: str) -> JobState:
+    """RQ's status word in ours; what RQ does not know counts as failed."""
+    return _STATES.get(status, JobState.FAILED)
+
+
 def epoch(seconds: float | None) -> datetime | None:
     """Seconds since the epoch as a time; None when absent or out of range."""
     if seconds is None:
@@ -105,7 +110,7 @@ class JobView:
         lane = text(fields, "origin") or quarantine.partition("|")[0]
         queue, priority = self._names.split(lane)
         error = text(last_result, "error") or quarantine.rpartition("|")[2]
-        state = _STATES.get(text(fields, "status"), JobState.FAILED)
+        state = state_of(text(fields, "status"))
         return JobSummary(
             id=safe(job_id, 200),
             queue=safe(queue, 80),

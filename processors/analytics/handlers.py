@@ -3,16 +3,17 @@
 import uuid
 from typing import Any
 
-from processors.database.insert import insert_new
-from processors.database.models import AnalyticsEvent
 from processors.payloads import TrackEvent
 from processors.resources import resources_of
 from runtime.application import JobContext
 
 
-def track_event(ctx: JobContext, payload: TrackEvent) -> dict[str, Any]:
-    """Record an event once, however often its job runs; its time is when it was enqueued."""
-    resources = resources_of(ctx)
+async def track_event(ctx: JobContext, payload: TrackEvent) -> dict[str, Any]:
+    """Record an event once, however often its job runs; its time is when it was enqueued.
+
+    Raises:
+        DatabaseUnavailableError: the database did not answer.
+    """
     lead_id = payload.lead_id or payload.data.get("lead_id")
     row = {
         "id": uuid.uuid5(uuid.NAMESPACE_URL, f"event:{ctx.org}:{ctx.job_id}"),
@@ -24,6 +25,4 @@ def track_event(ctx: JobContext, payload: TrackEvent) -> dict[str, Any]:
         "data": payload.data,
         "occurred_at": ctx.enqueued_at,
     }
-    with resources.database.write() as session:
-        recorded = insert_new(session, AnalyticsEvent, [row])
-    return {"recorded": recorded == 1}
+    return {"recorded": await resources_of(ctx).events.record(row)}

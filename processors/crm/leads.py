@@ -51,7 +51,7 @@ def lead_of_event(session: Session, org: str, data: Mapping[str, Any]) -> Lead |
     lead that is already stored are never overwritten by an event. None when the event names
     nobody, or the organisation does not exist.
     """
-    person = _person(data)
+    person = person_of_event(data)
     lead_id = person.get("id") or data.get("lead_id") or data.get("leadId")
     if lead_id is not None:
         lead_id = str(lead_id)[:100]
@@ -172,7 +172,7 @@ def _tags(value: Any) -> list[str]:
     return list(dict.fromkeys(tag.strip()[:100] for tag in value if tag.strip()))[:_MAX_TAGS]
 
 
-def _person(data: Mapping[str, Any]) -> dict[str, Any]:
+def person_of_event(data: Mapping[str, Any]) -> dict[str, Any]:
     """The lead within an event's data: under ``lead`` or ``contact``, else fields of its own."""
     for key in ("lead", "contact"):
         if isinstance(nested := data.get(key), Mapping):

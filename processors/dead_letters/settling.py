@@ -6,6 +6,7 @@ provider stayed away until no attempt was left, or whose database did not answer
 
 from collections import Counter
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import select
@@ -15,7 +16,7 @@ from processors.database.models import Message, StoredDeadLetter
 from processors.messaging.events import message_event
 from processors.messaging.sender import Channel
 from processors.payloads import ContinueWait, ExecuteNode, SendEmail, SendSms, SendWhatsapp
-from processors.workflow.delivered import fail_step
+from processors.workflow.delivered import fail_step, settle_step
 from runtime.client import NewJob
 
 _SENDS: dict[str, tuple[Channel, type[SendEmail | SendSms | SendWhatsapp]]] = {
@@ -53,27 +54,30 @@ def settle(session: Session, letter: StoredDeadLetter, now: datetime) -> list[Ne
 
 
 def _settle_send(session: Session, letter: StoredDeadLetter, now: datetime) -> list[NewJob]:
+    """The ledger decides: a job that died after its messages were sent has not failed to send."""
     channel, model = _SENDS[letter.kind]
     payload = model.model_validate(letter.payload)
     counts = _close_messages(session, letter)
+    # One transaction reserves all of a job's messages: either there are none or they are all there.
+    failed = counts["sent"] == 0 or counts["sent"] < counts.total()
     jobs: list[NewJob] = []
     if payload.execution_id is not None and payload.node_id is not None:
-        jobs += fail_step(
-            session,
-            org=letter.org_id,
-            execution_id=payload.execution_id,
-            node_id=payload.node_id,
-            waits_as="running",
-            output=dict(counts),
-            error=reason_of(letter),
-            now=now,
-        )
-    if letter.reason != "refused":
-        # Of what it refused the handler itself has told.
-        jobs.append(
-            message_event(letter.org_id, letter.job_id, payload, channel, dict(counts), failed=True)
-        )
-    return jobs
+        step: dict[str, Any] = {
+            "org": letter.org_id,
+            "execution_id": payload.execution_id,
+            "node_id": payload.node_id,
+            "output": dict(counts),
+            "now": now,
+        }
+        if failed:
+            jobs += fail_step(session, **step, waits_as="running", error=reason_of(letter))
+        else:
+            jobs += settle_step(session, **step, error=None)
+    # The handler may have told of it already: the event's id is then known.
+    event = message_event(
+        letter.org_id, letter.job_id, payload, channel, dict(counts), failed=failed
+    )
+    return [*jobs, event]
 
 
 def _close_messages(session: Session, letter: StoredDeadLetter) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""Handler of clean_up: deletes what is past its retention, and offers forgotten steps again."""
+"""Handler of clean_up: deletes what is past its retention."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -13,26 +13,18 @@ from processors.database.models import (
     Message,
     StoredDeadLetter,
     WorkflowExecution,
-    WorkflowStep,
     utc_now,
 )
 from processors.payloads import CleanUp
 from processors.resources import resources_of
-from processors.workflow.progress import jobs_of
 from runtime.application import JobContext
-from runtime.client import NewJob
 
 # Left of the job's time when no further batch is begun.
 _MARGIN = timedelta(seconds=10)
-_MAX_REOFFERED = 500
 
 
 def clean_up(ctx: JobContext, payload: CleanUp) -> dict[str, Any]:
-    """Delete in batches, each a transaction of its own, until nothing is left or time runs out.
-
-    Also enqueues the jobs of steps that have been open for long without moving: their ids are
-    known to the queue unless it has lost them, so nothing runs twice.
-    """
+    """Delete in batches, each a transaction of its own, until nothing is left or time runs out."""
     resources = resources_of(ctx)
     now = utc_now()
     old = now - timedelta(days=payload.retention_days)
@@ -56,10 +48,8 @@ def clean_up(ctx: JobContext, payload: CleanUp) -> dict[str, Any]:
         rows = _delete(resources.database, ident, where, payload.batch_size, ctx.deadline)
         ctx.log(f"{rows} {name} deleted")
         deleted[name] = rows
-    reoffered = _reoffer(resources.database, now, timedelta(seconds=payload.reoffer_after_s))
-    created = sum(ref.created for ref in ctx.client.enqueue_many(reoffered))
-    ctx.progress(len(jobs), len(jobs), f"{created} forgotten steps offered again")
-    return {"deleted": deleted, "reoffered": created}
+    ctx.progress(len(jobs), len(jobs), f"{sum(deleted.values())} rows deleted")
+    return {"deleted": deleted}
 
 
 def _delete(
@@ -81,21 +71,3 @@ def _delete(
         if len(ids) < batch_size:
             break
     return total
-
-
-def _reoffer(database: Database, now: datetime, after: timedelta) -> list[NewJob]:
-    """Jobs of executions with a step that should have moved long ago."""
-    # A waiting step is late only when its time has come.
-    late = WorkflowStep.status.in_(("pending", "running")) & (WorkflowStep.created_at < now - after)
-    overslept = (WorkflowStep.status == "waiting") & (WorkflowStep.resume_at < now - after)
-    with database.read() as session:
-        executions = session.scalars(
-            select(WorkflowExecution)
-            .where(
-                WorkflowExecution.status == "running",
-                WorkflowExecution.id.in_(select(WorkflowStep.execution_id).where(late | overslept)),
-            )
-            .order_by(WorkflowExecution.started_at)
-            .limit(_MAX_REOFFERED)
-        ).all()
-        return [job for execution in executions for job in jobs_of(session, execution, now)]

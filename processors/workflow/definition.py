@@ -86,6 +86,24 @@ class Graph:
         )
         return list(dict.fromkeys(found))
 
+    def descendants(self, node_id: str) -> frozenset[str]:
+        """The nodes that a path from `node_id` leads to; itself only if it is part of a cycle."""
+        found = self._descendants.get(node_id)
+        if found is None:
+            reached: set[str] = set()
+            waiting = [node_id]
+            while waiting:
+                for target in self.successors(waiting.pop()):
+                    if target not in reached:
+                        reached.add(target)
+                        waiting.append(target)
+            found = self._descendants[node_id] = frozenset(reached)
+        return found
+
+    @cached_property
+    def _descendants(self) -> dict[str, frozenset[str]]:
+        return {}
+
     @cached_property
     def starts(self) -> list[Node]:
         """The trigger nodes; without one, the nodes that nothing leads to."""

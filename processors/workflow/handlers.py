@@ -8,12 +8,14 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from processors.crm.leads import lead_of_event
 from processors.database.insert import insert_new
 from processors.database.models import (
+    AnalyticsEvent,
     Lead,
     Organisation,
     Workflow,
@@ -25,53 +27,104 @@ from processors.errors import DefinitionError
 from processors.payloads import ContinueWait, ExecuteNode, ExecuteWorkflow, ProcessTrigger
 from processors.resources import resources_of
 from processors.workflow.definition import Graph
+from processors.workflow.events import KNOWN
 from processors.workflow.progress import (
-    close_if_done,
     complete,
+    end_wait,
     graph_of,
     jobs_of,
     lock_execution,
+    move_on,
     open_steps,
     reopen,
 )
 from processors.workflow.scope import build_scope, default_variables
 from processors.workflow.steps import activity_facts, run_step
-from processors.workflow.triggers import canonical, configurations, filter_holds, trigger_types
+from processors.workflow.triggers import canonical, starting_triggers, trigger_types
+from processors.workflow.validator import refuse_cycle
 from runtime.application import JobContext
 from runtime.catalogue import Priority
 from runtime.client import NewJob
 from runtime.outcomes import Cancel, DeadLetter
 
+log = structlog.get_logger("atlas.workflow")
+
 _PRIORITIES = {"high": Priority.HIGH, "low": Priority.LOW}
 
 
 def process_trigger(ctx: JobContext, payload: ProcessTrigger) -> dict[str, Any]:
-    """Find the workflows that listen to an event and start one execution of each."""
-    resources = resources_of(ctx)
+    """Find the workflows that listen to an event and start one execution of each.
+
+    Raises:
+        DeadLetter: there is no such organisation, the lead cannot be stored, or the event is one
+            that neither this version nor any workflow knows.
+    """
     event = canonical(payload.trigger_type)
     skipped: list[dict[str, str]] = []
-    matched: list[Workflow] = []
-    with resources.database.write() as session:
-        try:
-            lead = lead_of_event(session, ctx.org, payload.trigger_data)
-        except ValueError as error:
-            raise DeadLetter(f"the event's lead cannot be stored: {error}") from error
+    matched: list[tuple[Workflow, list[str]]] = []
+    with resources_of(ctx).database.write() as session:
+        lead = _lead_of(session, ctx, event, payload)
         for workflow in _listening(session, ctx.org, event):
             try:
-                holds = _passes(session, workflow, event, payload, lead)
+                start_at = _passes(session, workflow, event, payload, lead)
             except DefinitionError as error:
                 skipped.append({"id": workflow.id, "reason": str(error)[:300]})
                 continue
-            if holds:
-                matched.append(workflow)
+            if start_at is not None:
+                matched.append((workflow, start_at))
     ctx.client.enqueue_many(
-        _execution_job(ctx, workflow, event, payload.trigger_data) for workflow in matched
+        _execution_job(ctx, workflow, event, payload.trigger_data, start_at)
+        for workflow, start_at in matched
     )
+    for found in skipped:
+        line = f"workflow {found['id']} cannot start: {found['reason']}"
+        ctx.log(line)
+        log.warning(line, job=ctx.job_id, org=ctx.org)
     result: dict[str, Any] = {
         "matched": len(matched),
-        "workflows": [{"id": workflow.id, "name": workflow.name} for workflow in matched],
+        "workflows": [{"id": workflow.id, "name": workflow.name} for workflow, _ in matched],
     }
     return result | ({"skipped": skipped} if skipped else {})
+
+
+def _lead_of(session: Session, ctx: JobContext, event: str, payload: ProcessTrigger) -> Lead | None:
+    """The lead of an event that is one, and whose activity the event is."""
+    if session.get(Organisation, ctx.org) is None:
+        raise DeadLetter(f"there is no organisation {ctx.org!r}")
+    if not _is_event(session, ctx.org, event):
+        raise DeadLetter(
+            f"{payload.trigger_type!r} is no event of the CRM, and no workflow listens to it"
+        )
+    try:
+        lead = lead_of_event(session, ctx.org, payload.trigger_data)
+    except ValueError as error:
+        raise DeadLetter(f"the event's lead cannot be stored: {error}") from error
+    if lead is not None:
+        _note_activity(session, ctx, event, lead)
+    return lead
+
+
+def _is_event(session: Session, org: str, event: str) -> bool:
+    """Whether this version knows the event, or any organisation's workflow listens to it."""
+    if event in KNOWN or _listening(session, org, event):
+        return True
+    stored = session.scalars(select(Workflow.trigger_type).distinct())
+    return any(name and canonical(name) == event for name in stored)
+
+
+def _note_activity(session: Session, ctx: JobContext, event: str, lead: Lead) -> None:
+    """Whatever the CRM reports of a lead is something that the lead did."""
+    row = {
+        "id": uuid.uuid5(uuid.NAMESPACE_URL, f"activity:{ctx.org}:{ctx.job_id}"),
+        "org_id": ctx.org,
+        "event": event,
+        "lead_id": lead.id,
+        "user_id": None,
+        "session_id": None,
+        "data": {"job_id": ctx.job_id},
+        "occurred_at": ctx.enqueued_at,
+    }
+    insert_new(session, AnalyticsEvent, [row])
 
 
 def _listening(session: Session, org: str, event: str) -> list[Workflow]:
@@ -96,7 +149,10 @@ def _listening(session: Session, org: str, event: str) -> list[Workflow]:
 
 def _passes(
     session: Session, workflow: Workflow, event: str, payload: ProcessTrigger, lead: Lead | None
-) -> bool:
+) -> list[str] | None:
+    """The trigger nodes to start at, None when the event does not pass."""
+    graph = Graph.read(workflow.nodes, workflow.edges)
+    refuse_cycle(graph)
     now = utc_now()
     scope = build_scope(
         organisation=session.get(Organisation, workflow.org_id),
@@ -109,14 +165,12 @@ def _passes(
         now=now,
     )
     facts = activity_facts(session, workflow.org_id, lead.id if lead else None, scope, now)
-    graph = Graph.read(workflow.nodes, workflow.edges)
-    return all(
-        filter_holds(config, event, facts)
-        for config in configurations(graph, workflow.trigger_config)
-    )
+    return starting_triggers(graph, workflow.trigger_config, event, facts)
 
 
-def _execution_job(ctx: JobContext, workflow: Workflow, event: str, data: dict[str, Any]) -> NewJob:
+def _execution_job(
+    ctx: JobContext, workflow: Workflow, event: str, data: dict[str, Any], start_at: list[str]
+) -> NewJob:
     execution_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{ctx.org}:{ctx.job_id}:{workflow.id}")
     priority = _PRIORITIES.get(str(workflow.settings.get("priority")).lower(), Priority.NORMAL)
     return NewJob(
@@ -127,6 +181,7 @@ def _execution_job(ctx: JobContext, workflow: Workflow, event: str, data: dict[s
             "execution_id": execution_id,
             "trigger_type": event,
             "trigger_data": data,
+            **({"start_at": start_at} if start_at else {}),
         },
         priority,
         job_id=f"exec-{execution_id.hex}",
@@ -138,6 +193,7 @@ def execute_workflow(ctx: JobContext, payload: ExecuteWorkflow) -> dict[str, Any
 
     Raises:
         DeadLetter: the organisation has no such workflow, or it has no node.
+        DefinitionError: its steps lead back to one of them.
         Cancel: the workflow is paused or archived.
     """
     resources = resources_of(ctx)
@@ -168,6 +224,7 @@ def _begin(
     if workflow.status != "active" and not (by_hand and workflow.status == "draft"):
         raise Cancel(f"the workflow {payload.workflow_id!r} is {workflow.status}")
     graph = Graph.read(workflow.nodes, workflow.edges)
+    refuse_cycle(graph)
     if not graph.starts:
         raise DeadLetter(f"the workflow {payload.workflow_id!r} has no node to start with")
     try:
@@ -202,14 +259,16 @@ def _begin(
     execution = lock_execution(session, ctx.org, execution_id)
     if execution is None:
         raise DeadLetter(f"the execution {execution_id} belongs to another organisation")
-    open_steps(session, execution, graph, [node.id for node in graph.starts])
-    for node in graph.starts:
+    # A definition that was changed since the event was matched may have other triggers.
+    starts = [node for node in graph.starts if node.id in payload.start_at] or graph.starts
+    open_steps(session, execution, graph, [node.id for node in starts])
+    for node in starts:
         step = session.get_one(WorkflowStep, (execution_id, node.id))
         # A trigger has nothing left to do; it is not worth a job.
         if node.type == "trigger" and step.status == "pending":
             step.started_at = now
             complete(session, execution, graph, step, {"trigger_type": execution.trigger_type})
-    close_if_done(session, execution, graph)
+    move_on(session, execution, graph)
     return execution
 
 
@@ -242,6 +301,8 @@ def execute_node(ctx: JobContext, payload: ExecuteNode) -> dict[str, Any]:
 def continue_wait(ctx: JobContext, payload: ContinueWait) -> dict[str, Any]:
     """Go on after a wait. That this job runs means that the wait is over.
 
+    A paused workflow's waits are held: they end within a minute after it is active again.
+
     Raises:
         DeadLetter: there is no such step.
         Cancel: the execution was cancelled.
@@ -255,13 +316,21 @@ def continue_wait(ctx: JobContext, payload: ContinueWait) -> dict[str, Any]:
             reopen(execution, step)
             step.status = "waiting"
         if step.status == "waiting":
-            waited_s = (now - (step.started_at or step.created_at)).total_seconds()
-            output = {"waited_s": round(waited_s, 3)}
-            complete(session, execution, graph_of(execution), step, output)
+            if _is_paused(session, execution):
+                # Repairing executions ends it once the workflow is active again.
+                return {"status": "held"}
+            end_wait(session, execution, step, now)
         session.flush()
         status, jobs = step.status, jobs_of(session, execution, now)
     ctx.client.enqueue_many(jobs)
     return {"status": status}
+
+
+def _is_paused(session: Session, execution: WorkflowExecution) -> bool:
+    status = select(Workflow.status).where(
+        Workflow.org_id == execution.org_id, Workflow.id == execution.workflow_id
+    )
+    return session.scalar(status) == "paused"
 
 
 def _step(

@@ -31,6 +31,12 @@ def step_job_id(prefix: str, execution_id: uuid.UUID, node_id: str) -> str:
     return f"{prefix}-{execution_id.hex}-{digest}"
 
 
+def job_id_of(execution_id: uuid.UUID, node_id: str, status: str) -> str:
+    """The id of the job that is to move an open step of that status."""
+    prefix = {"running": "send", "waiting": "wait"}.get(status, "node")
+    return step_job_id(prefix, execution_id, node_id)
+
+
 def lock_execution(session: Session, org: str, execution_id: uuid.UUID) -> WorkflowExecution | None:
     """The execution of that organisation, locked until the transaction ends."""
     query = select(WorkflowExecution).where(
@@ -69,14 +75,11 @@ def complete(
     graph: Graph,
     step: WorkflowStep,
     output: dict[str, Any],
-    *,
-    branch: str | None = None,
 ) -> None:
-    """Close a step well and open what follows it."""
+    """Close a step well and open what follows it; a condition's output tells its `result`."""
     step.status, step.output_data, step.error = "completed", output, None
     step.completed_at = utc_now()
-    open_steps(session, execution, graph, graph.successors(step.node_id, branch=branch))
-    close_if_done(session, execution, graph)
+    move_on(session, execution, graph)
 
 
 def fail(
@@ -85,10 +88,15 @@ def fail(
     """Close a step as failed; what follows runs only if the node or the workflow says so."""
     step.status, step.error = "failed", error[:_MAX_ERROR]
     step.completed_at = utc_now()
-    node = graph.by_id.get(step.node_id)
-    if node is not None and node.type != "condition" and _goes_on(execution, graph, step.node_id):
-        open_steps(session, execution, graph, graph.successors(step.node_id))
-    close_if_done(session, execution, graph)
+    move_on(session, execution, graph)
+
+
+def end_wait(
+    session: Session, execution: WorkflowExecution, step: WorkflowStep, now: datetime
+) -> None:
+    """Close a wait that is over."""
+    waited_s = (now - (step.started_at or step.created_at)).total_seconds()
+    complete(session, execution, graph_of(execution), step, {"waited_s": round(waited_s, 3)})
 
 
 def reopen(execution: WorkflowExecution, step: WorkflowStep) -> None:
@@ -97,27 +105,68 @@ def reopen(execution: WorkflowExecution, step: WorkflowStep) -> None:
     execution.status, execution.error_message, execution.completed_at = "running", None, None
 
 
-def close_if_done(session: Session, execution: WorkflowExecution, graph: Graph) -> None:
-    """End the execution when no step is open."""
+def move_on(session: Session, execution: WorkflowExecution, graph: Graph) -> None:
+    """Open the steps that may run now; end the execution when none is open."""
     session.flush()
-    steps = session.execute(
-        select(WorkflowStep.node_id, WorkflowStep.status, WorkflowStep.error)
+    if execution.status == "cancelled":
+        return
+    steps = session.scalars(
+        select(WorkflowStep)
         .where(WorkflowStep.execution_id == execution.id)
         .order_by(WorkflowStep.completed_at, WorkflowStep.node_id)
     ).all()
-    if execution.status == "cancelled":
-        return
-    if any(step.status in OPEN for step in steps):
-        execution.status, execution.completed_at = "running", None
-        return
-    failures = [
-        f"{step.node_id}: {step.error}"
+    failed = [
+        step
         for step in steps
         if step.status == "failed" and not _goes_on(execution, graph, step.node_id)
     ]
-    execution.status = "failed" if failures else "completed"
-    execution.error_message = failures[0][:_MAX_ERROR] if failures else None
+    next_ids = _may_run(graph, steps, {step.node_id for step in failed})
+    open_steps(session, execution, graph, next_ids)
+    if next_ids or any(step.status in OPEN for step in steps):
+        execution.status, execution.completed_at = "running", None
+        return
+    execution.status = "failed" if failed else "completed"
+    execution.error_message = (
+        f"{failed[0].node_id}: {failed[0].error}"[:_MAX_ERROR] if failed else None
+    )
     execution.completed_at = utc_now()
+
+
+def _may_run(graph: Graph, steps: Iterable[WorkflowStep], failed: set[str]) -> list[str]:
+    """Nodes that steps lead to and that nothing else will lead to any more.
+
+    Where branches join, the node waits for all that are under way: a branch that was not taken is
+    not waited for, one that failed keeps it from running.
+    """
+    reached: dict[str, None] = {}
+    begun, waited_for = set(), set(failed)
+    for step in steps:
+        begun.add(step.node_id)
+        if step.status in OPEN:
+            waited_for.add(step.node_id)
+        elif step.node_id not in failed:
+            reached.update(dict.fromkeys(_followers(graph, step)))
+    candidates = [node_id for node_id in reached if node_id not in begun]
+    waited_for.update(candidates)
+    may_run = [
+        node_id
+        for node_id in candidates
+        if not any(node_id in graph.descendants(other) for other in waited_for if other != node_id)
+    ]
+    if candidates and not may_run and waited_for == set(candidates):
+        # They lead to each other: a cycle, in an execution that began before those were refused.
+        return candidates[:1]
+    return may_run
+
+
+def _followers(graph: Graph, step: WorkflowStep) -> list[str]:
+    node = graph.by_id.get(step.node_id)
+    if node is None or node.type != "condition":
+        return graph.successors(step.node_id)
+    if step.status == "failed":
+        return []
+    branch = "true" if (step.output_data or {}).get("result") else "false"
+    return graph.successors(step.node_id, branch=branch)
 
 
 def jobs_of(session: Session, execution: WorkflowExecution, now: datetime) -> list[NewJob]:

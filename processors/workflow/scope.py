@@ -5,8 +5,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from processors.crm.leads import lead_facts
+from processors.crm.leads import lead_facts, person_of_event
 from processors.database.models import Lead, Organisation
+from processors.workflow.interpolation import snake_case
 
 
 def build_scope(
@@ -22,7 +23,7 @@ def build_scope(
 ) -> dict[str, Any]:
     """The scope of one step.
 
-    The lead is the stored one, as it is now; fields that only the event knows are added to it.
+    The lead is the stored one, as it is now; what it lacks is filled in from the event.
     Names without a prefix (``{{first_name}}``) are looked up in this order: variables of the
     workflow, fields of the lead, data of the event.
 
@@ -36,9 +37,14 @@ def build_scope(
         workflow: ``id`` and ``name``.
         now: for the date variables, in the gym's time zone.
     """
-    from_event = trigger_data.get("lead")
-    person = dict(from_event) if isinstance(from_event, Mapping) else {}
-    person.update(lead_facts(lead) if lead else {})
+    from_event = person_of_event(trigger_data)
+    stored = lead_facts(lead) if lead else {}
+    person = {
+        **from_event,
+        **{snake_case(str(key)): value for key, value in from_event.items()},
+        # What the CRM has not stored (yet), the event may know.
+        **{key: value for key, value in stored.items() if value is not None},
+    }
     gym = _gym(organisation)
     local = now.astimezone(_zone(gym.get("timezone")))
     name = " ".join(str(person[k]) for k in ("first_name", "last_name") if person.get(k))

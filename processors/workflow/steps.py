@@ -23,6 +23,7 @@ from processors.workflow.durations import duration
 from processors.workflow.interpolation import interpolate
 from processors.workflow.progress import complete, fail
 from processors.workflow.scope import build_scope
+from processors.workflow.triggers import canonical
 from processors.workflow.validator import NODE_TYPES
 
 
@@ -37,8 +38,8 @@ class _Run:
     node: Node
     facts: Facts
 
-    def complete(self, output: dict[str, Any], *, branch: str | None = None) -> None:
-        complete(self.session, self.execution, self.graph, self.step, output, branch=branch)
+    def complete(self, output: dict[str, Any]) -> None:
+        complete(self.session, self.execution, self.graph, self.step, output)
 
 
 def run_step(
@@ -85,7 +86,7 @@ def _condition(run: _Run) -> None:
             f"the edges {', '.join(unnamed)[:200]} after the condition name no branch; "
             "allowed: true or false"
         )
-    run.complete({"result": result}, branch="true" if result else "false")
+    run.complete({"result": result})
 
 
 def _action(run: _Run) -> None:
@@ -137,7 +138,7 @@ def activity_facts(
         query = select(func.count()).where(
             AnalyticsEvent.org_id == org,
             AnalyticsEvent.lead_id == lead_id,
-            AnalyticsEvent.event == activity,
+            AnalyticsEvent.event.in_({activity, canonical(activity)}),
         )
         if span is not None:
             query = query.where(AnalyticsEvent.occurred_at >= now - span)

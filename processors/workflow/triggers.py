@@ -1,16 +1,17 @@
 """Which workflows an event starts: one name for each event, and the filters on a trigger."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from processors.errors import DefinitionError
 from processors.workflow.conditions import Facts, field_value, holds
-from processors.workflow.definition import Graph
+from processors.workflow.definition import Graph, Node
 from processors.workflow.interpolation import MISSING, lookup, snake_case
 from processors.workflow.operators import compare
 
 # The CRM's generations name one event differently; the name on the right is ours.
-_ALIASES = {
+ALIASES = {
     "new_lead": "lead_created",
     "lead_new": "lead_created",
     "lead_added": "lead_created",
@@ -27,6 +28,9 @@ _ALIASES = {
     "booking_created": "booking_confirmed",
     "class_booked": "booking_confirmed",
     "class_cancelled": "booking_cancelled",
+    "class_canceled": "booking_cancelled",
+    "booking_canceled": "booking_cancelled",
+    "appointment_canceled": "appointment_cancelled",
     "birthday": "birthday_trigger",
     "churn_risk": "ai_churn_risk",
     "tag_added": "contact_tagged",
@@ -49,30 +53,61 @@ _ANYTHING = ("", "all", "any", "*")
 def canonical(trigger_type: str) -> str:
     """The one name of an event: ``lead.created``, ``new_lead`` and ``leadCreated`` are the same."""
     name = re.sub(r"[^a-z0-9]+", "_", snake_case(trigger_type.strip())).strip("_")
-    return _ALIASES.get(name, name)[:_MAX_NAME]
+    return ALIASES.get(name, name)[:_MAX_NAME]
 
 
 def trigger_types(graph: Graph, stored: str | None) -> set[str]:
     """The events a workflow listens to: the stored one, else those its trigger nodes name."""
     if stored:
         return {canonical(stored)}
-    named = (
-        node.config.get("triggerType")
-        or node.config.get("trigger_type")
-        or node.config.get("subtype")
-        for node in graph.nodes
-        if node.type == "trigger"
-    )
-    return {canonical(name) for name in named if isinstance(name, str)}
+    named = (event_of(node) for node in graph.nodes if node.type == "trigger")
+    return {name for name in named if name}
 
 
-def configurations(graph: Graph, stored: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    """All filters that must hold: the stored one and those of the trigger nodes."""
-    if stored:
-        yield stored
-    for node in graph.nodes:
-        if node.type == "trigger" and node.config:
-            yield node.config
+def event_of(node: Node) -> str | None:
+    """The event that a trigger node names, by its one name."""
+    for key in ("triggerType", "trigger_type", "subtype"):
+        if isinstance(name := node.config.get(key), str) and name:
+            return canonical(name)
+    return None
+
+
+def starting_triggers(
+    graph: Graph, stored: Mapping[str, Any], trigger_type: str, facts: Facts
+) -> list[str] | None:
+    """Ids of the trigger nodes that an event passes; None when it starts nothing.
+
+    Trigger nodes are alternatives, each with a filter of its own; the workflow's own filter must
+    hold for all of them. Without a trigger node it alone decides, and the list is empty.
+
+    Args:
+        graph: of a workflow that listens to the event.
+        stored: the workflow's own filter.
+        trigger_type: the event's name.
+        facts: what filters are decided on.
+
+    Raises:
+        DefinitionError: the conditions of a filter cannot be decided, and no other trigger passes.
+    """
+    if stored and not filter_holds(stored, trigger_type, facts):
+        return None
+    triggers = [node for node in graph.nodes if node.type == "trigger"]
+    if not triggers:
+        return []
+    event = canonical(trigger_type)
+    # The workflow's stored event stands for nodes that name none, or, if need be, another one.
+    named = [node for node in triggers if event_of(node) in (None, event)] or triggers
+    passed: list[str] = []
+    problem: DefinitionError | None = None
+    for node in named:
+        try:
+            if filter_holds(node.config, trigger_type, facts):
+                passed.append(node.id)
+        except DefinitionError as error:
+            problem = error
+    if problem is not None and not passed:
+        raise problem
+    return passed or None
 
 
 def filter_holds(config: Mapping[str, Any], trigger_type: str, facts: Facts) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from processors.errors import DefinitionError
 from processors.workflow.definition import Graph, Node
 
 NODE_TYPES = ("trigger", "action", "condition", "wait")
@@ -35,10 +36,7 @@ def validate(nodes: Iterable[Any], edges: Iterable[Any]) -> list[Problem]:
         problems += _node(node, graph)
     problems += _edges(graph)
     if cycle := find_cycle(graph):
-        path = " → ".join(cycle)
-        problems.append(
-            Problem(cycle[0], f"a cycle: {path}; each step runs once, so the cycle runs once")
-        )
+        problems.append(Problem(cycle[0], _of_cycle(cycle)))
     return problems
 
 
@@ -60,6 +58,24 @@ def find_cycle(graph: Graph) -> list[str]:
                 path.append(node_id)
                 stack.append(iter(graph.successors(node_id)))
     return []
+
+
+def refuse_cycle(graph: Graph) -> None:
+    """Refuse what would run once and not again and again, as it says.
+
+    Raises:
+        DefinitionError: with the path of a cycle.
+    """
+    if cycle := find_cycle(graph):
+        raise DefinitionError(_of_cycle(cycle))
+
+
+def _of_cycle(cycle: list[str]) -> str:
+    path = " → ".join(cycle)[:200]
+    return (
+        f"a cycle: {path}; a step runs once in an execution, so nothing would repeat; "
+        "allowed: a copy of the steps for each repetition"
+    )
 
 
 def _shape(graph: Graph) -> Iterator[Problem]:

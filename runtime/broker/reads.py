@@ -174,6 +174,16 @@ def read_jobs(connection: redis.Redis, keys: Keys, ids: Sequence[str]) -> list[H
     return [reply if isinstance(reply, dict) and reply else None for reply in replies]
 
 
+def read_statuses(connection: redis.Redis, keys: Keys, ids: Sequence[str]) -> list[str | None]:
+    """RQ's status word of each job; None for one that is gone."""
+    pipe: Any = connection.pipeline(transaction=False)
+    for job_id in ids:
+        pipe.hget(keys.job(job_id), "status")
+    with broker_errors():
+        replies = execute(pipe)
+    return [None if reply is None else text_of(reply) for reply in replies]
+
+
 def read_last_results(connection: redis.Redis, keys: Keys, ids: Sequence[str]) -> list[Hash]:
     """The newest result of each job, {} without one."""
     pipe: Any = connection.pipeline(transaction=False)

@@ -1,13 +1,16 @@
 """``atlas explain`` and ``atlas audit``: why a job does not run, and whether all are in place."""
 
 from contextlib import closing
+from dataclasses import asdict
 
 import click
 
+from runtime.application import AuditResult, load_application
 from runtime.auditor import Auditor, AuditReport
 from runtime.cli.access import reader
 from runtime.cli.failures import EXIT_FAILED
 from runtime.cli.options import json_option, print_json, read_settings
+from runtime.text import safe
 
 
 @click.command()
@@ -29,16 +32,33 @@ def explain(job_id: str, *, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def audit(context: click.Context, *, repair: bool, as_json: bool) -> None:
-    """Check that every open job is in exactly one place; exit code 1 if not and not repaired."""
-    with closing(Auditor.from_settings(read_settings())) as auditor:
+    """Check that every open job is in exactly one place, and what the application checks.
+
+    Exit code 1 if something is wrong and was not repaired.
+    """
+    settings = read_settings()
+    with closing(Auditor.from_settings(settings)) as auditor:
         auditor.check_prefix()
         report = auditor.audit(repair=repair)
+    results = list(load_application(settings.application).audits(settings, repair=repair))
     if as_json:
-        print_json(report)
+        print_json({**asdict(report), "application": [asdict(result) for result in results]})
     else:
         click.echo("\n".join(_lines(report)))
-    if not report.clean and not repair:
+        for result in results:
+            click.echo("\n".join(_result_lines(result, repaired=repair)))
+    clean = report.clean and not any(result.counts for result in results)
+    if not clean and not repair:
         context.exit(EXIT_FAILED)
+
+
+def _result_lines(result: AuditResult, *, repaired: bool) -> list[str]:
+    head = f"{result.examined:,} {result.subject} examined"
+    if not result.counts:
+        return [f"{head}: nothing is wrong"]
+    counts = ", ".join(f"{count:,} {what}" for what, count in sorted(result.counts.items()))
+    done = "repaired" if repaired else "repair with: atlas audit --repair"
+    return [f"{head}: {counts} ({done})", *(f"  {safe(line, 200)}" for line in result.examples)]
 
 
 def _lines(report: AuditReport) -> list[str]:

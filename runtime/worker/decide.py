@@ -11,6 +11,7 @@ from runtime.broker.calls import ClaimedJob, Ended
 from runtime.broker.encoding import deflate_text, encode_value
 from runtime.catalogue import Breaker
 from runtime.error_facts import ErrorFacts, error_facts
+from runtime.errors import BrokerUnavailableError
 from runtime.figures import whole
 from runtime.fingerprint import error_text, fingerprint, handler_traceback
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry, Snooze
@@ -19,6 +20,9 @@ from runtime.retry import RetryPolicy
 _MAX_ERROR = 500
 # Thirty years: what a job says that it waited is used to reckon with dates.
 _LONGEST_MS = 1e12
+# Until a handler that met a Redis that did not serve runs again. The end of its attempt is written
+# only once Redis serves, so that this need not grow.
+_BROKER_PAUSE_MS = (500, 2_500)
 # RQ's own words for a value that its serializer refuses (rq/defaults.py).
 _UNSERIALIZABLE = b'"Unserializable return value"'
 
@@ -70,6 +74,10 @@ def raised(
 ) -> Ended:
     """The handler raised `error`: an outcome of its own choice, or a failure."""
     ended = _ended(facts, run_ms)
+    if is_broker_trouble(error):
+        pause_ms = rng.randint(*_BROKER_PAUSE_MS)
+        reason = _line(f"it waits for Redis: {_message(error)}")
+        return ended._replace(outcome="snoozed", delay_ms=pause_ms, error=reason)
     match error:
         case Snooze():
             due_ms = int(error.until.timestamp() * 1000)
@@ -93,6 +101,20 @@ def raised(
                 fingerprint=fingerprint(type(error).__name__, message, frame),
             )
     return _tried_again(facts, error, ended, rng)
+
+
+def is_broker_trouble(error: BaseException | RemoteError) -> bool:
+    """Whether Redis did not serve the handler: no fault of the job, and no attempt of it.
+
+    Its follow-up jobs may be missing, so it runs again, however often.
+    """
+    if isinstance(error, RemoteError):
+        return BrokerUnavailableError.__name__ in error.facts.names
+    return isinstance(error, BrokerUnavailableError)
+
+
+def _message(error: BaseException | RemoteError) -> str:
+    return error.message if isinstance(error, RemoteError) else error_text(error)
 
 
 def _tried_again(

@@ -157,7 +157,12 @@ class Runner:
             error = raised
         else:
             return decide.succeeded(facts, value, _ms_since(started))
-        return decide.raised(facts, error, _ms_since(started), self._rng)
+        ended = decide.raised(facts, error, _ms_since(started), self._rng)
+        if decide.is_broker_trouble(error):
+            log.warning(
+                "the attempt does not count", job=facts.job.id, kind=facts.kind, error=ended.error
+            )
+        return ended
 
     def _with_record(self, ended: Ended, running: Running, payload: dict[str, Any] | None) -> Ended:
         """With the dead letter that it leaves, if it does."""

@@ -1,9 +1,11 @@
 """A stand-in for the engine: runs handlers on the spot and remembers what they enqueue."""
 
+import asyncio
 import importlib
+import inspect
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +18,7 @@ from runtime.dead_letter import DeadLetterRecord
 from runtime.error_facts import error_facts
 from runtime.job_rows import validate_payload
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry
+from runtime.snapshot import JobState
 
 CATALOGUE = application.catalogue
 ORG = "org_iron"
@@ -30,7 +33,16 @@ class RecordingClient:
     def __init__(self) -> None:
         self.queue: deque[NewJob] = deque()
         self.known: set[str] = set()
+        self.over: dict[str, JobState] = {}
         self.on_enqueue: Callable[[], None] = lambda: None
+
+    def states(self, job_ids: Sequence[str]) -> dict[str, JobState]:
+        waiting = {job.job_id for job in self.queue}
+        return {
+            job_id: JobState.WAITING if job_id in waiting else JobState.FINISHED
+            for job_id in job_ids
+            if job_id in self.known
+        } | {job_id: state for job_id, state in self.over.items() if job_id in job_ids}
 
     def enqueue_many(self, jobs: Iterable[NewJob]) -> list[JobRef]:
         jobs = list(jobs)
@@ -88,7 +100,8 @@ class Engine:
         kind = CATALOGUE.kind(job.kind)
         module, _, name = kind.handler.partition(":")
         handler = getattr(importlib.import_module(module), name)
-        return handler(self.context(job, **context), validate_payload(kind, job.payload))
+        value = handler(self.context(job, **context), validate_payload(kind, job.payload))
+        return asyncio.run(value) if inspect.iscoroutine(value) else value
 
     def attempt(self, job: NewJob, **context: Any) -> Ran:
         ran = Ran(job)

@@ -28,7 +28,9 @@ from tests.processors.harness import ORG
 
 ROOT = Path(__file__).parent.parent.parent
 
-RULED = set(application.catalogue.kinds) - {"audit", "check_health", "record_dead_letter"}
+RULED = set(application.catalogue.kinds) - {
+    "audit", "check_health", "record_dead_letter", "repair_executions",
+}  # fmt: skip
 
 
 def test_importing_the_domain_is_light():
@@ -53,7 +55,7 @@ def test_the_twelve_queues():
         "communication:email": (10, (30, 1)),
         "communication:sms": (8, (20, 1)),
         "communication:whatsapp": (5, (10, 1)),
-        "system:analytics": (5, (10, 1)),
+        "system:analytics": (100, None),
         "system:cleanup": (1, None),
         "system:health": (1, (1, 5)),
         "system:retry": (3, (10, 1)),
@@ -84,6 +86,7 @@ def test_the_retry_policies():
     assert policies.pop("update_lead") == (3, "fixed", 5)
     assert policies.pop("audit")[0] == 1
     assert policies.pop("record_dead_letter") == (200, "exponential", 2)
+    assert policies.pop("repair_executions") == (200, "exponential", 2)
     assert set(policies.values()) == {(3, "exponential", 2)}
 
 

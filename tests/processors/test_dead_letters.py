@@ -3,9 +3,15 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
-from processors.database.models import Message, StoredDeadLetter, WorkflowExecution, WorkflowStep
+from processors.database.models import (
+    AnalyticsEvent,
+    Message,
+    StoredDeadLetter,
+    WorkflowExecution,
+    WorkflowStep,
+)
 from processors.messaging.sender import Guarantee, UnavailableError
 from processors.resources import Resources
 from runtime.client import AtlasClient, NewJob
@@ -140,6 +146,30 @@ def test_a_stalled_send_may_have_been_delivered(journey, database):
     assert message.status == "unknown"
     assert message.error == "it lost its worker 3 times; it may have been delivered"
     assert [job.kind for job in engine.client.queue] == ["track_event"]
+
+
+@pytest.mark.parametrize("reason", ["stalled", "exhausted", "refused"])
+def test_a_job_that_died_after_its_message_was_sent_has_not_failed(journey, database, reason):
+    """Events and steps follow the ledger's row, however the job itself ended."""
+    engine, job, provider = journey(EMAIL, TAG, until="send_email")
+    engine.client.on_enqueue = lambda: 1 / 0
+    engine.attempt(job)
+    engine.client.on_enqueue = lambda: None
+    with database.write() as session:
+        # As if it had been killed between the two: the message is sent, the step is open.
+        session.execute(update(WorkflowStep).where(WorkflowStep.node_id == "mail")
+                        .values(status="running"))  # fmt: skip
+        session.execute(delete(WorkflowStep).where(WorkflowStep.node_id == "tag"))
+    record = letter(job.job_id, reason, kind="send_email", org=ORG, payload=job.payload,
+                    error="it lost its worker 3 times")  # fmt: skip
+    for _ in range(2):
+        engine.call(record)
+    engine.drain()
+    assert state(database) == ("completed", {"t": "completed", "mail": "completed",
+                                             "tag": "completed"})  # fmt: skip
+    assert provider.accepted == ["ana@example.com"]
+    with database.read() as session:
+        assert session.scalars(select(AnalyticsEvent.event)).all() == ["message_sent"]
 
 
 @pytest.mark.parametrize(("kind", "node"), STEP_JOBS.items())

@@ -24,7 +24,7 @@ from runtime.client import AtlasClient, NewJob
 from runtime.dead_letter import DeadLetterRecord
 from runtime.recurring import Recurring
 from tests.processors.harness import ORG, Engine
-from tests.processors.shapes import EMAIL, TRIGGER, WAIT, chain
+from tests.processors.shapes import EMAIL, TRIGGER, chain
 
 
 def count(database, model):
@@ -57,7 +57,6 @@ def test_what_is_young_stays(ran, database):
             "health_reports": 0,
             "dead_letters": 0,
         },
-        "reoffered": 0,
     }
     assert count(database, WorkflowExecution) == 7
 
@@ -67,7 +66,7 @@ def test_what_is_old_goes_in_batches(ran, database):
         record = DeadLetterRecord(job_id="x", reason="expired", payload={})
         ran.call(NewJob("record_dead_letter", ORG, record, job_id=f"dead-{number}"))
     result = clean(ran, retention_days=0, message_retention_days=0, batch_size=3)
-    assert result["deleted"] == {"executions": 7, "messages": 7, "events": 7, "health_reports": 0,
+    assert result["deleted"] == {"executions": 7, "messages": 7, "events": 14, "health_reports": 0,
                                  "dead_letters": 5}  # fmt: skip
     for model in (WorkflowExecution, WorkflowStep, Message, AnalyticsEvent, StoredDeadLetter):
         assert count(database, model) == 0
@@ -86,23 +85,6 @@ def test_messages_stay_longer_and_open_ones_for_ever(ran, database):
 def test_no_batch_begins_when_time_is_short(ran, database):
     job = NewJob("clean_up", ORG, {"retention_days": 0}, job_id="short")
     assert ran.call(job, timeout_s=5)["deleted"]["executions"] == 0
-
-
-def test_steps_whose_job_was_lost_are_offered_again(engine, database, add_workflow):
-    add_workflow(*chain(TRIGGER, WAIT, EMAIL))
-    payload = {"trigger_type": "new_lead", "trigger_data": {"email": "ana@example.com"}}
-    engine.start("process_trigger", payload, job_id="event")
-    engine.run(engine.client.queue.popleft())
-    engine.run(engine.client.queue.popleft())
-    lost = engine.client.queue.popleft()
-    assert clean(engine)["reoffered"] == 0, "it is not late yet"
-    assert clean(engine, reoffer_after_s=0)["reoffered"] == 0, "the queue still knows the job"
-    engine.client.known.discard(lost.job_id)
-    assert clean(engine, reoffer_after_s=0)["reoffered"] == 1
-    [again] = engine.client.queue
-    assert again.job_id == lost.job_id
-    engine.drain()
-    assert count(database, Message) == 1
 
 
 class Notebook:
@@ -161,21 +143,6 @@ def test_an_audit_comes_every_ten_minutes_and_one_at_a_time(make_settings, redis
         others = [client.enqueue("check_health", org="system", payload={}) for _ in range(2)]
     assert (first.outcome, second.outcome, second.id) == ("created", "held", "cron-audit-600")
     assert [ref.outcome for ref in others] == ["created", "created"]
-
-
-def test_waits_are_late_only_when_their_time_has_come(engine, database, add_workflow):
-    add_workflow(*chain(TRIGGER, WAIT, EMAIL))
-    payload = {"trigger_type": "new_lead", "trigger_data": {"email": "ana@example.com"}}
-    engine.start("process_trigger", payload, job_id="event")
-    for _ in range(3):
-        engine.run(engine.client.queue.popleft())
-    engine.client.known.clear()
-    assert clean(engine, reoffer_after_s=0)["reoffered"] == 0
-    with database.write() as session:
-        past = datetime.now(UTC) - timedelta(minutes=1)
-        session.execute(update(WorkflowStep).where(WorkflowStep.node_id == "wait")
-                        .values(resume_at=past))  # fmt: skip
-    assert clean(engine, reoffer_after_s=0)["reoffered"] == 1
 
 
 def test_health_is_recorded_once_a_job(engine, database):

@@ -3,9 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import ValidationError
 
+from processors.payloads import ProcessTrigger
 from processors.workflow.conditions import Facts
 from processors.workflow.definition import Graph
+from processors.workflow.events import meant
 from processors.workflow.triggers import canonical, filter_holds, trigger_types
 
 
@@ -67,3 +70,30 @@ def test_filters(config, event, result):
     scope = {**LEAD, "lead": LEAD, "trigger": trigger}
     facts = Facts(scope, datetime(2026, 3, 10, tzinfo=UTC), lambda *_: 0)
     assert filter_holds(config, event, facts) is result
+
+
+@pytest.mark.parametrize(
+    ("name", "result"),
+    [
+        ("leed_created", "lead_created"),
+        ("lead_create", "lead_created"),
+        ("leadcreated", "lead_created"),
+        ("payment.faild", "payment_failed"),
+        ("bookingConfirmd", "booking_confirmed"),
+        ("new_leed", "lead_created"),
+        ("new_lead", None),
+        ("booking_canceled", None),
+        ("campaign.started", None),
+        ("membership_expired", None),
+        ("lead_created_abroad", None),
+        ("lead_deleted", None),
+        ("체험예약", None),
+    ],
+)
+def test_misspelt_events(name, result):
+    assert meant(name) == result
+    if result:
+        with pytest.raises(ValidationError, match=f"did you mean {result}"):
+            ProcessTrigger(trigger_type=name)
+    else:
+        assert ProcessTrigger(trigger_type=name).trigger_type == name

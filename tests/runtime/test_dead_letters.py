@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from runtime.broker import calls
 from runtime.broker.policy import Policy
 from runtime.dead_letter import DeadLetterRecord
 from runtime.keys import QueueNames
@@ -69,6 +70,27 @@ def test_a_stalled_and_an_expired_job_leave_one(client, broker, raw) -> None:
     assert by_job["late"]["reason"] == "expired"
     (letter,) = [i for i in raw.lrange(f"rq:queue:{LETTERS}", 0, -1) if b"expired" not in i]
     assert b'"org":"gym_1"' in raw.hget(b"rq:job:" + letter, "data")
+
+
+def test_a_letter_is_never_given_up_and_waits_once_it_has_lost_many_workers(
+    client, broker, raw
+) -> None:
+    client.enqueue("work", org="o", payload={}, job_id="j")
+    (job,) = claim(broker, PLAIN, policy=POLICY).jobs
+    record = DeadLetterRecord(job_id="j", reason="exhausted").model_dump_json()
+    finish(broker, ended(job, "failed", dead_letter=record, org="o"), policy=POLICY)
+    for _ in range(POLICY.max_stalled):
+        (letter,) = claim(broker, LETTERS, policy=POLICY, lease_ms=0).jobs
+        assert broker.run(calls.reap([LETTERS], POLICY)) == (1, 0, 0)
+    claim(broker, LETTERS, policy=POLICY, lease_ms=0)
+    assert broker.run(calls.reap([LETTERS], POLICY)) == (1, 0, 0)
+    assert status(raw, letter.id) == "scheduled"
+    assert claim(broker, LETTERS, policy=POLICY).jobs == []
+    raw.zadd(f"rq:scheduled:{LETTERS}", {letter.id: 1})
+    raw.zadd("rq:atlas:due", {LETTERS: 1})
+    (again,) = claim(broker, LETTERS, policy=POLICY).jobs
+    assert (again.id, again.attempt) == (letter.id, 1)
+    assert finish(broker, ended(again), policy=POLICY) == [1]
 
 
 def test_a_worker_sends_full_records(client, worker, reader) -> None:

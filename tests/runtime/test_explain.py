@@ -67,6 +67,8 @@ def test_position_and_estimate(waiting: Waiting, what: str, eta: float | None) -
         (job(JobState.FAILED, attempt=3, error="boom"), "after 3 of 3 attempts: boom"),
         (job(JobState.SCHEDULED, attempt=1, due_at=NOW + timedelta(seconds=30)),
          "due in 30 s, after attempt 1 of 3"),
+        (job(JobState.SCHEDULED, due_at=NOW + timedelta(seconds=2), error="it waits for Redis"),
+         "due in 2 s (it waits for Redis)"),
         (job(JobState.SCHEDULED, due_at=NOW - timedelta(seconds=3)), "due since 3 s"),
     ],
 )  # fmt: skip

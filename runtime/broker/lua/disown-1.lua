@@ -11,7 +11,7 @@
   then, for a living worker, the execution ids that it knows of
   Returns { requeued, failed }
 ]]
--- @include guard clock lanes waiting seen retention metrics events attempts options deferred keyed endings dead_letter recover
+-- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter recover
 local worker, state = ARGV[1], ARGV[2]
 local entry = p .. ':worker:' .. worker
 local now = clock_ms()

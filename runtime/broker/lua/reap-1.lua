@@ -6,7 +6,7 @@
   ARGV[2] most jobs to take back  [3] number of queues, then their full names
   Returns { requeued, failed, leases dropped because nothing ran under them }
 ]]
--- @include guard clock lanes waiting seen retention metrics events attempts options deferred keyed endings dead_letter recover
+-- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter recover
 local now = clock_ms()
 local rules = cjson.decode(ARGV[1])
 local left = tonumber(ARGV[2])

@@ -4,8 +4,11 @@
 -- through no fault of their own; from `suspect_from` losses on a job runs in a process of its own
 -- (runtime/worker/suspects.py), where it is found out. One that its worker is lost with even then
 -- goes to the back, and fails as stalled after `lost_alone` of those; with 0 as `suspect_from` it
--- fails at the first loss. `rules` = {suspect_from, lost_alone, failed_s, failed_cap, lost, stalled
--- (exc_strings), dead_letter}. Returns 'requeued', 'failed' or nil when it was not running under that fence.
+-- fails at the first loss. A dead letter is never failed this way: nobody else would tell of the job
+-- that it is about. Past the limit it waits before each run, or one that ends its worker would end
+-- them all. `rules` = {suspect_from, lost_alone, failed_s, failed_cap, lost, stalled (exc_strings),
+-- dead_letter}. Returns 'requeued', 'failed' or nil when it was not running under that fence.
+local LETTER_PAUSE_MS = 30000
 local function recover(p, id, execution, now, rules)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence', 'origin', 'stalls', 'attempt',
@@ -23,7 +26,11 @@ local function recover(p, id, execution, now, rules)
   local stalls = counter(job[4], 0) + 1
   local alone = job[11] == execution
   local lost_alone = counter(job[12], 0) + (alone and 1 or 0)
-  local dead = rules.suspect_from == 0 or lost_alone > rules.lost_alone
+  local past_limit = rules.suspect_from == 0 or lost_alone > rules.lost_alone
+  -- The description of ours begins with kind and organisation.
+  local kind, org = string.match(job[9] or '', '^([%w_]+) ([%w_.-]+)')
+  local is_letter = rules.dead_letter ~= nil and kind == rules.dead_letter.kind
+  local dead = past_limit and not is_letter
   local attempt = counter(job[5], 1)
   -- A result stream that is none costs the job its record, not its place.
   redis.pcall('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', dead and 2 or 4,
@@ -42,14 +49,18 @@ local function recover(p, id, execution, now, rules)
     count(queue, 'stalled', 'fail')
     count_total(queue, 'fail')
     emit(p, 'failed', 'job', id, 'queue', queue, 'error', 'Stalled')
-    -- The description of ours begins with kind and organisation.
-    local org = string.match(job[9] or '', '^[%w_]+ ([%w_.-]+)')
     bury(p, rules.dead_letter, id, execution, org or '-', {job_id = id, reason = 'stalled',
       attempts = attempt, error_class = 'Stalled', error = 'it lost its worker ' .. stalls .. ' times'}, now)
     ended_for_good(p, id, o, 'failed', now)
     return 'failed'
   end
-  local status = place(p, lane, id, job[7], job[8], not alone, now)
+  local status
+  if past_limit then
+    status = 'scheduled'
+    schedule_at(p, lane, id, now + LETTER_PAUSE_MS)
+  else
+    status = place(p, lane, id, job[7], job[8], not alone, now)
+  end
   redis.call('HSET', key, 'status', status, 'stalls', stalls, 'attempt', math.max(0, attempt - 1))
   if alone then redis.call('HSET', key, 'lost_alone', lost_alone) end
   redis.call('ZADD', p .. ':atlas:stalled:' .. queue, now, id)
