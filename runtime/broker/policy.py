@@ -22,7 +22,7 @@ class Policy:
     """How jobs end, and what holds their queues back.
 
     Attributes:
-        retention: of what is over; the same for every queue of an environment.
+        retention: of what is over; the same for every queue.
         max_stalled: how often a job may lose its worker.
         dead_letter: lane and kind of the records of jobs that failed for good, or None.
         resources: by name, each with the full names of the queues that use it.
@@ -57,8 +57,7 @@ class Policy:
             for queue in catalogue.queues.values()
             if queue.concurrency is not None or queue.fair
         }
-        retention = next(iter(catalogue.queues.values())).retention
-        return cls(retention, max_stalled, letter, resources, frozenset(limited | capped))
+        return cls(catalogue.retention, max_stalled, letter, resources, frozenset(limited | capped))
 
     @cached_property
     def for_claim(self) -> bytes:
