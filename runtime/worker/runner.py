@@ -3,15 +3,16 @@
 import asyncio
 import random
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from pydantic import BaseModel
 
 from runtime import envelope
-from runtime.allowed import is_allowed
+from runtime.allowed import is_allowed, not_allowed
 from runtime.application import JobContext, NoteTaker
 from runtime.broker.calls import Ended
 from runtime.catalogue import Catalogue, Priority
@@ -24,10 +25,13 @@ from runtime.keys import QueueNames
 from runtime.middleware import Middleware, around_execute
 from runtime.retry import RetryPolicy
 from runtime.settings import Settings
+from runtime.stock_job import RefusedError
 from runtime.worker import decide
+from runtime.worker.children import Children
 from runtime.worker.handlers import Handler
 from runtime.worker.isolated import ChildError, IsolatedRequest, run_isolated
 from runtime.worker.running import Running, RunningJobs
+from runtime.worker.stock import StockJobs
 from runtime.worker.threads import HandlerThreads, HandlerTimeoutError
 
 log = structlog.get_logger("atlas.worker")
@@ -53,6 +57,7 @@ class Runner:
         client: AtlasClient,
         resources: Any,
         threads: HandlerThreads,
+        children: Children,
         rng: random.Random,
         notes: NoteTaker,
         middleware: Sequence[Middleware] = (),
@@ -63,6 +68,8 @@ class Runner:
         self._client = client
         self._resources = resources
         self._threads = threads
+        self._children = children
+        self._stock = StockJobs(children, notes)
         self._rng = rng
         self._names = QueueNames(settings.queue_prefix)
         self._notes = notes
@@ -98,7 +105,8 @@ class Runner:
         timeout_s = _timeout_s(job.timeout, kind.timeout_s)
         handler = self._handlers[kind.name]
         context = self._context(running, message, handler, timeout_s, wait_ms)
-        call = self._wrapped(handler, context, payload)
+        begun = partial(_start_clock, running, timeout_s)
+        call = self._wrapped(handler, context, payload, begun)
         ended = await self._timed(running, facts, timeout_s, call)
         return self._with_record(ended, running, message.payload)
 
@@ -115,13 +123,15 @@ class Runner:
         job = running.job
         allowed = self._settings.allowed_functions
         if not is_allowed(function, allowed):
-            names = ", ".join(allowed) or "none"
-            reason = f"function {function!r} is not allowed (ATLAS_ALLOWED_FUNCTIONS: {names})"
-            return decide.quarantined(facts, reason)
-        policy = decide.stock_policy(job.stock_retry)
+            return decide.quarantined(facts, not_allowed(f"function {function!r}", allowed))
+        policy = decide.stock_policy(job.stock_retry, job.attempt)
         facts = decide.AttemptFacts(job, STOCK_KIND, policy, running.started_s, facts.wait_ms)
-        call = run_isolated(IsolatedRequest(job.id, stock=True))
-        return await self._timed(running, facts, _timeout_s(job.timeout, _STOCK_TIMEOUT_S), call)
+        timeout_s = _timeout_s(job.timeout, _STOCK_TIMEOUT_S)
+        call = self._stock.run(running, partial(_start_clock, running, timeout_s))
+        try:
+            return await self._timed(running, facts, timeout_s, call, waits=True)
+        except RefusedError as refused:
+            return decide.quarantined(facts, str(refused))
 
     async def _timed(
         self,
@@ -129,11 +139,13 @@ class Runner:
         facts: decide.AttemptFacts,
         timeout_s: float | None,
         call: Coroutine[Any, Any, Any],
+        *,
+        waits: bool = False,
     ) -> Ended:
+        """`waits`: the call itself starts the clock, when there is a child process for it."""
         started = time.perf_counter()
-        if timeout_s is not None:
-            # Watched by the process (`cancel_overdue`): a timer each would cost more than the rest.
-            running.times_out_at = time.monotonic() + timeout_s
+        if not waits:
+            _start_clock(running, timeout_s)
         error: BaseException | decide.RemoteError
         try:
             value = await call
@@ -146,6 +158,8 @@ class Runner:
                 error = HandlerTimeoutError(f"ran longer than {timeout_s:g} s")
             else:
                 error = RuntimeError("the handler was cancelled from inside")
+        except RefusedError:
+            raise
         except ChildError as child:
             error = child.remote
         except (Exception, SystemExit, KeyboardInterrupt) as raised:  # noqa: BLE001
@@ -174,15 +188,15 @@ class Runner:
         return ended._replace(dead_letter=record)
 
     def _wrapped(
-        self, handler: Handler, context: JobContext, payload: BaseModel
+        self, handler: Handler, context: JobContext, payload: BaseModel, begun: Callable[[], None]
     ) -> Coroutine[Any, Any, Any]:
         if not self._middleware:
-            return self._call(handler, context, payload)
+            return self._call(handler, context, payload, begun)
 
         done: list[Any] = []
 
         async def run(context: JobContext) -> Any:
-            done.append(await self._call(handler, context, payload))
+            done.append(await self._call(handler, context, payload, begun))
             return done[0]
 
         async def wrapped() -> Any:
@@ -197,16 +211,13 @@ class Runner:
 
         return wrapped()
 
-    async def _call(self, handler: Handler, context: JobContext, payload: BaseModel) -> Any:
+    async def _call(
+        self, handler: Handler, context: JobContext, payload: BaseModel, begun: Callable[[], None]
+    ) -> Any:
         if handler.kind.isolated:
-            request = IsolatedRequest(
-                context.job_id,
-                stock=False,
-                kind=handler.kind.name,
-                payload_json=payload.model_dump_json(exclude_unset=True),
-                context=_portable(context),
-            )
-            return await run_isolated(request)
+            body = payload.model_dump_json(exclude_unset=True)
+            request = IsolatedRequest(handler.kind.name, body, _portable(context))
+            return await run_isolated(self._children, request, begun)
         if handler.is_async:
             return await handler.function(context, payload)
         return await self._threads.run(lambda: handler.function(context, payload))
@@ -238,6 +249,12 @@ class Runner:
             execution=job.execution,
             notes=self._notes,
         )
+
+
+def _start_clock(running: Running, timeout_s: float | None) -> None:
+    # Watched by the process (`cancel_overdue`): a timer each would cost more than the rest.
+    if timeout_s is not None:
+        running.times_out_at = time.monotonic() + timeout_s
 
 
 def cancel_overdue(running_jobs: RunningJobs) -> None:

@@ -6,7 +6,7 @@
 local function recover(p, id, execution, now, rules)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence', 'origin', 'stalls', 'attempt',
-    'worker_name', 'rate_limit_key', 'rate_limit_concurrency', 'description', 'atlas')
+    'worker_name', 'rate_limit_key', 'rate_limit_concurrency', 'failure_ttl', 'atlas')
   if not ok or job[2] ~= execution or not job[3] then return nil end
   if job[1] ~= 'started' then
     -- RQ canceled it while it ran: what it held is free.
@@ -31,14 +31,12 @@ local function recover(p, id, execution, now, rules)
   redis.call('HDEL', key, 'fence')
   if dead then
     redis.call('HSET', key, 'stalls', stalls)
-    fail_job(p, lane, queue, id, now, rules.failed_s)
+    fail_job(p, lane, queue, id, now, kept_s(job[9], rules.failed_s))
     trim(p, 'failed', queue, rules.failed_cap, now)
     count(queue, 'stalled', 'fail')
     count_total(queue, 'fail')
     emit(p, 'failed', 'job', id, 'queue', queue, 'error', 'Stalled')
-    -- The description of ours begins with kind and organisation.
-    local org = string.match(job[9] or '', '^[%w_]+ ([%w_.-]+)')
-    bury(p, rules.dead_letter, id, execution, org or '-', {job_id = id, reason = 'stalled',
+    bury(p, rules.dead_letter, id, execution, org_of_job(p, id), {job_id = id, reason = 'stalled',
       attempts = attempt, error_class = 'Stalled', error = 'it lost its worker ' .. stalls .. ' times'}, now)
     ended_for_good(p, id, o, 'failed', now)
     return 'failed'
