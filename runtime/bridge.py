@@ -1,7 +1,7 @@
-"""The one place that touches RQ's classes: running and settling what a stock RQ producer enqueued.
+"""The way to RQ's classes, and settling what a stock RQ producer enqueued.
 
 RQ reads its key prefix once, from the environment, when it is first imported (rq/defaults.py); so
-every function here sets it before importing RQ, and nothing else imports RQ.
+`load_rq` sets it, and nothing imports RQ but this and `runtime.stock_job`, after it.
 """
 
 import json
@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, cast
 
-from runtime.allowed import is_allowed
+import redis
+
 from runtime.connection import broker_errors, connect
-from runtime.errors import InvalidJobError
-from runtime.keys import Keys
+from runtime.errors import AtlasError
+from runtime.keys import Keys, queue_of
 from runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,32 +25,76 @@ _LOOKED_AT = 100
 _OVER = (b"finished", b"failed", b"stopped", b"canceled")
 
 
-def perform_stock_job(settings: Settings, job_id: str) -> Any:
-    """Run a stock job's function in this process and return its value.
-
-    RQ imports the function by the name that stands in Redis now, which may not be the one that the
-    worker saw when it took the job: it is checked here again.
+def load_rq(settings: Settings) -> None:
+    """Import RQ with this deployment's key prefix: the first call of whoever uses its classes.
 
     Raises:
-        InvalidJobError: the function is not allowed.
-        Exception: whatever the function raises.
+        AtlasError: RQ was imported before with another prefix, which stays for good.
     """
-    job = _fetch(settings, job_id)
-    if not is_allowed(job.func_name or "", settings.allowed_functions):
-        raise InvalidJobError(f"function {job.func_name!r} is not allowed")
-    return job.perform()
+    prefix = settings.redis.key_prefix
+    os.environ["RQ_KEY_PREFIX"] = prefix
+    from rq.defaults import RQ_KEY_PREFIX  # noqa: PLC0415 - after the prefix is set
+
+    if prefix != RQ_KEY_PREFIX:
+        raise AtlasError(
+            f"RQ was imported with the key prefix {RQ_KEY_PREFIX!r}, this deployment's is "
+            f"{prefix!r}: set RQ_KEY_PREFIX={prefix} before anything imports rq"
+        )
 
 
-def settle_stock_job(settings: Settings, job_id: str) -> None:
-    """After a stock job ended: let its dependents go and free its RQ rate-limit slot."""
+def fetch(connection: redis.Redis, job_id: str) -> "Job":
+    """A job as RQ sees it; `load_rq` has been called.
+
+    Raises:
+        NoSuchJobError: there is none (RQ's error).
+    """
+    from rq.job import Job  # noqa: PLC0415 - after the prefix is set
+    from rq.serializers import JSONSerializer  # noqa: PLC0415
+
+    return Job.fetch(job_id, connection=connection, serializer=JSONSerializer)
+
+
+def settle_ended(settings: Settings, connection: redis.Redis, job_ids: Sequence[str]) -> None:
+    """After stock jobs ended: let their dependents go and free their RQ rate-limit slots.
+
+    Raises:
+        Exception: whatever RQ makes of one of them; the others were settled.
+    """
+    keys = Keys(settings.redis.key_prefix)
+    pipe = cast("Any", connection.pipeline(transaction=False))
+    for job_id in job_ids:
+        pipe.exists(keys.dependents(job_id))
+        pipe.hexists(keys.job(job_id), "rate_limit_key")
+    with broker_errors():
+        replies = pipe.execute()
+    problem: Exception | None = None
+    for job_id, *has in zip(job_ids, replies[::2], replies[1::2], strict=True):
+        if any(has):  # most have nothing to settle, and RQ is slow
+            try:
+                _settle(settings, connection, job_id)
+            except Exception as error:  # noqa: BLE001 - told when the others are settled
+                problem = error
+    if problem is not None:
+        raise problem
+
+
+def _settle(settings: Settings, connection: redis.Redis, job_id: str) -> None:
+    load_rq(settings)
     from rq import Queue  # noqa: PLC0415 - after the prefix is set
+    from rq.job import JobStatus  # noqa: PLC0415
     from rq.rate_limit import release_slot  # noqa: PLC0415
     from rq.serializers import JSONSerializer  # noqa: PLC0415
 
-    job = _fetch(settings, job_id)
-    queue = Queue(job.origin, connection=job.connection, serializer=JSONSerializer)
-    queue.enqueue_dependents(job)
+    job = fetch(connection, job_id)
+    if job.get_status(refresh=False) in (JobStatus.QUEUED, JobStatus.SCHEDULED):
+        # It finished, and will be repeated: to its dependents it is done (rq, handle_job_success).
+        job._status = JobStatus.FINISHED
+    queue = Queue(job.origin, connection=connection, serializer=JSONSerializer)
+    freed = queue.enqueue_dependents(job, refresh_job_status=False)
     release_slot(job)
+    keys = Keys(settings.redis.key_prefix)
+    for lane in freed:  # RQ wakes none of our workers
+        connection.zadd(keys.marker(queue_of(lane)), {"0": 0})
 
 
 def settle_left_behind(settings: Settings, lanes: Sequence[str]) -> dict[str, str]:
@@ -75,14 +120,14 @@ def settle_left_behind(settings: Settings, lanes: Sequence[str]) -> dict[str, st
         for parent in parents:
             pipe.hget(keys.job(parent), "status")
         over = [p for p, status in zip(parents, pipe.execute(), strict=True) if status in _OVER]
-    problems: dict[str, str] = {}
-    for parent in over:
-        try:
-            settle_stock_job(settings, parent)
-        except Exception as error:  # noqa: BLE001 - whatever RQ makes of one job
-            problems[parent] = str(error)
-    if ready:
-        _enqueue_ready(settings, ready)
+        problems: dict[str, str] = {}
+        for parent in over:
+            try:
+                _settle(settings, connection, parent)
+            except Exception as error:  # noqa: BLE001 - whatever RQ makes of one job
+                problems[parent] = str(error)
+        if ready:
+            _enqueue_ready(settings, connection, ready)
     return problems
 
 
@@ -95,15 +140,14 @@ def _ids(value: bytes | None) -> list[str]:
     return [i for i in ids if isinstance(i, str)] if isinstance(ids, list) else []
 
 
-def _enqueue_ready(settings: Settings, lanes: Sequence[str]) -> None:
+def _enqueue_ready(settings: Settings, connection: redis.Redis, lanes: Sequence[str]) -> None:
     """What RQ took out of its deferred registry and did not enqueue any more."""
-    os.environ["RQ_KEY_PREFIX"] = settings.redis.key_prefix
+    load_rq(settings)
     from rq.registry import ReadyJobRegistry  # noqa: PLC0415 - after the prefix is set
     from rq.serializers import JSONSerializer  # noqa: PLC0415
 
-    with closing(connect(settings)) as connection, broker_errors():
-        for lane in lanes:
-            ReadyJobRegistry(lane, connection=connection, serializer=JSONSerializer).cleanup()
+    for lane in lanes:
+        ReadyJobRegistry(lane, connection=connection, serializer=JSONSerializer).cleanup()
 
 
 def current_job_id() -> str:
@@ -118,11 +162,3 @@ def current_job_id() -> str:
     if job is None:
         raise RuntimeError("runtime.entry.perform was called outside an RQ worker")
     return str(job.id)
-
-
-def _fetch(settings: Settings, job_id: str) -> "Job":
-    os.environ["RQ_KEY_PREFIX"] = settings.redis.key_prefix
-    from rq.job import Job  # noqa: PLC0415 - after the prefix is set
-    from rq.serializers import JSONSerializer  # noqa: PLC0415
-
-    return Job.fetch(job_id, connection=connect(settings), serializer=JSONSerializer)

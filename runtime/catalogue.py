@@ -116,7 +116,6 @@ class Queue:
         org_cap: in a fair queue, how many jobs of one organisation may run at a time.
         concurrency: how many of its jobs may run at a time over all workers, or None.
         resource: name of the resource that all of its jobs use, or None.
-        retention: filled in by `Catalogue.for_environment`.
     """
 
     name: str
@@ -127,7 +126,6 @@ class Queue:
     concurrency: int | None = None
     resource: str | None = None
     scale_in_production: bool = True
-    retention: Retention = field(default_factory=lambda: RETENTION["development"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +182,8 @@ class Catalogue:
         queues, kinds, resources = tuple(queues), tuple(kinds), tuple(resources)
         self.resources = {resource.name: resource for resource in resources}
         self.dead_letter = dead_letter
+        # Of every queue; `for_environment` says how long.
+        self.retention = RETENTION["development"]
         self.queues = {queue.name: queue for queue in queues}
         self.kinds = {kind.name: kind for kind in kinds}
         self._by_name = {name: kind for kind in kinds for name in (kind.name, *kind.aliases)}
@@ -262,20 +262,17 @@ class Catalogue:
     def for_environment(self, environment: Environment) -> Self:
         """The same catalogue with that environment's slots and retention."""
         factor = 2 if environment == "production" else 1
-        retention = RETENTION[environment]
-        return type(self)(
+        made = type(self)(
             (
-                replace(
-                    queue,
-                    slots=queue.slots * (factor if queue.scale_in_production else 1),
-                    retention=retention,
-                )
+                replace(queue, slots=queue.slots * (factor if queue.scale_in_production else 1))
                 for queue in self.queues.values()
             ),
             self.kinds.values(),
             self.resources.values(),
             dead_letter=self.dead_letter,
         )
+        made.retention = RETENTION[environment]
+        return made
 
 
 def _queue_problems(queue: Queue, names: list[str]) -> Iterable[str]:

@@ -95,7 +95,10 @@ def _parse(plain: bytes) -> list[Any]:
     try:
         parts = from_json(plain)
     except ValueError:
-        raise EnvelopeError("its data is not JSON (pickle is never loaded)") from None
+        raise EnvelopeError(
+            "its data is not JSON, and pickle is never loaded: enqueue it with "
+            "rq.Queue(..., serializer=JSONSerializer)"
+        ) from None
     if not isinstance(parts, list) or len(parts) != 4:
         raise EnvelopeError("its data does not have RQ's shape")
     return parts

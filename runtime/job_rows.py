@@ -78,7 +78,7 @@ class RowMaker:
             job_id, lane, data, describe(kind, job.org, payload), kind.name,
             f"{lane}|{job.org}" if queue.fair else "", queue.org_cap, delay_ms, due_ms,
             "" if plain and not parent and not is_flow else _options(job, kind, parent, is_flow),
-            _unique(job, kind) if job.unique is not None else "",
+            _unique(job, kind) if job.unique is not None else "", job.org,
         )  # fmt: skip
         return PlacedRow(row, kind.queue)
 

@@ -66,6 +66,10 @@ class Keys:
         """Hash of a job."""
         return f"{self.prefix}:job:{job_id}"
 
+    def dependents(self, job_id: str) -> str:
+        """RQ's set of the ids of the stock jobs that wait for a job."""
+        return f"{self.prefix}:job:{job_id}:dependents"
+
     def results(self, job_id: str) -> str:
         """Stream of a job's results, one entry an attempt."""
         return f"{self.prefix}:results:{job_id}"
@@ -103,7 +107,7 @@ class Keys:
         return f"{self.prefix}:finished:{lane}"
 
     def canceled(self, lane: str) -> str:
-        """Canceled registry, scored by the time its jobs expire."""
+        """Canceled registry, scored by when its jobs were canceled, in seconds."""
         return f"{self.prefix}:canceled:{lane}"
 
     def worker(self, name: str) -> str:

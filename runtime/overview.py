@@ -21,7 +21,7 @@ from runtime.text import safe
 
 HISTORY_MINUTES = 60
 _PERCENTILE_MINUTES = 5
-# Three heartbeats missed (runtime/worker/process.py beats every 5 s).
+# Four beats missed (runtime/worker/pulse.py beats every 5 s).
 LOST_AFTER_S = 20.0
 
 Minutes = Mapping[int, Mapping[str, QueueMinute]]

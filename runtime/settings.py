@@ -194,6 +194,10 @@ class WorkerSettings(_Group):
     max_memory_mb: Annotated[
         int, Field(ge=0), Variable("ATLAS_MAX_MEMORY_MB", "0 (never) or more")
     ] = Field(0, description="Memory in MiB beyond which a process is replaced; 0: never.")
+    child_jobs: Annotated[
+        int, Field(ge=1, le=1_000_000), Variable("ATLAS_CHILD_JOBS", "1 to 1000000")
+    ] = Field(100, description="Isolated and plain RQ jobs after which their child process is "
+              "replaced; 1: each gets a fresh interpreter.")  # fmt: skip
     max_payload_bytes: Annotated[
         int, Field(ge=1_024, le=67_108_864),
         Variable("ATLAS_MAX_PAYLOAD_BYTES", "1024 to 67108864 (64 MiB)"),

@@ -50,6 +50,7 @@ class JobRow(NamedTuple):
     due_ms: int = 0
     options: str = ""
     unique: str = ""
+    org: str = ""
 
 
 class Enqueued(NamedTuple):
@@ -165,7 +166,7 @@ def seal_flow(
     """Store a job that waits for its children: (created, children that belong elsewhere)."""
     args: list[Arg] = [
         row.id, row.lane, row.rl_key, row.org_cap, row.data, row.description, row.kind, row.options,
-        on_child_failure, len(children), *children,
+        on_child_failure, row.org, len(children), *children,
     ]  # fmt: skip
     return Call("seal_flow", args, lambda reply: (reply[0] == 1, texts(reply[1])))
 
@@ -217,7 +218,7 @@ def _read_job(header: bytes, data: bytes) -> ClaimedJob:
 
 def finish(worker: str, ended: Sequence[Ended], policy: Policy) -> Call[list[int]]:
     """Write ended attempts; for each 1 applied, 2 earlier, 0 refused (lease lost), -1 gone."""
-    # One JSON text: packing seventeen arguments an attempt costs more than everything else here.
+    # One JSON text: packing twenty arguments an attempt costs more than everything else here.
     attempts = to_json(
         [
             (

@@ -32,7 +32,7 @@ class Policy:
     """How jobs end, and what holds their queues back.
 
     Attributes:
-        retention: of what is over; the same for every queue of an environment.
+        retention: of what is over; the same for every queue.
         max_stalled: how often a job may lose its worker before it runs alone (see `is_suspect`);
             0: it fails at once.
         lost_alone: how often its worker may be lost while it runs alone, before it fails.
@@ -70,9 +70,8 @@ class Policy:
             for queue in catalogue.queues.values()
             if queue.concurrency is not None or queue.fair
         }
-        retention = next(iter(catalogue.queues.values())).retention
         return cls(
-            retention,
+            catalogue.retention,
             max_stalled,
             dead_letter=letter,
             resources=resources,

@@ -39,6 +39,10 @@ class AttemptFacts(NamedTuple):
     breaker: Breaker | None = None
 
 
+class StockRetry(Retry):
+    """A stock function returned RQ's Retry, whose own limit was looked at already."""
+
+
 @dataclass(frozen=True, slots=True)
 class RemoteError:
     """An error that happened in a child process."""
@@ -128,7 +132,7 @@ def _tried_again(
     rule = None if isinstance(error, Retry) else facts.policy.rule_for(of_error)
     if rule is not None and rule.action != "retry":
         return ended._replace(outcome="failed", quiet=rule.action == "never")
-    if facts.job.attempt >= facts.policy.attempts:
+    if facts.job.attempt >= facts.policy.attempts and not isinstance(error, StockRetry):
         return ended._replace(outcome="failed")
     if isinstance(error, Retry) and error.after is not None:
         delay_s = max(0.0, error.after.total_seconds())
@@ -168,12 +172,18 @@ def released(facts: AttemptFacts, run_ms: float) -> Ended:
     return _ended(facts, run_ms)._replace(outcome="released", error="the worker was stopped")
 
 
-def stock_policy(stock_retry: str) -> RetryPolicy:
-    """The policy of a stock RQ job, from its fields ``retries_left|retry_intervals``."""
-    left, _, intervals = stock_retry.partition("|")
+def stock_policy(stock_retry: str, attempt: int) -> RetryPolicy:
+    """The policy of a stock RQ job, from its fields ``retries_left|retry_intervals``.
+
+    RQ counts down what we count up (rq/job.py, get_retry_interval): of fewer intervals than
+    retries, the first is the one that is used again.
+    """
+    retries, _, intervals = stock_retry.partition("|")
     parts = [part.strip() for part in intervals.strip("[] ").split(",")]
-    delays = tuple(float(whole(part)) for part in parts if part.isdigit())
-    return RetryPolicy(whole(left) + 1, "list", delays_s=delays or (0.0,), jitter=False)
+    delays = [float(whole(part)) for part in parts if part.isdigit()] or [0.0]
+    left = whole(retries) - (attempt - 1)
+    delay_s = delays[min(max(len(delays) - left, 0), len(delays) - 1)]
+    return RetryPolicy(whole(retries) + 1, "list", delays_s=(delay_s,), jitter=False)
 
 
 def wait_ms(enqueued_at: str, now_ms: int) -> float:

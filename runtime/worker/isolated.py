@@ -1,26 +1,21 @@
-"""Runs a handler in a child process of its own, which can be killed.
+"""Runs a handler in a child process, which can be killed.
 
-For CPU-bound, untrusted or native code, and for the functions of stock RQ jobs. The child is a
-fresh interpreter (no fork: no inherited locks), leads its own session so that a kill reaches what
-it starts, and dies with this process. Request and answer are JSON on its stdin and stdout; what
-the handler prints goes to stderr.
+For CPU-bound, untrusted or native code, and for the functions of stock RQ jobs. Request and answer
+are JSON; what the handler prints goes to stderr.
 """
 
-import asyncio
-import contextlib
 import json
-import os
-import signal
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from runtime.error_facts import ErrorFacts
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry, Snooze
+from runtime.worker.children import ChildEndedError, Children
 from runtime.worker.decide import RemoteError
+from runtime.worker.frames import MAX_ANSWER_BYTES
 
-MAX_REPLY_BYTES = 4 * 1024 * 1024
 # The error class of an attempt whose child ended by itself.
 CHILD_DIED = "ChildProcessDied"
 
@@ -32,60 +27,74 @@ class ChildError(Exception):
         super().__init__(remote.message)
         self.remote = remote
 
+    @classmethod
+    def of_end(cls, error: ChildEndedError | OSError) -> "ChildError":
+        """The child ended, or could not be started."""
+        text = str(error)
+        return cls(RemoteError(CHILD_DIED, text, text))
+
 
 @dataclass(frozen=True, slots=True)
 class IsolatedRequest:
-    """What the child is to run: a stock job by id, or a kind's handler with its context."""
+    """A kind's handler that is to run in a child, with its context."""
 
-    job_id: str
-    stock: bool
-    kind: str = ""
-    payload_json: str = ""
-    context: dict[str, Any] | None = None
+    kind: str
+    payload_json: str
+    context: dict[str, Any]
 
 
-async def run_isolated(request: IsolatedRequest) -> Any:
+async def run_isolated(
+    children: Children, request: IsolatedRequest, begun: Callable[[], None] = lambda: None
+) -> Any:
     """The handler's value; the child is killed when the awaiting task is cancelled.
+
+    Args:
+        children: one of them runs it.
+        request: what is to run.
+        begun: called when there is a child for it.
 
     Raises:
         ChildError: the handler raised, or the child ended without an answer.
         Outcome: the handler raised one.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "runtime.worker.isolated_child", str(os.getpid()),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        start_new_session=True,
-        limit=MAX_REPLY_BYTES,
-    )  # fmt: skip
-    body = json.dumps(
-        {
-            "job_id": request.job_id,
-            "stock": request.stock,
-            "kind": request.kind,
-            "payload": request.payload_json,
-            "context": request.context,
-        }
-    ).encode()
+    fields = {
+        "run": "kind",
+        "kind": request.kind,
+        "payload": request.payload_json,
+        "context": request.context,
+    }
     try:
-        reply, _ = await process.communicate(body)
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-    return _read(reply, process.returncode or 0)
+        async with children.one() as child:
+            begun()
+            answer = await child.ask(json.dumps(fields).encode())
+    except (ChildEndedError, OSError) as error:
+        raise ChildError.of_end(error) from None
+    return value_of(read_answer(answer))
 
 
-def _read(reply: bytes, code: int) -> Any:
+def read_answer(reply: bytes) -> dict[str, Any]:
+    """The fields of an answer.
+
+    Raises:
+        ChildError: it is none.
+    """
     try:
-        answer = json.loads(reply) if len(reply) <= MAX_REPLY_BYTES else None
+        answer = json.loads(reply) if len(reply) <= MAX_ANSWER_BYTES else None
     except ValueError:
         answer = None
     if not isinstance(answer, dict):
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        text = f"the child process ended without an answer ({how})"
+        text = "the child process answered what is no answer"
         raise ChildError(RemoteError(CHILD_DIED, text, text))
+    return answer
+
+
+def value_of(answer: dict[str, Any]) -> Any:
+    """The value that the handler returned.
+
+    Raises:
+        ChildError: it raised an error.
+        Outcome: it raised one.
+    """
     if "value" in answer:
         return answer["value"]
     if "outcome" in answer:

@@ -1,104 +1,191 @@
-"""The child process of `runtime.worker.isolated`: runs one handler and ends."""
+"""A child process of `runtime.worker.children`: runs one job after the other until it is ended."""
 
 import asyncio
 import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import closing
+from contextvars import copy_context
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
+import redis
 from pydantic_core import to_json
 
-from runtime.application import JobContext, load_application
-from runtime.bridge import perform_stock_job
+from runtime.application import Application, JobContext, load_application
 from runtime.broker import open_broker
 from runtime.client import AtlasClient
+from runtime.connection import connect
 from runtime.error_facts import error_facts
 from runtime.fingerprint import error_text, handler_traceback
 from runtime.outcomes import Outcome
 from runtime.settings import Settings, load_settings
-from runtime.worker.handlers import load_handler
-from runtime.worker.isolated import MAX_REPLY_BYTES, outcome_to
+from runtime.stock_job import RefusedError, StockJob
+from runtime.worker.child_state import ChildState
+from runtime.worker.frames import MAX_ANSWER_BYTES, packed, receive_blocking
+from runtime.worker.handlers import Handler, load_handler
+from runtime.worker.isolated import outcome_to
 from runtime.worker.notes import ChildNotes
 from runtime.worker.parent_death import die_with_parent
 
+_MAX_MESSAGE = 20_000
+
 
 def main() -> None:
-    """Read a request from stdin, run it, write the answer to what stdout was at the start."""
+    """Say that it is ready; then, for each request: answer it, and say '' or why it cannot go on.
+
+    Requests come by what stdin was at the start, answers go to what stdout was: what a job reads
+    or prints must not touch them.
+    """
     die_with_parent(int(sys.argv[1]))
-    # Who stops a whole control group signals us too; when this job ends is the worker's to decide,
+    # Who stops a whole control group signals us too; when a job ends is the worker's to decide,
     # which kills. A function: what the handler starts would inherit an ignored signal.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
-    reply_fd = os.dup(1)
-    os.dup2(2, 1)  # what the handler prints must not end up in the answer
-    request = json.loads(sys.stdin.buffer.read())
-    with os.fdopen(reply_fd, "wb") as reply:
-        reply.write(_answer(request))
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    state = ChildState()
+    jobs = _Jobs(state.note)
+    _send(answers, b"")
+    while (request := receive_blocking(requests)) is not None:
+        # What one job sets in the context is not there for the next.
+        _send(answers, copy_context().run(jobs.answer, json.loads(request)))
+        if not jobs.expects_more:
+            _send(answers, state.restore().encode())
+    os._exit(0)  # its worker is gone, and nobody would wait for threads that a job left
 
 
-def _answer(request: dict[str, Any]) -> bytes:
-    try:
-        settings = load_settings()
-        if request["stock"]:
-            value = perform_stock_job(settings, request["job_id"])
-        else:
-            value = _run_kind(settings, request)
-    except Outcome as outcome:
-        return json.dumps({"outcome": outcome_to(outcome)}).encode()
-    except BaseException as error:  # noqa: BLE001 - the parent decides what it means
-        text, frame = handler_traceback(error)
-        facts = error_facts(error)
-        return json.dumps(
-            {
-                "names": sorted(facts.names),
-                "status": facts.status,
-                "retry_after_s": facts.retry_after_s,
-                "error_class": type(error).__name__,
-                "message": error_text(error),
-                "traceback": text,
-                "frame": frame,
-            }
-        ).encode()
+def _send(pipe: int, body: bytes) -> None:
+    message = memoryview(packed(body))
+    while message:
+        message = message[os.write(pipe, message) :]
+
+
+class _Jobs:
+    """Runs what requests ask for; `loaded` is called when a job's code is there, before it runs."""
+
+    def __init__(self, loaded: Callable[[], None]) -> None:
+        self._loaded = loaded
+        self._handlers: dict[str, Handler] = {}
+        self._stock: StockJob | None = None
+
+    @cached_property
+    def _settings(self) -> Settings:
+        return load_settings()
+
+    @cached_property
+    def _application(self) -> Application:
+        return load_application(self._settings.application)
+
+    @cached_property
+    def _connection(self) -> redis.Redis:
+        return connect(self._settings)
+
+    @property
+    def expects_more(self) -> bool:
+        """Whether the job that ran last has a callback still to be called."""
+        return self._stock is not None
+
+    def answer(self, request: dict[str, Any]) -> bytes:
+        """The answer to one request, as `runtime.worker.isolated` reads it."""
+        stock: StockJob | None = None
+        try:
+            if request["run"] == "kind":
+                fields = {"value": self._run_kind(request)}
+            else:
+                stock = self._stock_job(request)
+                if request["run"] == "stock":
+                    fields = stock.perform()
+                else:
+                    stock.call_back(request["run"], request["error_class"], request["message"])
+                    fields = {"value": None}
+        except RefusedError as refused:
+            fields = {"refused": str(refused)}
+        except Outcome as outcome:
+            fields = {"outcome": outcome_to(outcome)}
+        except BaseException as error:  # noqa: BLE001 - the parent decides what it means
+            fields = _told(error)
+        if stock is not None and request["run"] == "stock" and stock.to_call:
+            self._stock = stock
+            fields |= stock.to_call
+        return _encoded(fields)
+
+    def _stock_job(self, request: dict[str, Any]) -> StockJob:
+        """The job that ran here and waits for its callback, or one read anew."""
+        stock, self._stock = self._stock, None
+        if stock is None or stock.id != request["job_id"] or request["run"] == "stock":
+            job_id, attempt = request["job_id"], request["attempt"]
+            stock = StockJob(self._settings, self._connection, job_id, attempt)
+            self._loaded()
+        return stock
+
+    def _handler(self, kind: str) -> Handler:
+        if kind not in self._handlers:
+            self._handlers[kind] = load_handler(self._application.catalogue.kind(kind))
+        return self._handlers[kind]
+
+    def _run_kind(self, request: dict[str, Any]) -> Any:
+        handler = self._handler(request["kind"])
+        self._loaded()
+        payload = handler.kind.payload.model_validate_json(request["payload"])
+        fields = request["context"]
+        with (
+            closing(AtlasClient.from_settings(self._settings)) as client,
+            self._application.open(self._settings) as resources,
+            closing(open_broker(self._settings)) as broker,
+        ):
+            context = JobContext(
+                **{
+                    **fields,
+                    "enqueued_at": datetime.fromisoformat(fields["enqueued_at"]),
+                    "deadline": datetime.fromisoformat(fields["deadline"]),
+                },
+                client=client,
+                resources=resources,
+                notes=ChildNotes(broker),
+            )
+            if handler.is_async:
+                return asyncio.run(handler.function(context, payload))
+            return handler.function(context, payload)
+
+
+def _encoded(fields: dict[str, Any]) -> bytes:
+    if "value" not in fields:
+        return json.dumps(fields).encode()
     # The work is done: a value that cannot travel must not make it run again.
     try:
-        reply = b'{"value":' + to_json(value) + b"}"
+        answer = to_json(fields)
     except (TypeError, ValueError):
         # RQ's own words for a value that its serializer refuses (rq/defaults.py).
-        return b'{"value":"Unserializable return value"}'
+        return to_json(fields | {"value": "Unserializable return value"})
     try:
-        json.loads(reply)
+        json.loads(answer)
     except (ValueError, RecursionError):  # a number of thousands of digits, for one
-        return b'{"value":"Unserializable return value"}'
-    return reply if len(reply) <= MAX_REPLY_BYTES else b'{"value":"Return value too large"}'
+        return to_json(fields | {"value": "Unserializable return value"})
+    if len(answer) > MAX_ANSWER_BYTES:
+        return to_json(fields | {"value": "Return value too large"})
+    return answer
 
 
-def _run_kind(settings: Settings, request: dict[str, Any]) -> Any:
-    application = load_application(settings.application)
-    kind = application.catalogue.kind(request["kind"])
-    handler = load_handler(kind)
-    payload = kind.payload.model_validate_json(request["payload"])
-    fields = request["context"]
-    with (
-        closing(AtlasClient.from_settings(settings)) as client,
-        application.open(settings) as resources,
-    ):
-        broker = open_broker(settings)
-        context = JobContext(
-            **{
-                **fields,
-                "enqueued_at": datetime.fromisoformat(fields["enqueued_at"]),
-                "deadline": datetime.fromisoformat(fields["deadline"]),
-            },
-            client=client,
-            resources=resources,
-            notes=ChildNotes(broker),
-        )
-        if handler.is_async:
-            return asyncio.run(handler.function(context, payload))
-        return handler.function(context, payload)
+def _told(error: BaseException) -> dict[str, Any]:
+    """An error as it travels."""
+    text, frame = handler_traceback(error)
+    facts = error_facts(error)
+    return {
+        "names": sorted(facts.names),
+        "status": facts.status,
+        "retry_after_s": facts.retry_after_s,
+        "error_class": type(error).__name__,
+        "message": error_text(error)[:_MAX_MESSAGE],
+        "traceback": text,
+        "frame": frame,
+    }
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import os
 import random
 import signal
 import sys
-import threading
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from runtime.errors import AtlasError
 from runtime.keys import QueueNames
 from runtime.logging_setup import configure_logging
 from runtime.settings import Settings, load_settings
+from runtime.worker.children import Children
 from runtime.worker.claimer import Claimer
 from runtime.worker.ending import end_tasks
 from runtime.worker.exits import EXIT_LEFT_JOBS, EXIT_OK, EXIT_RECYCLE, EXIT_STUCK
@@ -43,6 +43,7 @@ from runtime.worker.pulse import BEAT_S, Pulse
 from runtime.worker.recurrence import Recurrence
 from runtime.worker.runner import Runner, cancel_overdue
 from runtime.worker.running import Running, RunningJobs
+from runtime.worker.settler import Settler
 from runtime.worker.slots import Slots
 from runtime.worker.threads import HandlerThreads
 from runtime.worker.watchdog import LOOK_S, Watchdog
@@ -151,6 +152,9 @@ class WorkerProcess:
             stop_job=_cancel,
         )
         threads = HandlerThreads(self._options.concurrency, self._on_stuck_thread)
+        children = Children(jobs_each=settings.child_jobs)
+        settler = Settler(self._settings)
+        self._settle = settler.ended
         client = AtlasClient.from_settings(self._settings)
         with contextlib.closing(client), self._application.open(self._settings) as resources:
             self._runner = Runner(
@@ -160,6 +164,7 @@ class WorkerProcess:
                 client=client,
                 resources=resources,
                 threads=threads,
+                children=children,
                 rng=random.Random(),  # noqa: S311 - jitter needs no secrecy
                 notes=notes,
                 middleware=self._application.middleware,
@@ -193,6 +198,7 @@ class WorkerProcess:
                 await end_tasks([*services, *filter(None, [self._claiming]), *self._background])
                 keeper.stop()
                 threads.close()
+                await children.close()
         return await self._leave()
 
     # Life and end
@@ -342,24 +348,13 @@ class WorkerProcess:
     def _written(self, ended: Ended) -> None:
         self._forget(ended.job.execution)
         if ended.kind == "rq" and ended.outcome in ("finished", "failed"):
-            self._settle_stock(ended.job.id)
+            self._settle(ended.job.id)
 
     def _forget(self, execution: str) -> None:
         self._running.remove(execution)
         self._ended.set()
         if self._options.burst and not len(self._running):
             self._claimer.wanted.set()  # to see whether anything is left
-
-    def _settle_stock(self, job_id: str) -> None:
-        from runtime.bridge import settle_stock_job  # noqa: PLC0415 - RQ is slow to import
-
-        def settle() -> None:
-            try:
-                settle_stock_job(self._settings, job_id)
-            except Exception as error:  # noqa: BLE001 - RQ's own trouble must not end a worker
-                log.warning("dependents of a stock job not settled", job=job_id, error=str(error))
-
-        threading.Thread(target=settle, name="settle", daemon=True).start()
 
     def _check_limits(self) -> None:
         limits = self._settings.worker

@@ -3,15 +3,16 @@
 import asyncio
 import random
 import time
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from pydantic import BaseModel
 
 from runtime import envelope
-from runtime.allowed import is_allowed
+from runtime.allowed import is_allowed, not_allowed
 from runtime.application import JobContext, NoteTaker
 from runtime.broker.broker import AsyncBroker
 from runtime.broker.calls import Ended
@@ -25,10 +26,13 @@ from runtime.keys import QueueNames
 from runtime.middleware import Middleware, around_execute
 from runtime.retry import RetryPolicy
 from runtime.settings import Settings
+from runtime.stock_job import RefusedError
 from runtime.worker import decide
+from runtime.worker.children import Children
 from runtime.worker.handlers import Handler
 from runtime.worker.isolated import ChildError, IsolatedRequest, run_isolated
 from runtime.worker.running import Running, RunningJobs
+from runtime.worker.stock import StockJobs
 from runtime.worker.suspects import Suspects
 from runtime.worker.threads import HandlerThreads, HandlerTimeoutError
 
@@ -55,6 +59,7 @@ class Runner:
         client: AtlasClient,
         resources: Any,
         threads: HandlerThreads,
+        children: Children,
         rng: random.Random,
         notes: NoteTaker,
         middleware: Sequence[Middleware] = (),
@@ -66,6 +71,8 @@ class Runner:
         self._client = client
         self._resources = resources
         self._threads = threads
+        self._children = children
+        self._stock = StockJobs(children, notes)
         self._rng = rng
         self._names = QueueNames(settings.queue_prefix)
         self._notes = notes
@@ -102,8 +109,8 @@ class Runner:
         timeout_s = _timeout_s(job.timeout, kind.timeout_s)
         handler = self._handlers[kind.name]
         context = self._context(running, message, handler, timeout_s, wait_ms)
-        call = self._wrapped(running, timeout_s, handler, context, payload)
-        ended = await self._timed(running, facts, timeout_s, call)
+        call = partial(self._call, running, handler, payload, timeout_s)
+        ended = await self._timed(running, facts, timeout_s, self._wrapped(call, context))
         return self._with_record(ended, running, message.payload)
 
     def release(self, running: Running) -> Ended:
@@ -119,13 +126,15 @@ class Runner:
         job = running.job
         allowed = self._settings.allowed_functions
         if not is_allowed(function, allowed):
-            names = ", ".join(allowed) or "none"
-            reason = f"function {function!r} is not allowed (ATLAS_ALLOWED_FUNCTIONS: {names})"
-            return decide.quarantined(facts, reason)
-        policy = decide.stock_policy(job.stock_retry)
+            return decide.quarantined(facts, not_allowed(f"function {function!r}", allowed))
+        policy = decide.stock_policy(job.stock_retry, job.attempt)
         facts = decide.AttemptFacts(job, STOCK_KIND, policy, running.started_s, facts.wait_ms)
-        call = run_isolated(IsolatedRequest(job.id, stock=True))
-        return await self._timed(running, facts, _timeout_s(job.timeout, _STOCK_TIMEOUT_S), call)
+        timeout_s = _timeout_s(job.timeout, _STOCK_TIMEOUT_S)
+        call = self._stock.run(running, partial(_start_clock, running, timeout_s))
+        try:
+            return await self._timed(running, facts, timeout_s, call, waits=True)
+        except RefusedError as refused:
+            return decide.quarantined(facts, str(refused))
 
     async def _timed(
         self,
@@ -133,11 +142,13 @@ class Runner:
         facts: decide.AttemptFacts,
         timeout_s: float | None,
         call: Coroutine[Any, Any, Any],
+        *,
+        waits: bool = False,
     ) -> Ended:
+        """`waits`: the call itself starts the clock, when there is a child process for it."""
         started = time.perf_counter()
-        if timeout_s is not None:
-            # Watched by the process (`cancel_overdue`): a timer each would cost more than the rest.
-            running.times_out_at = time.monotonic() + timeout_s
+        if not waits:
+            _start_clock(running, timeout_s)
         error: BaseException | decide.RemoteError
         try:
             value = await call
@@ -146,10 +157,9 @@ class Runner:
                 raise
             if running.releasing:
                 return decide.released(facts, _ms_since(started))
-            if running.timed_out:
-                error = HandlerTimeoutError(f"ran longer than {timeout_s:g} s")
-            else:
-                error = RuntimeError("the handler was cancelled from inside")
+            error = _why_cancelled(running, timeout_s)
+        except RefusedError:
+            raise
         except ChildError as child:
             error = child.remote
         except (Exception, SystemExit, KeyboardInterrupt) as raised:  # noqa: BLE001
@@ -183,21 +193,9 @@ class Runner:
         return ended._replace(dead_letter=record)
 
     def _wrapped(
-        self,
-        running: Running,
-        timeout_s: float | None,
-        handler: Handler,
-        context: JobContext,
-        payload: BaseModel,
+        self, call: Callable[[JobContext], Coroutine[Any, Any, Any]], context: JobContext
     ) -> Coroutine[Any, Any, Any]:
-        alone = self._suspects.include(running.job)
-
-        def call(context: JobContext) -> Coroutine[Any, Any, Any]:
-            if alone and not handler.kind.isolated:
-                request = _request(handler, context, payload)
-                return self._suspects.run(running, request, timeout_s)
-            return self._call(handler, context, payload)
-
+        """The call with the middleware around it."""
         if not self._middleware:
             return call(context)
 
@@ -219,9 +217,21 @@ class Runner:
 
         return wrapped()
 
-    async def _call(self, handler: Handler, context: JobContext, payload: BaseModel) -> Any:
+    async def _call(
+        self,
+        running: Running,
+        handler: Handler,
+        payload: BaseModel,
+        timeout_s: float | None,
+        context: JobContext,
+    ) -> Any:
+        """Run the handler in the event loop, in a thread, or in a child process."""
         if handler.kind.isolated:
-            return await run_isolated(_request(handler, context, payload))
+            begun = partial(_start_clock, running, timeout_s)
+            return await run_isolated(self._children, _request(handler, context, payload), begun)
+        if self._suspects.include(running.job):
+            request = _request(handler, context, payload)
+            return await self._suspects.run(running, request, timeout_s)
         if handler.is_async:
             return await handler.function(context, payload)
         return await self._threads.run(lambda: handler.function(context, payload))
@@ -255,6 +265,12 @@ class Runner:
         )
 
 
+def _start_clock(running: Running, timeout_s: float | None) -> None:
+    # Watched by the process (`cancel_overdue`): a timer each would cost more than the rest.
+    if timeout_s is not None:
+        running.times_out_at = time.monotonic() + timeout_s
+
+
 def cancel_overdue(running_jobs: RunningJobs) -> None:
     """Cancel every attempt that has run longer than it may. Called several times a second."""
     now = time.monotonic()
@@ -265,14 +281,15 @@ def cancel_overdue(running_jobs: RunningJobs) -> None:
             running.task.cancel()
 
 
+def _why_cancelled(running: Running, timeout_s: float | None) -> Exception:
+    if running.timed_out:
+        return HandlerTimeoutError(f"ran longer than {timeout_s:g} s")
+    return RuntimeError("the handler was cancelled from inside")
+
+
 def _request(handler: Handler, context: JobContext, payload: BaseModel) -> IsolatedRequest:
-    return IsolatedRequest(
-        context.job_id,
-        stock=False,
-        kind=handler.kind.name,
-        payload_json=payload.model_dump_json(exclude_unset=True),
-        context=_portable(context),
-    )
+    body = payload.model_dump_json(exclude_unset=True)
+    return IsolatedRequest(handler.kind.name, body, _portable(context))
 
 
 def _portable(context: JobContext) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from runtime.broker.broker import AsyncBroker
 from runtime.broker.calls import ClaimedJob
 from runtime.broker.policy import is_suspect
 from runtime.errors import BrokerError
+from runtime.worker.children import Children
 from runtime.worker.isolated import CHILD_DIED, ChildError, IsolatedRequest, run_isolated
 from runtime.worker.running import Running
 
@@ -35,6 +36,8 @@ class Suspects:
     def __init__(self, max_stalled: int, broker: AsyncBroker | None) -> None:
         self._max_stalled = max_stalled
         self._broker = broker
+        # A child for one job only: it shares nothing with those of other jobs.
+        self._children = Children(jobs_each=1)
         self._turns = asyncio.Semaphore(_AT_A_TIME)
 
     def include(self, job: ClaimedJob) -> bool:
@@ -55,7 +58,7 @@ class Suspects:
                 running.times_out_at = time.monotonic() + timeout_s + _START_S
                 request = _from_now(request, timeout_s + _START_S)
             try:
-                return await run_isolated(request)
+                return await run_isolated(self._children, request)
             except ChildError as error:
                 raise _told(error, running.job.stalls) from None
 
@@ -68,7 +71,7 @@ class Suspects:
 
 def _from_now(request: IsolatedRequest, seconds: float) -> IsolatedRequest:
     deadline = datetime.now(UTC) + timedelta(seconds=seconds)
-    return replace(request, context={**(request.context or {}), "deadline": deadline.isoformat()})
+    return replace(request, context={**request.context, "deadline": deadline.isoformat()})
 
 
 def _told(error: ChildError, losses: int) -> ChildError:

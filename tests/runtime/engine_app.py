@@ -5,6 +5,7 @@ import os
 import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
@@ -82,6 +83,8 @@ async def outcome(ctx: JobContext, note: Note) -> str:
 
 def isolated(_ctx: JobContext, note: Note) -> str:
     print("this must not end up in the answer")
+    if note.text.startswith("/"):
+        Path(note.text).write_text(str(os.getpid()))
     if note.text == "die":
         os._exit(3)
     if note.text == "dead":

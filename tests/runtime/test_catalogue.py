@@ -41,7 +41,7 @@ def test_production_doubles_slots_and_keeps_longer() -> None:
     catalogue = Catalogue([Queue("a:b", 5), Queue("a:c", 1, scale_in_production=False)], [])
     production = catalogue.for_environment("production")
     assert (production.queue("a:b").slots, production.queue("a:c").slots) == (10, 1)
-    assert production.queue("a:b").retention.finished_count == 500
+    assert production.retention.finished_count == 500
     assert catalogue.for_environment("test").queue("a:b").slots == 5
 
 

@@ -17,13 +17,12 @@ from rq import Callback, Queue
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
-from runtime.bridge import perform_stock_job
 from runtime.client import AtlasClient
 from runtime.control import Control
 from runtime.embedded import EmbeddedRedis
-from runtime.errors import InvalidJobError
 from runtime.reader import Reader
 from runtime.snapshot import JobState
+from runtime.stock_job import RefusedError, StockJob
 from tests.runtime.conftest import WorkerCommand, running, wait_until
 from tests.runtime.drive import PLAIN
 from tui.data.live import LiveSource
@@ -91,31 +90,33 @@ def test_a_pickle_is_loaded_by_nobody(
     assert reader.job("ours").summary.state is JobState.FINISHED
 
 
-def test_callbacks_that_stand_in_a_job_are_called_by_nobody(
-    engine, reader: Reader, worker: WorkerCommand, raw: redis.Redis, tmp_path, monkeypatch
-) -> None:
+def test_readers_call_no_callback(engine, raw: redis.Redis, tmp_path, monkeypatch) -> None:
     called = tmp_path / "called"
     monkeypatch.setenv("CALLED", str(called))
     callback = Callback(f"{STOCK}.callback")
     queue = Queue(PLAIN, connection=raw, serializer=JSONSerializer)
-    for job_id, function in (("good", "add"), ("bad", "fail"), ("abandoned", "add")):
-        arguments = (1, 1) if function == "add" else ()
-        queue.enqueue(
-            f"{STOCK}.{function}", *arguments, job_id=job_id,
-            on_success=callback, on_failure=callback, on_stopped=callback,
-        )  # fmt: skip
+    queue.enqueue(
+        f"{STOCK}.add", 1, 1, job_id="abandoned",
+        on_success=callback, on_failure=callback, on_stopped=callback,
+    )  # fmt: skip
     # To RQ's own registries this one's worker is dead: reading them calls its failure callback.
     raw.lrem(f"rq:queue:{PLAIN}", 0, "abandoned")
     raw.hset("rq:job:abandoned", "status", "started")
     raw.zadd(f"rq:wip:{PLAIN}", {"abandoned:e": 1})
-    look_everywhere(engine, ["good", "bad", "abandoned"])
-    worker.start_process(CALLED=str(called))
-    wait_until(lambda: reader.job("good").summary.state is JobState.FINISHED)
-    wait_until(lambda: reader.job("bad").summary.state is JobState.FAILED)
-    look_everywhere(engine, ["good", "bad", "abandoned"])
+    look_everywhere(engine, ["abandoned"])
     assert not called.exists()
     assert len(StartedJobRegistry(PLAIN, connection=raw, serializer=JSONSerializer)) == 0
     assert called.exists(), "RQ's own registry calls it by being counted"
+
+
+@pytest.mark.parametrize("name", ["on_success", "on_failure", "on_stopped"])
+def test_a_callback_that_is_not_allowed_is_refused_before_anything_runs(
+    engine, raw: redis.Redis, name: str
+) -> None:
+    queue = Queue(PLAIN, connection=raw, serializer=JSONSerializer)
+    queue.enqueue(f"{STOCK}.add", 1, 1, job_id="j", **{name: Callback("os.abort")})
+    with pytest.raises(RefusedError, match=rf"its {name} 'os\.abort' is not allowed"):
+        StockJob(engine, raw, "j", 1)
 
 
 def test_a_function_that_was_swapped_after_the_claim_does_not_run(
@@ -123,11 +124,11 @@ def test_a_function_that_was_swapped_after_the_claim_does_not_run(
 ) -> None:
     queue = Queue(PLAIN, connection=raw, serializer=JSONSerializer)
     queue.enqueue(f"{STOCK}.add", 2, 3, job_id="j")
-    assert perform_stock_job(engine, "j") == 5
+    assert StockJob(engine, raw, "j", 1).perform() == {"value": 5}
     swapped = ["os.mkdir", None, [str(tmp_path / "owned")], {}]
     raw.hset("rq:job:j", "data", zlib.compress(json.dumps(swapped).encode()))
-    with pytest.raises(InvalidJobError, match=r"'os\.mkdir' is not allowed"):
-        perform_stock_job(engine, "j")
+    with pytest.raises(RefusedError, match=r"'os\.mkdir' is not allowed"):
+        StockJob(engine, raw, "j", 1)
     assert not (tmp_path / "owned").exists()
 
 

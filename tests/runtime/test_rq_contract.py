@@ -1,7 +1,9 @@
 """Stock RQ reads what our scripts write, and we read what RQ writes, in every state."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import psutil
 import pytest
 import redis
 from rq import Queue, Retry
@@ -23,7 +25,7 @@ from runtime.client import AtlasClient, NewJob
 from runtime.envelope import ENTRY_POINT
 from runtime.reader import Reader
 from runtime.snapshot import JobState
-from tests.runtime.conftest import WorkerCommand, running, wait_until
+from tests.runtime.conftest import WorkerCommand, wait_until
 from tests.runtime.drive import FAIR, PLAIN, POLICY, QUEUES, claim, ended, finish, places
 
 
@@ -195,14 +197,16 @@ def test_what_rq_canceled_is_kept_as_long_as_what_we_cancel(
 
 
 def test_a_running_handler_is_stopped_once_rq_canceled_its_job(
-    client: AtlasClient, raw: redis.Redis, worker: WorkerCommand
+    client: AtlasClient, raw: redis.Redis, worker: WorkerCommand, tmp_path: Path
 ) -> None:
-    client.enqueue("isolated", org="o", payload={"seconds": 60}, job_id="j")
-    process = worker.start_process(ATLAS_RENEW_S="0.2")
-    wait_until(lambda: running(process.pid, "runtime.worker.isolated_child"))
+    begun = tmp_path / "begun"
+    client.enqueue("isolated", org="o", payload={"seconds": 60, "text": str(begun)}, job_id="j")
+    worker.start_process(ATLAS_RENEW_S="0.2")
+    wait_until(lambda: begun.exists() and begun.read_text())
+    child = int(begun.read_text())
     fetch(raw, "j").cancel()
     # Before its own time-out of five seconds would stop it.
-    wait_until(lambda: not running(process.pid, "runtime.worker.isolated_child"), timeout_s=3)
+    wait_until(lambda: not psutil.pid_exists(child), timeout_s=4)
     assert fetch(raw, "j").get_status() is JobStatus.CANCELED
 
 

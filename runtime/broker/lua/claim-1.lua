@@ -69,7 +69,7 @@ local function expire(id, lane, o)
   if dead then
     fail_job(p, lane, queue, id, now, kept_s)
     trim(p, 'failed', queue, policy.failed_cap, now)
-    bury(p, policy.dead_letter, id, token .. '-expired-' .. id, '-',
+    bury(p, policy.dead_letter, id, token .. '-expired-' .. id, org_of_job(p, id),
       {job_id = id, reason = 'expired', error_class = 'Expired', error = 'it was not to start any more'}, now)
     count(queue, 'expired', 'fail')
     count_total(queue, 'fail')
@@ -94,7 +94,7 @@ local function start(id, lane, started)
     return false
   end
   local job = raw.pcall('HMGET', key, 'status', 'data', 'attempt', 'stalls', 'timeout',
-    'enqueued_at', 'rate_limit_key', 'retries_left', 'retry_intervals', 'atlas', 'origin')
+    'enqueued_at', 'rate_limit_key', 'retries_left', 'retry_intervals', 'atlas', 'origin', 'ttl')
   if job.err then
     quarantine(id, lane, 'its key holds no hash', false)
     return false
@@ -127,6 +127,8 @@ local function start(id, lane, started)
   serial = serial + 1
   local execution = token .. '-' .. serial
   local attempt = counter(job[3], 0) + 1
+  -- RQ's ttl is how long a job may wait (rq/queue.py, _persist_job): it has waited.
+  if job[12] then raw.call('PERSIST', key) end
   -- Where it was found is where it goes back to, whatever its hash says of its origin.
   if job[11] ~= lane then raw.call('HSET', key, 'origin', lane) end
   raw.call('HSET', key, 'status', 'started', 'started_at', now_iso, 'worker_name', worker,

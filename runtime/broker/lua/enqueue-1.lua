@@ -6,7 +6,8 @@
   ARGV[1] number of jobs
   then for each job: id, lane, RQ data, description, kind, rate limit key ('' = plain queue),
     organisation's cap, delay in ms ('0' = now), due in ms since the epoch ('0' = by delay), options
-    ('' = none, else JSON: see lib/options.lua), unique ('' = none, else mode|period in ms|key)
+    ('' = none, else JSON: see lib/options.lua), unique ('' = none, else mode|period in ms|key),
+    organisation
   Returns for each job 1 (created), 0 (that id exists), or a text: 'held <id>' (another job holds its
     unique key) or 'replaced <id>' (that job took over its data and time)
 ]]
@@ -14,14 +15,14 @@
 local now = clock_ms()
 local now_iso = iso(now)
 local results, pushes, woken, known = {}, {}, {}, {}
-local FIELDS = 11
+local FIELDS = 12
 local seen = seen_sets(p, now)
 
 -- Puts a new job in its place; a plain one that is due is only noted, to be pushed with others.
-local function store(id, lane, due, rl_key, cap, data, description, kind, options)
+local function store(id, lane, due, rl_key, cap, data, description, kind, options, org)
   local queue = queue_of(lane)
   local job = {'status', 'queued', 'origin', lane, 'created_at', now_iso, 'data', data,
-    'description', description}
+    'description', description, 'org', org}
   if rl_key ~= '' then
     job[#job + 1] = 'rate_limit_key'
     job[#job + 1] = rl_key
@@ -69,7 +70,8 @@ for i = 1, tonumber(ARGV[1]) do
       results[i] = answer_for_unique(p, id, due, data, description, options, unique, now)
     end
     if not results[i] then
-      store(id, lane, due, ARGV[at + 6], ARGV[at + 7], data, description, ARGV[at + 5], options)
+      store(id, lane, due, ARGV[at + 6], ARGV[at + 7], data, description, ARGV[at + 5], options,
+        ARGV[at + 12])
       results[i] = 1
     end
   end

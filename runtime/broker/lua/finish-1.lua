@@ -61,21 +61,58 @@ local function record(id, type, a, attempt, ttl_s)
   end
   -- A result stream that is none costs the attempt its record, not the whole call.
   redis.pcall('XADD', key, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', unpack(entry))
-  if ttl_s then raw.call('EXPIRE', key, ttl_s) end
+  if ttl_s then expire_key(key, ttl_s) end
 end
 
 local function finalize(id, lane, queue, registry, status, ttl_s)
   raw.call('HSET', p .. ':job:' .. id, 'status', status, 'ended_at', now_iso)
-  -- The sweep removes the job in time; the expiry is for the case that no worker runs again.
-  raw.call('EXPIRE', p .. ':job:' .. id, ttl_s + 3600)
+  expire_key(p .. ':job:' .. id, ttl_s)
   local key = p .. ':' .. registry .. ':' .. lane
   -- RQ scores canceled jobs by when they were canceled, the others by when they expire.
-  push(finals, key, math.floor(now_s) + (registry == 'canceled' and 0 or ttl_s))
+  push(finals, key, registry == 'canceled' and math.floor(now_s) or kept_until(now, ttl_s))
   push(finals, key, id)
   trims[registry .. '|' .. queue] = {registry, queue}
 end
 
-local function run_again(id, lane, queue, a, job, attempt)
+-- What the producer of a stock job said of its end; empty for a job of ours.
+local function stock_of(a, key)
+  if a[5] ~= 'rq' then return {} end
+  local f = raw.call('HMGET', key, 'result_ttl', 'failure_ttl', 'repeats_left', 'repeat_intervals',
+    'enqueue_at_front_on_retry')
+  return {result_ttl = f[1], failure_ttl = f[2], repeats = counter(f[3], 0), intervals = f[4],
+    front = f[5] == '1'}
+end
+
+-- RQ's Repeat (rq/repeat.py): a job that finished waits again, the rest of its intervals before it.
+-- Its attempts count anew, and its results stay as long as it is to run.
+local function repeat_job(id, lane, queue, stock, job)
+  local key, interval_s = p .. ':job:' .. id, 0
+  local ok, intervals = pcall(cjson.decode, stock.intervals or '[]')
+  if ok and type(intervals) == 'table' and #intervals > 0 then
+    interval_s = math.max(0, number(intervals[1], 0))
+    if #intervals > 1 then table.remove(intervals, 1) end
+    raw.call('HSET', key, 'repeat_intervals', cjson.encode(intervals))
+  end
+  raw.call('HSET', key, 'repeats_left', stock.repeats - 1, 'attempt', 0)
+  raw.call('PERSIST', p .. ':results:' .. id)
+  if interval_s > 0 then
+    raw.call('HSET', key, 'status', 'scheduled')
+    schedule_at(p, lane, id, now + interval_s * 1000)
+  else
+    raw.call('HSET', key, 'status', place(p, lane, id, job[4], job[5], false, now), 'enqueued_at', now_iso)
+  end
+  woken[queue] = true
+end
+
+-- A result_ttl of 0: nothing is kept. What waits for the job still finds it for a minute.
+local function keep_nothing(id, lane, queue)
+  if raw.call('EXISTS', p .. ':job:' .. id .. ':dependents') == 1 then
+    return finalize(id, lane, queue, 'finished', 'finished', 60)
+  end
+  raw.call('UNLINK', p .. ':job:' .. id, p .. ':results:' .. id)
+end
+
+local function run_again(id, lane, queue, a, job, attempt, at_front)
   local outcome = a[1]
   local key = p .. ':job:' .. id
   local due = a[11]
@@ -87,7 +124,7 @@ local function run_again(id, lane, queue, a, job, attempt)
     redis.call('HSET', key, 'status', 'scheduled', 'attempt', attempt)
     schedule_at(p, lane, id, due)
   else
-    local status = place(p, lane, id, job[4], job[5], outcome == 'released', now)
+    local status = place(p, lane, id, job[4], job[5], outcome == 'released' or at_front, now)
     redis.call('HSET', key, 'status', status, 'attempt', attempt)
     if outcome ~= 'released' then redis.call('HSET', key, 'enqueued_at', now_iso) end
   end
@@ -144,14 +181,24 @@ local function apply(a)
   outcome = by_breaker(a, queue)
   a[1] = outcome
   if policy.queues[queue] and policy.queues[queue].wake then woken[queue] = true end
+  local stock, repeated = stock_of(a, key), false
   if outcome == 'finished' then
-    record(id, 1, a, attempt, finished_s + 3600)
-    finalize(id, lane, queue, 'finished', 'finished', finished_s)
+    local ttl_s = kept_s(stock.result_ttl, finished_s)
+    record(id, 1, a, attempt, ttl_s)
+    repeated = (stock.repeats or 0) > 0
+    if repeated then
+      repeat_job(id, lane, queue, stock, job)
+    elseif ttl_s == 0 then
+      keep_nothing(id, lane, queue)
+    else
+      finalize(id, lane, queue, 'finished', 'finished', ttl_s)
+    end
     count(queue, kind, 'fin')
     count_total(queue, 'fin')
   elseif outcome == 'failed' or outcome == 'quarantined' then
-    record(id, 2, a, attempt, failed_s + 3600)
-    finalize(id, lane, queue, 'failed', 'failed', failed_s)
+    local ttl_s = kept_s(stock.failure_ttl, failed_s)
+    record(id, 2, a, attempt, ttl_s)
+    finalize(id, lane, queue, 'failed', 'failed', ttl_s)
     count(queue, kind, 'fail')
     count_total(queue, 'fail')
     if outcome == 'quarantined' then
@@ -160,11 +207,11 @@ local function apply(a)
     emit(p, 'failed', 'job', id, 'queue', queue, 'kind', kind, 'error', a[15] .. ': ' .. a[16])
     if a[19] ~= '' then bury(p, policy.dead_letter, id, execution, a[20], a[19], now) end
   elseif outcome == 'canceled' then
-    record(id, 3, a, attempt, finished_s + 3600)
+    record(id, 3, a, attempt, finished_s)
     finalize(id, lane, queue, 'canceled', 'canceled', finished_s)
   else
     record(id, 4, a, attempt, nil)
-    run_again(id, lane, queue, a, job, attempt)
+    run_again(id, lane, queue, a, job, attempt, outcome == 'retried' and stock.front)
     if outcome == 'retried' then
       count(queue, kind, 'retry')
       emit(p, 'retried', 'job', id, 'queue', queue, 'kind', kind, 'error', a[15] .. ': ' .. a[16])
@@ -175,7 +222,7 @@ local function apply(a)
     count(queue, kind, 'r' .. bucket(a[9]))
   end
   local state = STATE_OF[outcome]
-  if state then
+  if state and not repeated then
     if job[6] then redis.call('ZREM', p .. ':atlas:stalled:' .. queue, id) end
     ended_for_good(p, id, o, state, now)
   end

@@ -8,7 +8,7 @@
   ARGV[5] RQ data  [6] description  [7] kind  [8] options (JSON, with flow = true)
   ARGV[9] what a child that fails or is canceled means: 'fail' (the parent fails), 'ignore', 'wait'
     (until it is retried)
-  ARGV[10] number of children, then their ids
+  ARGV[10] organisation  [11] number of children, then their ids
   Returns { 1 created or 0 (that id exists), the children that belong elsewhere }
 ]]
 -- @include guard clock lanes waiting metrics events attempts options deferred endings
@@ -20,8 +20,8 @@ if redis.call('EXISTS', key) == 1 then return {0, {}} end
 local STATES = {finished = 'finished', failed = 'failed', stopped = 'failed', canceled = 'canceled'}
 local counts = {pending = 0, finished = 0, failed = 0, canceled = 0}
 local foreign, states = {}, {}
-for i = 1, tonumber(ARGV[10]) do
-  local id = ARGV[10 + i]
+for i = 1, tonumber(ARGV[11]) do
+  local id = ARGV[11 + i]
   local state = redis.call('HGET', children, id)
   if not state then
     local job = redis.call('HMGET', p .. ':job:' .. id, 'status', 'atlas')
@@ -38,7 +38,7 @@ redis.call('HSET', flow, 'sealed', '1', 'policy', ARGV[9], 'pending', counts.pen
   counts.finished, 'failed', counts.failed, 'canceled', counts.canceled)
 redis.call('PERSIST', children)
 redis.call('HSET', key, 'origin', lane, 'created_at', iso(now), 'data', ARGV[5], 'description', ARGV[6],
-  'atlas', ARGV[8])
+  'atlas', ARGV[8], 'org', ARGV[10])
 if ARGV[3] ~= '' then
   redis.call('HSET', key, 'rate_limit_key', ARGV[3], 'rate_limit_concurrency', ARGV[4])
 end

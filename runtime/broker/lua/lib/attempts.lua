@@ -24,13 +24,35 @@ local function clear_execution(p, lane, queue, id, execution, worker)
   if worker and worker ~= '' then redis.call('SREM', p .. ':worker:' .. worker .. ':executions', member) end
 end
 
+-- How long a stock job wants to be kept when it is over, in seconds (its result_ttl or failure_ttl).
+-- RQ: none given is the worker's own time, any negative number is for ever.
+local FOR_EVER = math.huge
+local function kept_s(text, default)
+  local seconds = tonumber(text)
+  if not seconds or seconds ~= seconds then return default end
+  return seconds < 0 and FOR_EVER or math.min(math.floor(seconds), 3e8)
+end
+
+-- The score of a job in a final registry: when it expires (rq/registry.py, add).
+local function kept_until(now, ttl_s)
+  return ttl_s == FOR_EVER and '+inf' or math.floor(now / 1000) + ttl_s
+end
+
+-- The sweep removes a job in time; the expiry is for the case that no worker ever runs again.
+local function expire_key(key, ttl_s)
+  if ttl_s == FOR_EVER then
+    raw.call('PERSIST', key)
+  else
+    raw.call('EXPIRE', key, ttl_s + 3600)
+  end
+end
+
 local function fail_job(p, lane, queue, id, now, ttl_s)
   redis.call('HSET', p .. ':job:' .. id, 'status', 'failed', 'ended_at', iso(now))
-  redis.call('ZADD', p .. ':failed:' .. lane, math.floor(now / 1000) + ttl_s, id)
+  redis.call('ZADD', p .. ':failed:' .. lane, kept_until(now, ttl_s), id)
   redis.call('ZREM', p .. ':atlas:stalled:' .. queue, id)
-  -- The registry's sweep removes the job; the expiry is for the case that no worker ever runs again.
-  redis.call('EXPIRE', p .. ':job:' .. id, ttl_s + 3600)
-  redis.call('EXPIRE', p .. ':results:' .. id, ttl_s + 3600)
+  expire_key(p .. ':job:' .. id, ttl_s)
+  expire_key(p .. ':results:' .. id, ttl_s)
   redis.call('SADD', p .. ':queues', p .. ':queue:' .. lane)
 end
 
@@ -38,5 +60,5 @@ local function cancel_job(p, lane, id, now, ttl_s)
   redis.call('HSET', p .. ':job:' .. id, 'status', 'canceled', 'ended_at', iso(now))
   -- Scored by when it was canceled, as RQ does.
   redis.call('ZADD', p .. ':canceled:' .. lane, math.floor(now / 1000), id)
-  redis.call('EXPIRE', p .. ':job:' .. id, ttl_s + 3600)
+  expire_key(p .. ':job:' .. id, ttl_s)
 end

@@ -12,7 +12,7 @@ local LETTER_PAUSE_MS = 30000
 local function recover(p, id, execution, now, rules)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence', 'origin', 'stalls', 'attempt',
-    'worker_name', 'rate_limit_key', 'rate_limit_concurrency', 'description', 'atlas', 'alone',
+    'worker_name', 'rate_limit_key', 'rate_limit_concurrency', 'failure_ttl', 'atlas', 'alone',
     'lost_alone')
   if not ok or job[2] ~= execution or not job[3] then return nil end
   if job[1] ~= 'started' then
@@ -27,9 +27,8 @@ local function recover(p, id, execution, now, rules)
   local alone = job[11] == execution
   local lost_alone = counter(job[12], 0) + (alone and 1 or 0)
   local past_limit = rules.suspect_from == 0 or lost_alone > rules.lost_alone
-  -- The description of ours begins with kind and organisation.
-  local kind, org = string.match(job[9] or '', '^([%w_]+) ([%w_.-]+)')
-  local is_letter = rules.dead_letter ~= nil and kind == rules.dead_letter.kind
+  local is_letter = rules.dead_letter ~= nil and lane == rules.dead_letter.lane
+    and string.sub(id, 1, #LETTER_ID) == LETTER_ID
   local dead = past_limit and not is_letter
   local attempt = counter(job[5], 1)
   -- A result stream that is none costs the job its record, not its place.
@@ -44,12 +43,12 @@ local function recover(p, id, execution, now, rules)
   redis.call('HDEL', key, 'fence')
   if dead then
     redis.call('HSET', key, 'stalls', stalls)
-    fail_job(p, lane, queue, id, now, rules.failed_s)
+    fail_job(p, lane, queue, id, now, kept_s(job[9], rules.failed_s))
     trim(p, 'failed', queue, rules.failed_cap, now)
     count(queue, 'stalled', 'fail')
     count_total(queue, 'fail')
     emit(p, 'failed', 'job', id, 'queue', queue, 'error', 'Stalled')
-    bury(p, rules.dead_letter, id, execution, org or '-', {job_id = id, reason = 'stalled',
+    bury(p, rules.dead_letter, id, execution, org_of_job(p, id), {job_id = id, reason = 'stalled',
       attempts = attempt, error_class = 'Stalled', error = 'it lost its worker ' .. stalls .. ' times'}, now)
     ended_for_good(p, id, o, 'failed', now)
     return 'failed'

@@ -1,5 +1,6 @@
--- Removing what is kept long enough: a final registry is scored by the moment its jobs expire
--- (rq/registry.py), so the lowest scores are the oldest.
+-- Removing what is kept long enough. The registries of finished and failed jobs are scored by when
+-- they expire, that of canceled ones by when they were canceled (rq/registry.py, rq/job.py): in each
+-- the lowest scores go first.
 local function forget(p, ids)
   local quarantined = redis.call('EXISTS', p .. ':atlas:quarantine') == 1
   for from = 1, #ids, 1000 do

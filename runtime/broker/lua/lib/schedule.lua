@@ -27,12 +27,15 @@ local function promote(p, now, limit)
     for _, id in ipairs(ids) do
       local key = p .. ':job:' .. id
       redis.call('ZREM', registry, id)
-      local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'rate_limit_key', 'rate_limit_concurrency')
+      local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'rate_limit_key', 'rate_limit_concurrency',
+        'enqueue_at_front', 'enqueue_at_front_on_retry', 'attempt')
       -- A job that was deleted or canceled meanwhile is not brought back.
       -- One that says it waits, and lies here by whosever hand, is put where it says: a second entry
       -- of the same job is passed over by the claim.
       if ok and (job[1] == 'scheduled' or job[1] == 'queued' or job[1] == 'rate_limited') then
-        local status = place(p, lane, id, job[2], job[3], false, now)
+        -- Stock producers may say so (rq/job.py, should_enqueue_at_front).
+        local front = job[4] == '1' or (job[5] == '1' and number(job[6], 0) > 0)
+        local status = place(p, lane, id, job[2], job[3], front, now)
         redis.call('HSET', key, 'status', status, 'enqueued_at', iso(now))
         moved = moved + 1
       elseif not ok or (not STATUSES[job[1] or ''] and redis.call('EXISTS', key) == 1) then
