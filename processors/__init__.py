@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from processors.catalogue import CATALOGUE
 from processors.middleware import OneAtATime
 from processors.recurring import RECURRING
+from processors.unserved import UNUSED, unserved
 from runtime.application import Application, CheckResult
 from runtime.middleware import LogContext, TraceContext
 
@@ -46,6 +47,8 @@ application = Application(
     open=_open,
     checks=_checks,
     commands=_commands,
+    unserved=unserved,
+    unused=UNUSED,
     recurring=RECURRING,
     middleware=(LogContext(), TraceContext(), OneAtATime({"audit"})),
 )
