@@ -53,7 +53,9 @@ def test_in_production_a_channel_without_provider_waits_and_every_screen_says_wh
         client.send_email("org", to="jo@example.com", subject="Hi", text="x", job_id="mail")
         client.enqueue("track_event", org="org", payload={"event": "x"}, job_id="event")
     worker.start()
-    wait_until(lambda: atlas("job", "event", "--json").json["summary"]["state"] == "finished")
+    wait_until(
+        lambda: atlas("job", "event", "--json").json["summary"]["state"] == "finished", timeout_s=90
+    )
     checked = atlas("check")
     assert checked.code == 1
     assert f"failed   queue communication:email: no worker serves it: {EMAIL}" in checked.out
