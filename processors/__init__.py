@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from processors.catalogue import CATALOGUE
 from processors.middleware import OneAtATime
 from processors.recurring import RECURRING
+from processors.unserved import UNUSED, unserved
 from runtime.application import Application, AuditResult, CheckResult
 from runtime.middleware import LogContext, TraceContext
 
@@ -53,6 +54,8 @@ application = Application(
     checks=_checks,
     audits=_audits,
     commands=_commands,
+    unserved=unserved,
+    unused=UNUSED,
     recurring=RECURRING,
     middleware=(LogContext(), TraceContext(), OneAtATime({"audit", "repair_executions"})),
 )

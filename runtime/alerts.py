@@ -35,7 +35,10 @@ def _queue_alerts(queue: QueueSnapshot) -> Iterable[Alert]:
         if count >= warning:
             level = "critical" if count >= critical else "warning"
             yield Alert(level, queue.name, f"{count:,} {what}")
-    if queue.waiting and not queue.workers:
+    if queue.unserved:
+        waiting = f"{queue.waiting:,} waiting, " if queue.waiting else ""
+        yield Alert("critical", queue.name, f"{waiting}not served: {queue.unserved}")
+    elif queue.waiting and not queue.workers:
         yield Alert("critical", queue.name, f"{queue.waiting:,} waiting and no worker serves it")
 
 

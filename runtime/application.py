@@ -72,6 +72,11 @@ class Application:
             releases them.
         checks: called by ``atlas check``; must not raise.
         audits: called by ``atlas audit``.
+        unserved: queues that workers must not serve under these settings, each with the reason,
+            such as a provider that is not configured. Their jobs wait, every screen says why, and
+            ``atlas check`` fails.
+        unused: variables of other programs that an operator may take for ours, each with what to
+            set instead; ``atlas check`` names those that are set.
         commands: called by ``atlas`` for the domain's own sub-commands.
         middleware: hooks around enqueueing and execution, the outermost first; not applied to jobs
             of stock RQ producers.
@@ -84,6 +89,8 @@ class Application:
     checks: Callable[["Settings"], Iterable[CheckResult]] = lambda _settings: ()
     audits: Audits = _no_audits
     commands: Callable[[], Iterable["click.Command"]] = field(default=lambda: ())
+    unserved: Callable[["Settings"], Mapping[str, str]] = lambda _settings: {}
+    unused: Mapping[str, str] = field(default_factory=dict)
     recurring: tuple["Recurring", ...] = ()
     middleware: tuple[Middleware, ...] = ()
 

@@ -172,7 +172,9 @@ def _queue_holds(queue: QueueSnapshot, now: datetime) -> list[Hold]:
         holds.append(
             Hold("paused", f"{queue.name} is paused by {queue.pause.by} since {since}{why}")
         )
-    if not queue.workers:
+    if queue.unserved:
+        holds.append(Hold("not served", f"no worker may serve {queue.name}: {queue.unserved}"))
+    elif not queue.workers:
         holds.append(Hold("no worker", f"no living worker serves {queue.name}"))
     return holds
 

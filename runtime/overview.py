@@ -79,6 +79,7 @@ def compose_queue(
         enqueued_total=_total(raw, full, "enq"),
         finished_total=_total(raw, full, "fin"),
         failed_total=_total(raw, full, "fail"),
+        unserved="" if serving else _unserved(queue.name, workers),
     )
 
 
@@ -126,6 +127,7 @@ def compose_worker(key: str, fields: Hash, now_s: float) -> WorkerSnapshot | Non
         rss_bytes=whole(text(fields, "atlas_rss")) or None,
         current_jobs=(safe(current, 200),) if current else (),
         version=safe(text(fields, "version"), 40),
+        unserved=_reasons(text(fields, "atlas_unserved")),
     )
 
 
@@ -160,6 +162,23 @@ def _oldest_s(
     since = [moment.timestamp() for lane in lanes if (moment := heads.get(lane)) is not None]
     since += [s for lane in lanes if (s := raw.lanes[lane].oldest_fair_s) is not None]
     return max(0.0, raw.now_s - min(since)) if since else None
+
+
+def _unserved(name: str, workers: Sequence[WorkerSnapshot]) -> str:
+    """Why the living workers do not serve a queue, as the first of them says."""
+    reasons = (dict(w.unserved).get(name, "") for w in workers if w.state != "lost")
+    return next(filter(None, reasons), "")
+
+
+def _reasons(value: str) -> tuple[tuple[str, str], ...]:
+    """What a worker says of the queues that are not served; nothing where it cannot be read."""
+    try:
+        told = json.loads(value or "{}")
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(told, dict):
+        return ()
+    return tuple((safe(name, 80), safe(str(reason), 300)) for name, reason in told.items())
 
 
 def _pause(value: bytes | None) -> Pause | None:

@@ -265,7 +265,7 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Explicit values, then the environment, then ``.env``."""
         env_file = getattr(dotenv_settings, "env_file", None)
-        return init_settings, FlatVariables(settings_cls, _variables(env_file))
+        return init_settings, FlatVariables(settings_cls, read_variables(env_file))
 
     def describe(self) -> list[SettingLine]:
         """Every variable with its value and documentation; secrets are hidden."""
@@ -277,7 +277,8 @@ class Settings(BaseSettings):
         return list(reference(Settings))
 
 
-def _variables(env_file: Path | None) -> dict[str, str | None]:
+def read_variables(env_file: Path | None = Path(".env")) -> dict[str, str | None]:
+    """All variables of the environment and of `env_file`, ours or not; the environment wins."""
     return {**(dotenv_values(env_file) if env_file else {}), **os.environ}
 
 
@@ -288,7 +289,7 @@ def load_settings(*, env_file: Path | None = Path(".env")) -> Settings:
         SettingsError: something is wrong; it lists every problem, one line each.
     """
     try:
-        values = _variables(env_file)
+        values = read_variables(env_file)
         found = unprintable(Settings, values)
         settings = Settings(_env_file=env_file)
     except ValidationError as error:

@@ -26,11 +26,13 @@ class JobState(StrEnum):
 class QueueState(StrEnum):
     """How a queue is, in one word; the first that applies.
 
-    ``paused`` by an operator; ``nobody``: jobs wait and no living worker serves it; ``failing``: at
-    least one failure a minute and one attempt in twenty; ``stalled``: jobs lost their worker and
-    have not ended since; ``late``: the oldest waits for five minutes or more.
+    ``unserved``: no worker may serve it as it is configured; ``paused`` by an operator; ``nobody``:
+    jobs wait and no living worker serves it; ``failing``: at least one failure a minute and one
+    attempt in twenty; ``stalled``: jobs lost their worker and have not ended since; ``late``: the
+    oldest waits for five minutes or more.
     """
 
+    UNSERVED = "unserved"
     PAUSED = "paused"
     NOBODY = "nobody"
     FAILING = "failing"
@@ -63,7 +65,8 @@ class QueueSnapshot:
     Rates are sliding over the last minute; percentiles over the last five minutes, None when
     nothing ran. `scheduled` jobs are due later or wait for other jobs. `worst_org` is the
     organisation whose oldest job waits longest in a fair queue. `stalled` counts jobs whose worker
-    was lost and that are not in a final state again. The `_total` counters only grow (until Redis
+    was lost and that are not in a final state again. `unserved` is why living workers do not
+    serve it, '' where one does or none lives. The `_total` counters only grow (until Redis
     is emptied): their differences between two snapshots are exact.
     """
 
@@ -95,6 +98,7 @@ class QueueSnapshot:
     enqueued_total: int = 0
     finished_total: int = 0
     failed_total: int = 0
+    unserved: str = ""
 
     @property
     def paused(self) -> bool:
@@ -104,10 +108,13 @@ class QueueSnapshot:
     @property
     def state(self) -> QueueState:
         """The one thing about this queue that matters most."""
-        if self.paused:
-            return QueueState.PAUSED
-        if self.waiting and not self.workers:
-            return QueueState.NOBODY
+        for applies, state in (
+            (self.unserved, QueueState.UNSERVED),
+            (self.paused, QueueState.PAUSED),
+            (self.waiting and not self.workers, QueueState.NOBODY),
+        ):
+            if applies:
+                return state
         tries = self.throughput_per_min + self.failed_per_min
         if self.failed_per_min >= max(_FAILING_PER_MIN, _FAILING_SHARE * tries):
             return QueueState.FAILING
@@ -121,7 +128,10 @@ class QueueSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSnapshot:
-    """One worker process. `state`: starting, busy, idle, quiet, stopping or lost."""
+    """One worker process. `state`: starting, busy, idle, quiet, stopping or lost.
+
+    `unserved`: queues that its application does not serve, each with the reason.
+    """
 
     name: str
     hostname: str
@@ -138,6 +148,7 @@ class WorkerSnapshot:
     rss_bytes: int | None = None
     current_jobs: tuple[str, ...] = ()
     version: str = ""
+    unserved: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

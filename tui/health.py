@@ -32,6 +32,7 @@ class Health:
 
 
 _QUEUE_STATES = {
+    QueueState.UNSERVED: Health("N", "unserved", "bad", 6),
     QueueState.NOBODY: Health("N", "nobody", "bad", 5),
     QueueState.FAILING: Health("X", "failing", "bad", 4),
     QueueState.PAUSED: Health("P", "paused", "warn", 3),
@@ -41,6 +42,7 @@ _QUEUE_STATES = {
     QueueState.OK: Health(".", "ok", "", 0),
     QueueState.IDLE: Health(".", "idle", "muted", 0),
 }
+_LASTING = (QueueState.UNSERVED, QueueState.PAUSED, QueueState.NOBODY)
 _HELD = Health("B", "breaker", "bad", 4)
 
 
@@ -49,7 +51,7 @@ def queue_health(queue: QueueSnapshot, resource: ResourceSnapshot | None = None)
     health = _QUEUE_STATES[queue.state]
     held = resource is not None and resource.holds
     # A pause and a missing worker hold it too, and last longer than a breaker.
-    return _HELD if held and queue.state not in (QueueState.PAUSED, QueueState.NOBODY) else health
+    return _HELD if held and queue.state not in _LASTING else health
 
 
 def breaker_health(resource: ResourceSnapshot) -> Health:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 from runtime.errors import AtlasError
 
-VARIABLES = ("REDIS_URL", "DATABASE_URL", "ATLAS_ENV", "QUEUE_PREFIX")
+# The last two in case that the terminal has others of its own.
+VARIABLES = (
+    "REDIS_URL", "DATABASE_URL", "ATLAS_ENV", "QUEUE_PREFIX", "ATLAS_APPLICATION", "RQ_KEY_PREFIX",
+)  # fmt: skip
 _PREFIX = "demo-"
 _SUFFIX = ".env"
 

@@ -110,6 +110,8 @@ def demo_environment(directory: Path, redis_url: str, seed: int) -> dict[str, st
         "DATABASE_URL": f"sqlite:///{directory / 'atlas.db'}",
         "ATLAS_ENV": "development",
         "QUEUE_PREFIX": "demo",
+        "ATLAS_APPLICATION": "processors",
+        "RQ_KEY_PREFIX": "rq:demo:processors",
         "EMAIL_SENDER": "simulated",
         "SMS_SENDER": "simulated",
         "WHATSAPP_SENDER": "simulated",

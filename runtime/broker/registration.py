@@ -1,12 +1,13 @@
 """A worker's entry in RQ's registry of workers, with fields of ours that RQ ignores."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import redis
 import redis.asyncio
+from pydantic_core import to_json
 
 from runtime.connection import broker_errors
 from runtime.keys import Keys
@@ -17,7 +18,10 @@ WORKER_TTL_S = 90
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
-    """What does not change while a worker lives. `lanes` are RQ queue names."""
+    """What does not change while a worker lives.
+
+    `lanes` are RQ queue names; `unserved` says why the application serves a queue not at all.
+    """
 
     name: str
     pid: int
@@ -28,6 +32,7 @@ class WorkerRecord:
     queues: tuple[str, ...]
     slots: int
     started_at: datetime
+    unserved: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ async def register(connection: redis.asyncio.Redis, keys: Keys, record: WorkerRe
             "state": "started",
             "atlas_queues": ",".join(record.queues),
             "atlas_slots": record.slots,
+            "atlas_unserved": to_json(dict(record.unserved)),
             "atlas_state": "starting",
         },
     )

@@ -1,8 +1,7 @@
 """``atlas check``: the whole configuration, and what would not work with it."""
 
-import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,13 +19,19 @@ from runtime.errors import AtlasError, BrokerError, BrokerUnavailableError, Pref
 from runtime.keys import Keys
 from runtime.migration import OLD_PREFIX, left_behind, left_behind_words
 from runtime.reader import Reader
-from runtime.settings import Settings
+from runtime.settings import Settings, read_variables
 from runtime.snapshot import RedisSnapshot, Snapshot
 from runtime.text import safe
 
 Level = Literal["ok", "warning", "failed"]
 # LMOVE, GETEX and the options of SET, ZADD and XTRIM that the scripts use.
 _LEAST_REDIS = (6, 2)
+# What others call the address of Redis.
+_UNUSED = {
+    "REDIS_CLUSTER_NODES": "set REDIS_URL to one node, and RQ_KEY_PREFIX with a hash tag",
+    "REDIS_CLUSTER_ENABLED": "set RQ_KEY_PREFIX with a hash tag, such as {atlas}:rq",
+    "REDIS_SENTINELS": "set REDIS_URL to the primary",
+}
 _MAX_CLOCK_OFFSET = timedelta(seconds=1)
 
 
@@ -51,7 +56,6 @@ def check(*, as_json: bool) -> None:
         *check_variables(settings),
         *check_redis(settings),
         *check_application(settings),
-        *check_senders(settings),
     ]
     ok = all(finding.level != "failed" for finding in findings)
     lines = settings.describe()
@@ -73,11 +77,21 @@ def check(*, as_json: bool) -> None:
 
 
 def check_variables(settings: Settings) -> Iterator[Finding]:
-    """Variables that look like ours and are not: typing errors, as a rule."""
+    """Variables that look like ours and are not, or that only another program reads."""
     known = {reference.variable for reference in settings.reference()}
-    for name in sorted(os.environ):
+    unused = {**_UNUSED, **_unused_of(settings)}
+    for name, value in sorted(read_variables().items()):
         if name.startswith("ATLAS_") and name not in known:
             yield Finding(safe(name, 60), "warning", "is no setting; a typing error?")
+        elif name in unused and (value or "").strip():
+            yield Finding(name, "warning", f"is set and not used: {unused[name]}")
+
+
+def _unused_of(settings: Settings) -> Mapping[str, str]:
+    try:
+        return load_application(settings.application).unused
+    except AtlasError:
+        return {}  # said by `check_application`
 
 
 def check_redis(settings: Settings) -> Iterator[Finding]:
@@ -200,20 +214,7 @@ def check_application(settings: Settings) -> Iterator[Finding]:
         "ok",
         f"{settings.application}: {len(catalogue.queues)} queues, {len(catalogue.kinds)} kinds",
     )
+    for name, reason in application.unserved(settings).items():
+        yield Finding(f"queue {name}", "failed", f"no worker serves it: {reason}")
     for result in application.checks(settings):
         yield Finding(result.subject, "ok" if result.ok else "failed", result.message)
-
-
-def check_senders(settings: Settings) -> Iterator[Finding]:
-    """In production a message that is only stored is a message that nobody gets."""
-    if settings.environment != "production":
-        return
-    messaging = settings.messaging
-    senders = {
-        "EMAIL_SENDER": messaging.email_sender,
-        "SMS_SENDER": messaging.sms_sender,
-        "WHATSAPP_SENDER": messaging.whatsapp_sender,
-    }
-    for variable, sender in senders.items():
-        if sender != "smtp":
-            yield Finding(variable, "warning", f"{sender}: messages are stored, not delivered")

@@ -138,6 +138,7 @@ class WorkerProcess:
             max_memory_mb=settings.max_memory_mb,
             recycle=self._recycle,
             is_quiet=lambda: self._claimer.quiet,
+            unserved=self._application.unserved(self._settings),
         )
         self._install_signals()
         if self._options.quiet:

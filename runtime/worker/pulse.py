@@ -3,7 +3,7 @@
 import os
 import platform
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import psutil
@@ -28,6 +28,7 @@ class Pulse:
         lanes: RQ queue names that it serves; `queues` are logical ones.
         max_memory_mb: called upon to `recycle` above it; 0 = never.
         is_quiet: whether it claims nothing on an operator's word.
+        unserved: queues that the application does not serve, and why.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Pulse:
         max_memory_mb: int,
         recycle: Callable[[], None],
         is_quiet: Callable[[], bool],
+        unserved: Mapping[str, str],
     ) -> None:
         self._broker = broker
         self._slots = slots
@@ -63,6 +65,7 @@ class Pulse:
             queues=queues,
             slots=slots.total,
             started_at=datetime.now(UTC),
+            unserved=unserved,
         )
 
     async def beat(self) -> None:

@@ -17,11 +17,12 @@ from types import FrameType
 
 import structlog
 
-from runtime.application import load_application
+from runtime.application import Application, load_application
 from runtime.broker import calls, open_broker
 from runtime.broker.policy import Policy
 from runtime.broker.registration import is_registered
-from runtime.errors import AtlasError
+from runtime.catalogue import Catalogue
+from runtime.errors import AtlasError, SettingsError
 from runtime.keys import QueueNames
 from runtime.settings import Settings
 from runtime.worker.exits import EXIT_OK, cause_of, holds_nothing, stopped_in_order
@@ -248,6 +249,26 @@ class Supervisor:
                             failed=failed, cause=ended.cause)  # fmt: skip
 
 
+def served(
+    application: Application, catalogue: Catalogue, settings: Settings, wanted: Sequence[str]
+) -> list[str]:
+    """The wanted queues (none: all) without those that the application does not serve.
+
+    Raises:
+        UnknownQueueError: no such queue.
+        SettingsError: none is left; with the reasons.
+    """
+    names = [catalogue.queue(name).name for name in wanted] or list(catalogue.queues)
+    unserved = application.unserved(settings)
+    for name in names:
+        if name in unserved:
+            log.error("queue not served", queue=name, reason=unserved[name])
+    left = [name for name in names if name not in unserved]
+    if not left:
+        raise SettingsError([f"{name} is not served: {unserved[name]}" for name in names])
+    return left
+
+
 def run(
     settings: Settings,
     *,
@@ -273,6 +294,7 @@ def run(
         CatalogueError: the application or one of its handlers cannot be loaded.
         InvalidJobError: a recurring job that it declares could never run.
         PrefixTakenError: the Redis keys are another deployment's.
+        SettingsError: the application serves none of the queues under these settings.
         UnknownQueueError: no such queue.
     """
     application = load_application(settings.application)
@@ -280,10 +302,10 @@ def run(
     load_handlers(catalogue)
     check_declared(application.recurring)
     look_before_start(settings)
-    chosen = [catalogue.queue(name) for name in queues] or list(catalogue.queues.values())
+    chosen = served(application, catalogue, settings, queues)
     return Supervisor(
         settings,
-        queues=[queue.name for queue in chosen],
+        queues=chosen,
         processes=processes or settings.worker.processes,
         concurrency=concurrency or settings.worker.concurrency,
         burst=burst,

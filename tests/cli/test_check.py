@@ -80,17 +80,6 @@ def test_a_variable_that_is_no_setting_is_told(atlas: Command, monkeypatch: pyte
     assert "warning  ATLAS_CONCURENCY: is no setting" in done.out
 
 
-def test_production_is_told_of_messages_that_nobody_gets(
-    atlas: Command, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setenv("ATLAS_ENV", "production")
-    done = atlas("check")
-    assert "warning  EMAIL_SENDER: outbox: messages are stored, not delivered" in done.out
-    monkeypatch.setenv("EMAIL_SENDER", "smtp")
-    monkeypatch.setenv("SMTP_URL", "smtp://mx.internal")
-    assert "EMAIL_SENDER: " not in atlas("check").out
-
-
 @pytest.mark.parametrize(
     ("redis", "failing"),
     [

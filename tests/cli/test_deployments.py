@@ -160,6 +160,7 @@ def test_every_command_has_a_case(shared: Shared) -> None:
         assert set(leaves(cli)) == set(CASES)
 
 
+@pytest.mark.timeout(300)  # three workers and some two hundred commands
 def test_no_command_sees_or_touches_another_deployment(shared: Shared) -> None:
     for one in ALL:
         with shared.client(one) as client:

@@ -62,6 +62,12 @@ def test_every_command_of_the_scripts_is_tried() -> None:
     assert used <= rights.COMMANDS
 
 
+def test_scripts_take_their_keys_from_the_one_that_lies_below_the_prefix() -> None:
+    for file in LUA.rglob("*.lua"):
+        code = re.sub(r"--.*", "", re.sub(r"(?s)--\[\[.*?\]\]", "", file.read_text()))
+        assert ("KEYS[" in code) == (file.name == "guard.lua"), file.name
+
+
 def test_a_user_limited_to_the_deployments_prefix_can_do_everything(
     as_user: Callable[..., str], atlas: Command, admin: redis.Redis, make_settings, run_program
 ) -> None:

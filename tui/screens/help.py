@@ -24,6 +24,7 @@ _STATES = (
     ("B breaker", "what its jobs use failed too often: none starts for a while"),
     ("X failing", "one attempt in twenty or more fails for good"),
     ("N nobody", "jobs wait and no worker serves the queue"),
+    ("N unserved", "no worker may serve it as it is configured; why stands under NEEDS YOU"),
 )
 
 

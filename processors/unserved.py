@@ -1,0 +1,45 @@
+"""Queues that no worker may serve: in production, a message that is only stored reaches nobody."""
+
+from collections.abc import Mapping
+
+from runtime.settings import Settings
+
+_INSTEAD = {
+    "email": "set EMAIL_SENDER=smtp and SMTP_URL",
+    "sms": "this version has no provider for texts yet",
+    "whatsapp": "this version has no provider for WhatsApp yet",
+}
+
+# Of the deployment that this one follows, and of its documentation.
+UNUSED: Mapping[str, str] = {
+    "SENDGRID_API_KEY": "set EMAIL_SENDER=smtp and SMTP_URL=smtp://apikey:KEY@smtp.sendgrid.net:587",
+    "RESEND_API_KEY": "set EMAIL_SENDER=smtp and SMTP_URL=smtps://resend:KEY@smtp.resend.com:465",
+    **dict.fromkeys(
+        (
+            "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER", "TWILIO_SMS_FROM",
+            "TWILIO_WHATSAPP_FROM", "TWILIO_MESSAGING_SERVICE_SID",
+        ),
+        "this version has no provider for texts yet",
+    ),
+    **dict.fromkeys(
+        (
+            "SUPABASE_URL", "NEXT_PUBLIC_SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY",
+            "SUPABASE_ANON_KEY", "NEXT_PUBLIC_SUPABASE_ANON_KEY",
+        ),
+        "set DATABASE_URL to the database's own address, postgresql://user:password@host/name",
+    ),
+}  # fmt: skip
+
+
+def unserved(settings: Settings) -> dict[str, str]:
+    """Each channel's queue whose sender delivers nothing, with the reason; only in production."""
+    if settings.environment != "production":
+        return {}
+    found = {}
+    for channel, instead in _INSTEAD.items():
+        sender = getattr(settings.messaging, f"{channel}_sender")
+        if sender in ("outbox", "simulated"):
+            found[f"communication:{channel}"] = (
+                f"{channel.upper()}_SENDER={sender} stores messages and delivers none; {instead}"
+            )
+    return found
