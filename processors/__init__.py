@@ -28,6 +28,12 @@ def _open(settings: "Settings") -> Iterator[Any]:
         yield resources
 
 
+def _probe(resources: Any) -> None:
+    from processors.resources import probe  # noqa: PLC0415 - loaded already where this is called
+
+    probe(resources)
+
+
 def _checks(settings: "Settings") -> Iterable[CheckResult]:
     from processors.checks import check  # noqa: PLC0415 - imports SQLAlchemy
 
@@ -46,6 +52,7 @@ application = Application(
     open=_open,
     checks=_checks,
     commands=_commands,
+    probe=_probe,
     recurring=RECURRING,
     middleware=(LogContext(), TraceContext(), OneAtATime({"audit"})),
 )

@@ -41,11 +41,14 @@ class Application:
         catalogue: queues and kinds.
         open: called once per worker process with the settings; the context manager's value is
             what handlers find in `JobContext.resources` (a database, senders), and its exit
-            releases them.
+            releases them. Called again, with a growing delay, while it raises an
+            `OutsideUnavailableError`.
         checks: called by ``atlas check``; must not raise.
         commands: called by ``atlas`` for the domain's own sub-commands.
         middleware: hooks around enqueueing and execution, the outermost first; not applied to jobs
             of stock RQ producers.
+        probe: called every few seconds in a worker, in a thread, with its resources; raises an
+            `OutsideUnavailableError` while something outside, such as a database, is away.
         recurring: jobs that run again and again from the first worker's start on; operators may
             change, pause or remove them at run time.
     """
@@ -56,6 +59,7 @@ class Application:
     commands: Callable[[], Iterable["click.Command"]] = field(default=lambda: ())
     recurring: tuple["Recurring", ...] = ()
     middleware: tuple[Middleware, ...] = ()
+    probe: Callable[[Any], None] | None = None
 
 
 class JobContext(NamedTuple):

@@ -110,7 +110,8 @@ def _not_due(job: JobSummary, now: datetime) -> Hold:
     left = (job.due_at - now).total_seconds()
     if left <= 0:
         return Hold("due", f"it is due since {_span(-left)}: the next worker's claim moves it")
-    after = f", after attempt {job.attempt} of {job.max_attempts}" if job.attempt else ""
+    why = f": {job.error}" if job.error else ""
+    after = f", after attempt {job.attempt} of {job.max_attempts}{why}" if job.attempt else ""
     return Hold("not due", f"it is due in {_span(left)}{after}", eta_s=left)
 
 

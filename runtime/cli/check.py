@@ -10,6 +10,7 @@ from typing import Literal
 
 import click
 
+from runtime.alerts import outage_words
 from runtime.application import load_application
 from runtime.cli.failures import EXIT_FAILED
 from runtime.cli.options import json_option, print_json, read_settings
@@ -93,6 +94,8 @@ def check_redis(settings: Settings) -> Iterator[Finding]:
         return
     yield from judge_server(snapshot.redis, encrypted=settings.redis.encrypted)
     yield judge_clock(snapshot, before, after)
+    for outage in snapshot.outages:
+        yield Finding(f"workers' {outage.what}", "failed", outage_words(outage))
 
 
 def judge_server(redis: RedisSnapshot, *, encrypted: bool) -> Iterator[Finding]:
