@@ -29,6 +29,12 @@ def _open(settings: "Settings") -> Iterator[Any]:
         yield resources
 
 
+def _probe(resources: Any) -> None:
+    from processors.resources import probe  # noqa: PLC0415 - loaded already where this is called
+
+    probe(resources)
+
+
 def _checks(settings: "Settings") -> Iterable[CheckResult]:
     from processors.checks import check  # noqa: PLC0415 - imports SQLAlchemy
 
@@ -56,6 +62,7 @@ application = Application(
     commands=_commands,
     unserved=unserved,
     unused=UNUSED,
+    probe=_probe,
     recurring=RECURRING,
     middleware=(LogContext(), TraceContext(), OneAtATime({"audit", "repair_executions"})),
 )

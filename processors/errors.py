@@ -1,10 +1,12 @@
 """Errors of the domain that are worth another attempt, or that tell a user what to change."""
 
-from runtime.errors import AtlasError
+from runtime.errors import AtlasError, OutsideUnavailableError
 
 
-class DatabaseUnavailableError(AtlasError):
+class DatabaseUnavailableError(OutsideUnavailableError):
     """The database did not answer or refused; the attempt changed nothing and can be repeated."""
+
+    outside = "database"
 
 
 class DefinitionError(AtlasError):

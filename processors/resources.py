@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from sqlalchemy import text
+
 from processors.analytics.recorder import EventRecorder
 from processors.database.engine import Database, connect
 from processors.database.migrate import migrate
@@ -49,6 +51,16 @@ def open_resources(settings: Settings) -> Iterator[Resources]:
         yield Resources(database, senders, settings, settings.messaging.default_from_email or None)
     finally:
         database.close()
+
+
+def probe(resources: Resources) -> None:
+    """Whether the database answers.
+
+    Raises:
+        DatabaseUnavailableError: it does not.
+    """
+    with resources.database.read() as session:
+        session.execute(text("SELECT 1"))
 
 
 def resources_of(ctx: JobContext) -> Resources:

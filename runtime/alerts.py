@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from runtime.resource_snapshot import ResourceSnapshot
-from runtime.snapshot import Alert, QueueSnapshot, RedisSnapshot, WorkerSnapshot
+from runtime.snapshot import Alert, Outage, QueueSnapshot, RedisSnapshot, WorkerSnapshot
 
 # (what, warning from, critical from), per queue; the existing deployment's own thresholds.
 _QUEUE_LIMITS = (("waiting", 1_000, 5_000), ("failed", 50, 200), ("stalled", 10, 50))
@@ -15,6 +15,7 @@ def find_alerts(
     workers: Iterable[WorkerSnapshot],
     redis: RedisSnapshot,
     resources: Iterable[ResourceSnapshot] = (),
+    outages: Iterable[Outage] = (),
 ) -> tuple[Alert, ...]:
     """All alerts, critical ones first."""
     found: list[Alert] = []
@@ -26,7 +27,16 @@ def find_alerts(
             found.append(Alert("critical", worker.name, f"worker not heard of for {age} s"))
     found += _redis_alerts(redis)
     found += [_resource_alert(resource) for resource in resources if resource.holds]
+    found += [Alert("critical", outage.what, outage_words(outage)) for outage in outages]
     return tuple(sorted(found, key=lambda alert: alert.level))
+
+
+def outage_words(outage: Outage) -> str:
+    """What is away since when, and what becomes of the jobs."""
+    return (
+        f"away for {outage.host} since {outage.since:%H:%M:%S} UTC, "
+        f"its jobs are tried again: {outage.error}"
+    )
 
 
 def _queue_alerts(queue: QueueSnapshot) -> Iterable[Alert]:

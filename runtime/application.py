@@ -69,7 +69,8 @@ class Application:
         catalogue: queues and kinds.
         open: called once per worker process with the settings; the context manager's value is
             what handlers find in `JobContext.resources` (a database, senders), and its exit
-            releases them.
+            releases them. Called again, with a growing delay, while it raises an
+            `OutsideUnavailableError`.
         checks: called by ``atlas check``; must not raise.
         audits: called by ``atlas audit``.
         unserved: queues that workers must not serve under these settings, each with the reason,
@@ -80,6 +81,8 @@ class Application:
         commands: called by ``atlas`` for the domain's own sub-commands.
         middleware: hooks around enqueueing and execution, the outermost first; not applied to jobs
             of stock RQ producers.
+        probe: called every few seconds in a worker, in a thread, with its resources; raises an
+            `OutsideUnavailableError` while something outside, such as a database, is away.
         recurring: jobs that run again and again from the first worker's start on; operators may
             change, pause or remove them at run time.
     """
@@ -93,6 +96,7 @@ class Application:
     unused: Mapping[str, str] = field(default_factory=dict)
     recurring: tuple["Recurring", ...] = ()
     middleware: tuple[Middleware, ...] = ()
+    probe: Callable[[Any], None] | None = None
 
 
 class JobContext(NamedTuple):

@@ -15,9 +15,8 @@ from runtime.text import safe
 class Event:
     """One entry.
 
-    `event`: failed, retried, dead, stalled, expired, paused, resumed, repaired, worker or
-    breaker. `details`
-    depend on it: job, queue, kind, error, worker, resource, state, by.
+    `event`: failed, retried, dead, stalled, expired, paused, resumed, repaired, worker, breaker or
+    outage. `details` depend on it: job, queue, kind, error, worker, resource, state, by.
     """
 
     id: str

@@ -206,6 +206,10 @@ class Keys:
         """Hash: organisation to ``weight|cap``, as operators set them."""
         return f"{self.prefix}:atlas:orgs"
 
+    def outages(self) -> str:
+        """Hash: ``what|host`` that is away outside, to ``since ms|last seen ms|error``."""
+        return f"{self.prefix}:atlas:outages"
+
     def quiet(self) -> str:
         """Hash: worker that is to claim nothing, to who said so."""
         return f"{self.prefix}:atlas:quiet"

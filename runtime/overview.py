@@ -8,10 +8,12 @@ from typing import Any
 from runtime.broker.reads import Hash, Overview
 from runtime.catalogue import Queue
 from runtime.figures import finite, whole
-from runtime.jobview import rq_time, text
+from runtime.jobview import epoch, rq_time, text
 from runtime.metrics import QueueMinute, add_up, per_minute, percentile
+from runtime.redact import redact_text
 from runtime.snapshot import (
     MinutePoint,
+    Outage,
     Pause,
     QueueSnapshot,
     RedisSnapshot,
@@ -21,6 +23,8 @@ from runtime.text import safe
 
 HISTORY_MINUTES = 60
 _PERCENTILE_MINUTES = 5
+# Workers look every five seconds (runtime/worker/outside.py), and a connect may take as long.
+_OUTAGE_FRESH_S = 30.0
 # Four beats missed (runtime/worker/pulse.py beats every 5 s).
 LOST_AFTER_S = 20.0
 
@@ -129,6 +133,21 @@ def compose_worker(key: str, fields: Hash, now_s: float) -> WorkerSnapshot | Non
         version=safe(text(fields, "version"), 40),
         unserved=_reasons(text(fields, "atlas_unserved")),
     )
+
+
+def compose_outages(fields: Hash, now_s: float) -> tuple[Outage, ...]:
+    """What is away; entries that no worker has confirmed lately, or that make no sense, are not."""
+    found = []
+    for name, value in sorted(fields.items()):
+        what, _, host = name.decode("utf-8", "replace").partition("|")
+        since, _, rest = value.decode("utf-8", "replace").partition("|")
+        seen, _, error = rest.partition("|")
+        moment = epoch((finite(since) or 0.0) / 1000 or None)
+        if moment is None or now_s - (finite(seen) or 0.0) / 1000 > _OUTAGE_FRESH_S:
+            continue
+        error = safe(redact_text(error), 300)
+        found.append(Outage(safe(what, 40), safe(host, 80), moment, error))
+    return tuple(found)
 
 
 def compose_redis(info: Mapping[str, Any], ping_ms: float) -> RedisSnapshot:

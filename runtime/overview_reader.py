@@ -15,6 +15,7 @@ from runtime.keys import QueueNames
 from runtime.metrics import QueueMinute, parse_minute
 from runtime.overview import (
     HISTORY_MINUTES,
+    compose_outages,
     compose_queue,
     compose_redis,
     compose_worker,
@@ -160,6 +161,7 @@ class OverviewReader:
         )
         redis = compose_redis(raw.info, ping_ms)
         resources = tuple(self._resource(resource, raw) for resource in raw.breakers)
+        outages = compose_outages(raw.outages, raw.now_s)
         return Snapshot(
             taken_at=datetime.fromtimestamp(raw.now_s, UTC),
             environment=self._settings.environment,
@@ -168,7 +170,7 @@ class OverviewReader:
             workers=workers,
             redis=redis,
             host=read_host(),
-            alerts=find_alerts(queues, workers, redis, resources),
+            alerts=find_alerts(queues, workers, redis, resources, outages),
             history={
                 name: history_of(self._names.full(name), self._minutes, current)
                 for name in self._catalogue.queues
@@ -178,6 +180,7 @@ class OverviewReader:
                 whole(count) for name, count in raw.totals.items() if name.startswith(b"audit|")
             ),
             resources=resources,
+            outages=outages,
         )
 
     def _resource(self, name: str, raw: reads.Overview) -> ResourceSnapshot:

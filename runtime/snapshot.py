@@ -196,6 +196,16 @@ class MinutePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """Something outside that jobs need, such as a database, which one host cannot reach."""
+
+    what: str
+    host: str
+    since: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """Something an operator should look at. `level`: warning or critical."""
 
@@ -224,6 +234,7 @@ class Snapshot:
     quarantined: int = 0
     repaired_total: int = 0
     resources: tuple[ResourceSnapshot, ...] = ()
+    outages: tuple[Outage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,6 +251,11 @@ def renew(
     return Call("renew", args, texts)
 
 
+def outage(what: str, host: str, error: str) -> Call[bool]:
+    """Note that something outside is away, or back ('' as error); whether that is news."""
+    return Call("outage", [what, host, error], lambda reply: reply == 1)
+
+
 def run_alone(job_id: str, execution: str) -> Call[bool]:
     """Note that an attempt runs in a process of its own; False when it is no longer ours."""
     return Call("alone", [job_id, execution], lambda reply: reply == 1)

@@ -57,6 +57,7 @@ class Overview:
     workers: dict[str, Hash]
     minutes: dict[int, Hash]
     breakers: dict[str, Hash]
+    outages: Hash
 
 
 def execute(pipe: Any) -> list[Any]:
@@ -134,6 +135,7 @@ def read_overview(
         pipe.hgetall(keys.metrics(minute))
     for resource in resources:
         pipe.hgetall(keys.breaker(resource))
+    pipe.hgetall(keys.outages())
     with broker_errors():
         replies = iter(execute(pipe))
     now = next(replies)
@@ -152,6 +154,7 @@ def read_overview(
         workers={key: next(replies) or {} for key in worker_keys},
         minutes={minute: next(replies) or {} for minute in minutes},
         breakers={resource: next(replies) or {} for resource in resources},
+        outages=next(replies) or {},
     )
 
 

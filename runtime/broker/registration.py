@@ -138,13 +138,14 @@ async def unregister(connection: redis.asyncio.Redis, keys: Keys, record: Worker
 
 
 def is_registered(connection: redis.Redis, keys: Keys, name: str) -> bool:
-    """Whether a worker has entered.
+    """Whether a worker has entered and is past its start.
 
     Raises:
         BrokerUnavailableError: Redis is away.
     """
     with broker_errors():
-        return bool(connection.sismember(keys.workers(), keys.worker(name)))
+        state = connection.hget(keys.worker(name), "atlas_state")
+    return state not in (None, b"starting")
 
 
 def blame(connection: redis.Redis, keys: Keys, name: str, executions: Sequence[str]) -> None:

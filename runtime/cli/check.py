@@ -9,6 +9,7 @@ from typing import Literal
 
 import click
 
+from runtime.alerts import outage_words
 from runtime.application import load_application
 from runtime.broker import open_broker
 from runtime.broker.rights import Rights, try_rights
@@ -116,6 +117,8 @@ def check_redis(settings: Settings) -> Iterator[Finding]:
     yield from judge_server(snapshot.redis, encrypted=settings.redis.encrypted)
     yield from check_old_prefix(settings)
     yield judge_clock(snapshot, before, after)
+    for outage in snapshot.outages:
+        yield Finding(f"workers' {outage.what}", "failed", outage_words(outage))
 
 
 def judge_server(redis: RedisSnapshot, *, encrypted: bool) -> Iterator[Finding]:

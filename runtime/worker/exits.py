@@ -3,6 +3,7 @@
 import signal
 
 EXIT_OK = 0
+EXIT_FAILED = 1
 # The process ended itself: its handlers outlive their leases, or one blocks its event loop.
 EXIT_FENCED = 70
 # These ask the supervisor for a fresh process: a thread cannot be stopped; limits are reached.

@@ -11,7 +11,6 @@ import signal
 import sys
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -31,14 +30,16 @@ from runtime.settings import Settings, load_settings
 from runtime.worker.children import Children
 from runtime.worker.claimer import Claimer
 from runtime.worker.ending import end_tasks
-from runtime.worker.exits import EXIT_LEFT_JOBS, EXIT_OK, EXIT_RECYCLE, EXIT_STUCK
+from runtime.worker.exits import EXIT_FAILED, EXIT_LEFT_JOBS, EXIT_OK, EXIT_RECYCLE, EXIT_STUCK
 from runtime.worker.flusher import Flusher
 from runtime.worker.handlers import load_handlers
 from runtime.worker.leases import LeaseKeeper
 from runtime.worker.maintenance import Maintenance, every
 from runtime.worker.notes import FLUSH_S, Notes, NoteWriter
+from runtime.worker.outside import PROBE_S, Outside
 from runtime.worker.parent_death import die_with_parent
 from runtime.worker.precise_selector import precise_loop
+from runtime.worker.process_options import ProcessOptions
 from runtime.worker.pulse import BEAT_S, Pulse
 from runtime.worker.recurrence import Recurrence
 from runtime.worker.runner import Runner, cancel_overdue
@@ -56,17 +57,6 @@ _FAREWELL_S = 0.7
 _FAREWELL_AWAY_S = 0.1
 # How long cancelled handlers get to end before their process does.
 _CANCEL_GRACE_S = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessOptions:
-    """What the supervisor chose for one process. `queues` are logical names."""
-
-    name: str
-    queues: tuple[str, ...]
-    concurrency: int
-    burst: bool = False
-    quiet: bool = False
 
 
 class WorkerProcess:
@@ -157,13 +147,23 @@ class WorkerProcess:
         settler = Settler(self._settings)
         self._settle = settler.ended
         client = AtlasClient.from_settings(self._settings)
-        with contextlib.closing(client), self._application.open(self._settings) as resources:
+        beats = asyncio.create_task(every(BEAT_S, self._pulse.beat))
+        outside = Outside(self._broker, self._application.probe)
+        with contextlib.closing(client), contextlib.ExitStack() as opened:
+            try:
+                opens = partial(self._application.open, self._settings)
+                if not await outside.open(opened, opens, self._claimer.stopping):
+                    await end_tasks([beats])
+                    return await self._leave()
+            except AtlasError as error:
+                log.critical("cannot start", error=str(error))
+                return EXIT_FAILED
             self._runner = Runner(
                 self._settings,
                 self._catalogue,
                 load_handlers(self._catalogue),
                 client=client,
-                resources=resources,
+                resources=outside.resources,
                 threads=threads,
                 children=children,
                 rng=random.Random(),  # noqa: S311 - jitter needs no secrecy
@@ -179,13 +179,14 @@ class WorkerProcess:
                 settle=partial(settle_left_behind, self._settings, self._all_lanes),
             )
             keeper.start()
+            self._pulse.starting = False
             self._start_claiming()
             watchdog = Watchdog(self._claimer, self._slots, self._start_claiming)
             services = [
                 asyncio.create_task(service)
                 for service in (
                     self._flusher.run(),
-                    every(BEAT_S, self._pulse.beat),
+                    every(PROBE_S, outside.look),
                     every(FLUSH_S, note_writer.flush),
                     every(LOOK_S, watchdog.look),
                     every(_OVERDUE_S, self._cancel_overdue),
@@ -196,7 +197,9 @@ class WorkerProcess:
                 await self._until_told()
                 await self._shut_down()
             finally:
-                await end_tasks([*services, *filter(None, [self._claiming]), *self._background])
+                await end_tasks(
+                    [beats, *services, *filter(None, [self._claiming]), *self._background]
+                )
                 keeper.stop()
                 threads.close()
                 await children.close()
@@ -250,11 +253,8 @@ class WorkerProcess:
         await self._say(self._broker.close())
         await self._say(self._blocking.close())
         log.info("stopped", finished=self._flusher.finished, failed=self._flusher.failed)
-        if self._stuck:
-            return EXIT_STUCK
-        if len(self._running):
-            return EXIT_LEFT_JOBS
-        return EXIT_RECYCLE if self._recycling else EXIT_OK
+        in_order = EXIT_RECYCLE if self._recycling else EXIT_OK
+        return EXIT_STUCK if self._stuck else EXIT_LEFT_JOBS if len(self._running) else in_order
 
     async def _say(self, words: Coroutine[Any, Any, None]) -> None:
         """To Redis, if it listens: a process that ends does not wait for one that is away."""

@@ -55,6 +55,8 @@ class Pulse:
         self._is_quiet = is_quiet
         self._usage = psutil.Process()
         self._stopping = False
+        # It waits for what the application needs, and claims nothing.
+        self.starting = True
         self.record = WorkerRecord(
             name=name,
             pid=os.getpid(),
@@ -116,6 +118,8 @@ class Pulse:
     def _state(self) -> str:
         if self._stopping:
             return "stopping"
+        if self.starting:
+            return "starting"
         if self._is_quiet():
             return "quiet"
         return "busy" if self._slots.busy else "idle"

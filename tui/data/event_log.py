@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from tui.data.model import Event, EventsRequest
 
 KINDS = (
-    "failed", "retried", "dead", "stalled", "expired", "paused", "resumed", "worker", "breaker",
+    "failed", "retried", "dead", "stalled", "expired", "paused", "resumed", "worker",
+    "outage", "breaker",
 )  # fmt: skip
 _KEPT = 2_000
 _PAGE = 500

@@ -10,6 +10,7 @@ _WIDE_FROM = 110
 _ROLES = {
     "failed": "bad", "dead": "bad", "stalled": "bad", "expired": "warn", "retried": "",
     "paused": "warn", "resumed": "good", "worker": "info", "breaker": "warn",
+    "outage": "bad",
 }  # fmt: skip
 # These have columns of their own.
 _SHOWN = ("job", "queue", "worker", "resource", "kind", "error")
