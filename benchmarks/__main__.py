@@ -33,6 +33,7 @@ def run_contender(command: list[str], url: str) -> Figures:
         "RQ_KEY_PREFIX": "rq",
         "ATLAS_ENV": "test",
         "ATLAS_APPLICATION": "benchmarks.contenders.application",
+        "ATLAS_ALLOWED_FUNCTIONS": "benchmarks.contenders.stock_functions",
         "PYTHONPATH": str(HERE.parent),
     }
     done = subprocess.run(  # noqa: S603 - our own programs

@@ -32,6 +32,7 @@ class Row:
             ("no-op jobs drained ÷ BullMQ", "drain_per_s", "bullmq", "drain_per_s", 1.5),
             ("no-op jobs drained ÷ RQ fork worker", "drain_per_s", "rq", "drain_fork_per_s", 150),
             ("no-op jobs drained ÷ RQ SimpleWorker", "drain_per_s", "rq", "drain_simple_per_s", 1),
+            ("stock RQ jobs ÷ RQ fork worker", "stock_per_s", "rq", "drain_fork_per_s", 1),
             ("bulk enqueue ÷ BullMQ addBulk", "bulk_per_s", "bullmq", "bulk_per_s", 2.5),
             ("single enqueue ÷ BullMQ add", "single_per_s", "bullmq", "single_per_s", 1.2),
         ):

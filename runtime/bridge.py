@@ -101,13 +101,15 @@ def settle_left_behind(settings: Settings, lanes: Sequence[str]) -> dict[str, st
     """Let dependents go whose parent's worker died after it had written the parent's end.
 
     RQ lets them go in steps of its own after that; repeating them changes nothing. RQ is only
-    loaded when something waits. Returns what went wrong, by job id.
+    loaded when something waits, and one worker a second looks. Returns what went wrong, by job id.
 
     Raises:
         BrokerUnavailableError: Redis is away.
     """
     keys = Keys(settings.redis.key_prefix)
     with closing(connect(settings)) as connection, broker_errors():
+        if not connection.set(keys.settled(), "1", nx=True, px=900):
+            return {}
         pipe = cast("Any", connection.pipeline(transaction=False))
         for lane in lanes:
             pipe.zrange(keys.deferred(lane), 0, _LOOKED_AT - 1)

@@ -10,6 +10,26 @@ from dataclasses import dataclass
 
 from runtime.catalogue import Priority
 
+# Keys that only scripts build (`runtime/broker/lua`): their shapes below the prefix, what each is.
+OF_SCRIPTS = {
+    "rl-keys": "RQ's set of all its rate-limit keys",
+    "rl:*": "RQ's hash of a rate-limit key: its concurrency",
+    "execution:*": "RQ's hash of an execution, from the first renewal of its lease on",
+    "executions:*": "RQ's sorted set of a job's executions",
+    "atlas:held:*": "set of what a worker holds, `job:execution`",
+    "atlas:due": "sorted set: lanes by when their next scheduled job is due, in ms",
+    "atlas:turns": "hash: how far each queue is in the turns of its lanes",
+    "atlas:vclock": "hash: virtual time of each fair lane",
+    "atlas:unique:*": "the job that holds a unique key",
+    "atlas:children:*": "hash: state of each child of a flow's parent",
+    "atlas:parked-keys": "set of the concurrency keys that jobs wait for",
+    "atlas:seen:*": "set of the ids that were trimmed in one half minute",
+    "atlas:swept": "there while a sweep is not due again",
+    "atlas:recurred": "there while recurring jobs need not be looked at again",
+    "atlas:set-aside:*": "what a key of another type held",
+    "atlas:set-aside:quarantine": "the same, of the book in which it is noted",
+}
+
 _BY_SUFFIX = {p.lane_suffix: p for p in Priority if p is not Priority.NORMAL}
 
 
@@ -145,6 +165,10 @@ class Keys:
     def stalled(self, queue: str) -> str:
         """Jobs of a full queue that lost their worker and have not ended since, by time in ms."""
         return f"{self.prefix}:atlas:stalled:{queue}"
+
+    def settled(self) -> str:
+        """There while what dead workers left of stock dependents need not be looked at again."""
+        return f"{self.prefix}:atlas:settled"
 
     def ring(self, lane: str) -> str:
         """Organisations that wait in a fair lane, by virtual time."""

@@ -12,6 +12,7 @@ from datetime import datetime
 import psutil
 import redis
 
+from runtime.bridge import load_rq
 from runtime.client import AtlasClient, NewJob
 from runtime.reader import Reader
 from runtime.settings import load_settings
@@ -58,6 +59,24 @@ def drain(raw: redis.Redis, client: AtlasClient, kind: str, jobs: int) -> tuple[
         wait_for(raw, jobs)
         elapsed = time.perf_counter() - started
         return (jobs - first) / elapsed, process.memory_info().rss
+
+
+def stock(raw: redis.Redis, jobs: int) -> float:
+    """Stock RQ jobs a second of an idle worker that has no child process yet."""
+    load_rq(load_settings(env_file=None))
+    from rq import Queue  # noqa: PLC0415 - after its prefix is set
+    from rq.serializers import JSONSerializer  # noqa: PLC0415
+
+    raw.flushdb()
+    queue = Queue("dev:bench:plain", connection=raw, serializer=JSONSerializer)
+    name = "benchmarks.contenders.stock_functions.noop"
+    with worker():
+        while not raw.exists("rq:worker:bench"):
+            time.sleep(0.01)
+        started = time.perf_counter()
+        queue.enqueue_many([Queue.prepare_data(name, (i,)) for i in range(jobs)])
+        wait_for(raw, jobs)
+        return jobs / (time.perf_counter() - started)
 
 
 def enqueue(raw: redis.Redis, client: AtlasClient, jobs: int) -> dict[str, float]:
@@ -126,6 +145,7 @@ def main() -> None:
         slept, _ = drain(raw, client, "sleep_10ms", 20_000)
         figures = {
             "drain_per_s": drained,
+            "stock_per_s": stock(raw, 400),
             "worker_mb": rss / 2**20,
             "sleep_10ms_share": slept / 5_000,
             "waiting_bytes": memory(raw, client, 5_000),

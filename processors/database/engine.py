@@ -1,9 +1,10 @@
 """Connections: from a URL to a `Database` whose two doors are `read` and `write`."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,8 @@ def _parse(url: str) -> URL:
 
 
 def _sqlite(url: URL) -> Engine:
-    directory = Path(str(url.database)).absolute().parent
+    file = Path(str(url.database)).absolute()
+    directory = file.parent
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
@@ -141,9 +143,16 @@ def _sqlite(url: URL) -> Engine:
             [f"DATABASE_URL: cannot create {directory}: {error.strerror}; name a writable place"]
         ) from None
     engine = create_engine(url.set(drivername="sqlite"), hide_parameters=True)
+    event.listen(engine, "do_connect", lambda *_: _create_private(file))
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _create_private(file: Path) -> None:
+    """Leads and messages are nobody else's to read; SQLite's own files beside it get its mode."""
+    with suppress(OSError):  # SQLite meets it too, and says what it is
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

@@ -17,7 +17,7 @@ log = structlog.get_logger("atlas.worker")
 SWEEP_S = 1.0
 REAP_S = 5.0
 RECUR_S = 1.0
-SETTLE_S = 5.0
+SETTLE_S = 1.0
 
 Service = Callable[[], Coroutine[Any, Any, None]]
 

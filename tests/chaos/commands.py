@@ -244,7 +244,7 @@ class Judge:
 
     def left_behind(self) -> list[str]:
         """Leases, slots of organisations and executions of which nothing runs any more."""
-        patterns = ("rq:atlas:leases:*", "rq:wip:*", "rq:rl:*:allowed", "rq:worker:*:executions")
+        patterns = ("rq:atlas:leases:*", "rq:wip:*", "rq:rl:*:allowed", "rq:atlas:held:*")
         return [key.decode() for pattern in patterns for key in self.raw.scan_iter(pattern)]
 
     def pauses_overlap(self) -> bool:

@@ -36,7 +36,7 @@ def own_keys(worker: str, minute: str) -> dict[str, str]:
         f"atlas:ring:{FAIR}": "zset", f"atlas:heads:{FAIR}": "zset",
         f"atlas:metrics:{minute}": "hash",
         f"rl:{FAIR}|gym0": "hash", f"rl:{FAIR}|gym0:rate_limited": "zset",
-        f"rl:{FAIR}|gym0:allowed": "zset", f"worker:{worker}:executions": "set",
+        f"rl:{FAIR}|gym0:allowed": "zset", f"atlas:held:{worker}": "set",
         f"worker:{worker}": "hash", f"workers:{PLAIN}": "set",
         "queues": "set", "workers": "set", "rl-keys": "set", "atlas:due": "zset",
         "atlas:audit": "stream", "atlas:swept": "string", "atlas:recurred": "string",
@@ -87,7 +87,7 @@ def nonsense(raw: redis.Redis, worker: str) -> dict[str, Callable[[], object]]:
             "rq:atlas:recurring", mapping={f"r{i}": d for i, d in enumerate(DEFINITIONS)}
         ),
         "slots": lambda: raw.hset("rq:atlas:recurring-slots", mapping=slots),
-        "executions": lambda: raw.sadd(f"rq:worker:{worker}:executions", *members),
+        "executions": lambda: raw.sadd(f"rq:atlas:held:{worker}", *members),
         "workers": lambda: raw.sadd("rq:workers", b"\xff", b"", b"rq:worker:"),
         "audit": lambda: raw.xadd("rq:atlas:audit", {b"\xff": b"\xff", b"target": b"\x00"}),
         "quarantine": lambda: raw.hset("rq:atlas:quarantine", mapping={b"\xff": b"\xff", b"": b""}),

@@ -108,7 +108,7 @@ def _executions(model: Model, seen: Seen) -> None:
         expected = Counter((getattr(job, place), _member(job)) for job in running)
         assert real == expected, f"what {head} holds"
     for worker in WORKERS:
-        held = seen.set(f"worker:{worker}:executions")
+        held = seen.set(f"atlas:held:{worker}")
         assert held == {_member(j) for j in running if j.worker == worker}, f"what {worker} holds"
     # RQ's own record of an execution is there from the first renewal on.
     renewed = [job for job in running if job.renewed]

@@ -1,6 +1,7 @@
 """The database: migrations, the two doors, and errors in one line."""
 
 import multiprocessing
+import os
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,32 @@ def test_upgrade_from_empty_matches_the_models(database_url):
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
     database.close()
+
+
+def test_a_new_sqlite_file_is_its_owners_alone(tmp_path):
+    before = os.umask(0)
+    try:
+        database = connect(f"sqlite:///{tmp_path}/below/atlas.db")
+        assert not list(tmp_path.rglob("*.db")), "made on first use"
+        migrate(database)
+        with database.write() as session:
+            session.execute(text("SELECT 1"))
+            files = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.rglob("atlas.db*")}
+        database.close()
+    finally:
+        os.umask(before)
+    assert set(files) >= {"atlas.db", "atlas.db-wal", "atlas.db-shm"}
+    assert set(files.values()) == {0o600}
+
+
+def test_a_sqlite_file_that_is_there_keeps_its_mode(tmp_path):
+    file = tmp_path / "atlas.db"
+    file.touch()
+    file.chmod(0o640)
+    database = connect(f"sqlite:///{file}")
+    migrate(database)
+    database.close()
+    assert file.stat().st_mode & 0o777 == 0o640
 
 
 def test_downgrade_leaves_nothing(database_url):

@@ -25,7 +25,7 @@ def test_first_in_first_out_with_lease_and_fence(
     assert places(raw, "j0") == ["started"]
     member = f"j0:{job.execution}"
     assert raw.zscore(f"rq:atlas:leases:{PLAIN}", member) == taken.now_ms + 30_000
-    assert raw.sismember("rq:worker:w1:executions", member)
+    assert raw.sismember("rq:atlas:held:w1", member)
     assert raw.hget("rq:job:j0", "fence").decode() == job.execution
     assert taken.states[PLAIN] == -2, "two more wait"
     assert claim(broker).states[PLAIN] == 0

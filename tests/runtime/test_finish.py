@@ -32,7 +32,7 @@ def test_each_outcome_leaves_the_job_in_exactly_one_place(
     assert finish(broker, ended(job, outcome, **fields)) == [1]
     assert (places(raw, "j"), status(raw, "j")) == ([where], word)
     assert raw.zcard(f"rq:atlas:leases:{PLAIN}") == 0
-    assert raw.scard("rq:worker:w1:executions") == 0
+    assert raw.scard("rq:atlas:held:w1") == 0
     assert raw.xlen("rq:results:j") == 1
     attempt = int(raw.hget("rq:job:j", "attempt"))
     assert attempt == (0 if outcome in ("snoozed", "released") else 1)

@@ -194,7 +194,7 @@ def test_traces_of_a_run_that_ended_change_nothing(
     member = f"j:{job.execution}"
     raw.zadd(f"rq:atlas:leases:{PLAIN}", {member: 1})
     raw.zadd(f"rq:wip:{PLAIN}", {member: 1})
-    raw.sadd("rq:worker:w1:executions", member)
+    raw.sadd("rq:atlas:held:w1", member)
     assert disown(broker) == (0, 0)
     raw.zadd(f"rq:atlas:leases:{PLAIN}", {member: 1})
     assert reap(broker) == (0, 0, 1)

@@ -1,5 +1,8 @@
 """What a producer with a plain `rq.Queue` may ask for, and what becomes of it here."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,16 +13,18 @@ from rq import Callback, Queue, Repeat, Retry
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
+from runtime.bridge import load_rq
 from runtime.broker import calls
 from runtime.broker.broker import Broker
 from runtime.control import Control
+from runtime.errors import AtlasError
 from runtime.keys import Keys
 from runtime.reader import Reader
 from runtime.settings import Settings
 from runtime.snapshot import JobState
 from runtime.worker import decide
 from tests.runtime import stock_functions
-from tests.runtime.conftest import WorkerCommand, wait_until
+from tests.runtime.conftest import ROOT, WorkerCommand, wait_until
 from tests.runtime.drive import PLAIN, POLICY, QUEUES, claim, ended, finish, places
 
 HERE = stock_functions.__name__
@@ -266,3 +271,40 @@ def _enqueued_under(prefix: str, raw: redis.Redis, tmp_path: Path) -> tuple[str,
     raw.rename(f"rq:job:{job.id}", f"{prefix}:job:{job.id}")
     raw.delete("rq:queues")
     return f"rq:queue:{PLAIN}", f"{prefix}:queue:{PLAIN}"
+
+
+def test_rq_that_was_imported_with_another_prefix_is_told_not_used(engine: Settings) -> None:
+    elsewhere = engine.redis.model_copy(update={"key_prefix": "elsewhere:rq"})
+    before = os.environ.get("RQ_KEY_PREFIX")
+    try:
+        with pytest.raises(AtlasError, match="set RQ_KEY_PREFIX=elsewhere:rq before"):
+            load_rq(engine.model_copy(update={"redis": elsewhere}))
+    finally:
+        os.environ.pop("RQ_KEY_PREFIX")
+        if before is not None:
+            os.environ["RQ_KEY_PREFIX"] = before
+
+
+def test_the_bridge_sets_the_prefix_before_it_imports_rq(engine: Settings, redis_url: str) -> None:
+    """In a process of its own, by the settlement of a job: whoever calls first."""
+    code = (
+        "import redis, os\n"
+        "from runtime.bridge import settle_ended\n"
+        "from runtime.settings import load_settings\n"
+        "settings = load_settings(env_file=None)\n"
+        "prefix = os.environ.pop('RQ_KEY_PREFIX')\n"
+        "raw = redis.Redis.from_url(os.environ['REDIS_URL'])\n"
+        "raw.sadd(prefix + ':job:j:dependents', 'd')\n"
+        "try: settle_ended(settings, raw, ['j'])\n"
+        "except Exception as error: print(type(error).__name__)\n"
+        "from rq.defaults import RQ_KEY_PREFIX\n"
+        "assert RQ_KEY_PREFIX == prefix, RQ_KEY_PREFIX\n"
+    )
+    environment = {
+        "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": "/tmp", "ATLAS_ENV": "test",
+        "REDIS_URL": redis_url, "RQ_KEY_PREFIX": "mine:rq",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "NoSuchJobError"), done.stderr

@@ -348,7 +348,7 @@ for i = 1, queue_count do
 end
 
 if #executions > 0 then
-  local key = p .. ':worker:' .. worker .. ':executions'
+  local key = p .. ':atlas:held:' .. worker
   redis.call('SADD', key, unpack(executions))
 end
 write_metrics(p, now)

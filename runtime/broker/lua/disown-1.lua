@@ -57,7 +57,7 @@ local function give_back(id, execution)
   return 'requeued'
 end
 
-for _, member in ipairs(redis.call('SMEMBERS', p .. ':worker:' .. worker .. ':executions')) do
+for _, member in ipairs(redis.call('SMEMBERS', p .. ':atlas:held:' .. worker)) do
   local id, execution = string.match(member, '^(.*):([^:]*)$')
   if id and not known[execution] then
     local origin = redis.pcall('HGET', p .. ':job:' .. id, 'origin')
@@ -71,7 +71,7 @@ for _, member in ipairs(redis.call('SMEMBERS', p .. ':worker:' .. worker .. ':ex
       clear_execution(p, origin, queue_of(origin), id, execution, '')
     end
     drop_execution(p, id, execution)
-    redis.call('SREM', p .. ':worker:' .. worker .. ':executions', member)
+    redis.call('SREM', p .. ':atlas:held:' .. worker, member)
     if outcome == 'requeued' then requeued = requeued + 1 end
     if outcome == 'failed' then failed = failed + 1 end
   end

@@ -236,7 +236,7 @@ for queue, members in pairs(leases) do
   redis.call('ZREM', p .. ':atlas:leases:' .. queue, unpack(members))
 end
 if #executions > 0 then
-  redis.call('SREM', p .. ':worker:' .. worker .. ':executions', unpack(executions))
+  redis.call('SREM', p .. ':atlas:held:' .. worker, unpack(executions))
 end
 for key, scored in pairs(finals) do redis.call('ZADD', key, unpack(scored)) end
 for _, t in pairs(trims) do

@@ -32,7 +32,7 @@ for i = 1, tonumber(ARGV[3]) do
   else
     lost[#lost + 1] = execution
     -- Of a job that is gone nothing else would say whose it was.
-    redis.call('SREM', p .. ':worker:' .. worker .. ':executions', id .. ':' .. execution)
+    redis.call('SREM', p .. ':atlas:held:' .. worker, id .. ':' .. execution)
   end
 end
 return lost

@@ -21,7 +21,7 @@ local function clear_execution(p, lane, queue, id, execution, worker)
   local member = id .. ':' .. execution
   redis.call('ZREM', p .. ':wip:' .. lane, member)
   redis.call('ZREM', p .. ':atlas:leases:' .. queue, member)
-  if worker and worker ~= '' then redis.call('SREM', p .. ':worker:' .. worker .. ':executions', member) end
+  if worker and worker ~= '' then redis.call('SREM', p .. ':atlas:held:' .. worker, member) end
 end
 
 -- How long a stock job wants to be kept when it is over, in seconds (its result_ttl or failure_ttl).
