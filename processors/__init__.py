@@ -50,8 +50,9 @@ def _audits(settings: "Settings", *, repair: bool) -> Iterable[AuditResult]:
 def _commands() -> Iterable["click.Command"]:
     from processors.commands import outbox  # noqa: PLC0415 - imports click
     from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
+    from processors.workflow.commands import workflows  # noqa: PLC0415
 
-    return (outbox, dead_letters)
+    return (outbox, dead_letters, workflows)
 
 
 application = Application(

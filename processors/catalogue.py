@@ -84,7 +84,7 @@ KINDS = (
         "process_trigger",
         "workflow:triggers",
         ProcessTrigger,
-        f"{_WORKFLOW}:process_trigger",
+        "processors.workflow.triggering:process_trigger",
         retry=_OTHERS,
         timeout_s=30,
         priority=Priority.HIGH,

@@ -6,6 +6,7 @@ from processors.database.migrate import migrate
 from processors.database.models import Organisation, Workflow, utc_now
 from processors.demo.gyms import GYMS
 from processors.demo.workflows import WORKFLOWS
+from processors.workflow.saving import save_workflow
 
 
 def seed(database: Database) -> None:
@@ -28,19 +29,9 @@ def seed(database: Database) -> None:
         }
         for gym in GYMS
     ]
-    workflows = [
-        {
-            **workflow,
-            "org_id": gym.org,
-            "status": "active",
-            "trigger_config": {},
-            "variables": [],
-            "created_at": now,
-            "updated_at": now,
-        }
-        for gym in GYMS
-        for workflow in WORKFLOWS
-    ]
     with database.write() as session:
         insert_new(session, Organisation, organisations)
-        insert_new(session, Workflow, workflows)
+        for gym in GYMS:
+            for workflow in WORKFLOWS:
+                if session.get(Workflow, (gym.org, workflow["id"])) is None:
+                    save_workflow(session, gym.org, workflow, status="active")

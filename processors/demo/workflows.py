@@ -155,7 +155,7 @@ _PAYMENT = {
     "edges": [_edge("trigger", "grace"), _edge("grace", "remind"), _edge("remind", "due")],
 }
 
-# Made by somebody with a newer builder than this version can carry out: it fails, and says why.
+# The coach is to be told, and the event names none: the step fails, and says why.
 _TRIAL = {
     "id": "trial-follow-up",
     "name": "Trial follow-up",
@@ -164,7 +164,14 @@ _TRIAL = {
     "nodes": [
         _node("trigger", "trigger", "First session"),
         _action("thanks", "Thank you", "send_email", template="trial-follow-up"),
-        _action("call", "Task: call them", "create_task", taskTitle="Call about the trial"),
+        _action(
+            "call",
+            "Ask the coach to call",
+            "send_email",
+            to="{{coach.email}}",
+            subject="Please call {{lead.first_name}} about the trial",
+            text="{{lead.first_name}} came for a first session today.",
+        ),
     ],
     "edges": [_edge("trigger", "thanks"), _edge("thanks", "call")],
 }

@@ -68,7 +68,7 @@ class Afternoon:
         return [self._trigger(gym, "payment.failed", {"lead": lead, "amount": amount})]
 
     def trial(self) -> list[NewJob]:
-        """A first session, whose workflow needs a newer version than this."""
+        """A first session; the event does not say which coach its workflow is to tell."""
         gym, lead = self._member()
         return [self._trigger(gym, "first_session", {"lead": lead, **booking(self.rng)})]
 

@@ -91,19 +91,29 @@ def find_stranded(
             rows = session.execute(_late_steps(now - after, last)).all()
         ids = [job_id_of(row.execution_id, row.node_id, row.status) for row in rows]
         known = states(ids) if ids else {}
-        yield (
-            len(rows),
-            [
-                Stranded(row.org_id, row.execution_id, row.node_id, row.status, job_id, state)
-                for row, job_id in zip(rows, ids, strict=True)
-                if (state := known.get(job_id)) is None or state in _OVER
-            ],
-        )
+        suspects = [
+            Stranded(row.org_id, row.execution_id, row.node_id, row.status, job_id, state)
+            for row, job_id in zip(rows, ids, strict=True)
+            if (state := known.get(job_id)) is None or state in _OVER
+        ]
+        yield len(rows), _unmoved(database, suspects)
         if len(rows) < PAGE:
             break
         last = (rows[-1].execution_id, rows[-1].node_id)
     with database.read() as session:
         yield 0, [Stranded(org, ident) for ident, org in session.execute(_unclosed(now - after))]
+
+
+def _unmoved(database: Database, suspects: list[Stranded]) -> list[Stranded]:
+    """Without those whose step has moved since: their jobs ended in between, as they should."""
+    if not suspects:
+        return []
+    key = tuple_(WorkflowStep.execution_id, WorkflowStep.node_id)
+    named = [(suspect.execution_id, suspect.node_id) for suspect in suspects]
+    query = select(WorkflowStep.execution_id, WorkflowStep.node_id, WorkflowStep.status)
+    with database.read() as session:
+        seen = {tuple(row) for row in session.execute(query.where(key.in_(named)))}
+    return [s for s in suspects if (s.execution_id, s.node_id, s.status) in seen]
 
 
 def _late_steps(before: datetime, last: tuple[Any, str] | None) -> Any:

@@ -40,6 +40,22 @@ KNOWN = frozenset(
         *ALIASES.values(),
     }
 )
+# What somebody booked, paid or is a member of: messages about it are no marketing.
+SERVICE = frozenset(
+    {
+        "appointment_booked",
+        "appointment_cancelled",
+        "appointment_status",
+        "booking_cancelled",
+        "booking_confirmed",
+        "class_full",
+        "class_reminder",
+        "membership_cancelled",
+        "membership_expired",
+        "payment_failed",
+        "waitlist_joined",
+    }
+)
 # Closer than this a name is a misspelling: "new_leed" is one, "lead_deleted" an event of its own.
 _CLOSE = 0.87
 

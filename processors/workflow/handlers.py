@@ -1,4 +1,4 @@
-"""Handlers of the workflow queues: process_trigger, execute_workflow, execute_node, continue_wait.
+"""Handlers of the workflow queues: execute_workflow, execute_node, continue_wait.
 
 Each does its work in one database transaction and then enqueues what the rows say is open, under
 ids that are always the same. Run twice, it changes nothing the second time.
@@ -8,26 +8,20 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from processors.crm.leads import lead_of_event
 from processors.database.insert import insert_new
 from processors.database.models import (
-    AnalyticsEvent,
-    Lead,
-    Organisation,
     Workflow,
     WorkflowExecution,
     WorkflowStep,
     utc_now,
 )
-from processors.errors import DefinitionError
-from processors.payloads import ContinueWait, ExecuteNode, ExecuteWorkflow, ProcessTrigger
+from processors.payloads import ContinueWait, ExecuteNode, ExecuteWorkflow
 from processors.resources import resources_of
 from processors.workflow.definition import Graph
-from processors.workflow.events import KNOWN
 from processors.workflow.progress import (
     complete,
     end_wait,
@@ -38,154 +32,12 @@ from processors.workflow.progress import (
     open_steps,
     reopen,
 )
-from processors.workflow.scope import build_scope, default_variables
-from processors.workflow.steps import activity_facts, run_step
-from processors.workflow.triggers import canonical, starting_triggers, trigger_types
+from processors.workflow.scope import default_variables
+from processors.workflow.steps import run_step
+from processors.workflow.triggers import canonical
 from processors.workflow.validator import refuse_cycle
 from runtime.application import JobContext
-from runtime.catalogue import Priority
-from runtime.client import NewJob
 from runtime.outcomes import Cancel, DeadLetter
-
-log = structlog.get_logger("atlas.workflow")
-
-_PRIORITIES = {"high": Priority.HIGH, "low": Priority.LOW}
-
-
-def process_trigger(ctx: JobContext, payload: ProcessTrigger) -> dict[str, Any]:
-    """Find the workflows that listen to an event and start one execution of each.
-
-    Raises:
-        DeadLetter: there is no such organisation, the lead cannot be stored, or the event is one
-            that neither this version nor any workflow knows.
-    """
-    event = canonical(payload.trigger_type)
-    skipped: list[dict[str, str]] = []
-    matched: list[tuple[Workflow, list[str]]] = []
-    with resources_of(ctx).database.write() as session:
-        lead = _lead_of(session, ctx, event, payload)
-        for workflow in _listening(session, ctx.org, event):
-            try:
-                start_at = _passes(session, workflow, event, payload, lead)
-            except DefinitionError as error:
-                skipped.append({"id": workflow.id, "reason": str(error)[:300]})
-                continue
-            if start_at is not None:
-                matched.append((workflow, start_at))
-    ctx.client.enqueue_many(
-        _execution_job(ctx, workflow, event, payload.trigger_data, start_at)
-        for workflow, start_at in matched
-    )
-    for found in skipped:
-        line = f"workflow {found['id']} cannot start: {found['reason']}"
-        ctx.log(line)
-        log.warning(line, job=ctx.job_id, org=ctx.org)
-    result: dict[str, Any] = {
-        "matched": len(matched),
-        "workflows": [{"id": workflow.id, "name": workflow.name} for workflow, _ in matched],
-    }
-    return result | ({"skipped": skipped} if skipped else {})
-
-
-def _lead_of(session: Session, ctx: JobContext, event: str, payload: ProcessTrigger) -> Lead | None:
-    """The lead of an event that is one, and whose activity the event is."""
-    if session.get(Organisation, ctx.org) is None:
-        raise DeadLetter(f"there is no organisation {ctx.org!r}")
-    if not _is_event(session, ctx.org, event):
-        raise DeadLetter(
-            f"{payload.trigger_type!r} is no event of the CRM, and no workflow listens to it"
-        )
-    try:
-        lead = lead_of_event(session, ctx.org, payload.trigger_data)
-    except ValueError as error:
-        raise DeadLetter(f"the event's lead cannot be stored: {error}") from error
-    if lead is not None:
-        _note_activity(session, ctx, event, lead)
-    return lead
-
-
-def _is_event(session: Session, org: str, event: str) -> bool:
-    """Whether this version knows the event, or any organisation's workflow listens to it."""
-    if event in KNOWN or _listening(session, org, event):
-        return True
-    stored = session.scalars(select(Workflow.trigger_type).distinct())
-    return any(name and canonical(name) == event for name in stored)
-
-
-def _note_activity(session: Session, ctx: JobContext, event: str, lead: Lead) -> None:
-    """Whatever the CRM reports of a lead is something that the lead did."""
-    row = {
-        "id": uuid.uuid5(uuid.NAMESPACE_URL, f"activity:{ctx.org}:{ctx.job_id}"),
-        "org_id": ctx.org,
-        "event": event,
-        "lead_id": lead.id,
-        "user_id": None,
-        "session_id": None,
-        "data": {"job_id": ctx.job_id},
-        "occurred_at": ctx.enqueued_at,
-    }
-    insert_new(session, AnalyticsEvent, [row])
-
-
-def _listening(session: Session, org: str, event: str) -> list[Workflow]:
-    """Active workflows of the organisation that listen to `event`."""
-    active = (Workflow.org_id == org) & (Workflow.status == "active")
-    # Two queries: definitions are large, and most workflows listen to something else. Without a
-    # stored type the nodes must be asked.
-    candidates = [
-        row.id
-        for row in session.execute(select(Workflow.id, Workflow.trigger_type).where(active))
-        if not row.trigger_type or canonical(row.trigger_type) == event
-    ]
-    if not candidates:
-        return []
-    query = select(Workflow).where(active, Workflow.id.in_(candidates)).order_by(Workflow.id)
-    return [
-        workflow
-        for workflow in session.scalars(query)
-        if event in trigger_types(Graph.read(workflow.nodes, workflow.edges), workflow.trigger_type)
-    ]
-
-
-def _passes(
-    session: Session, workflow: Workflow, event: str, payload: ProcessTrigger, lead: Lead | None
-) -> list[str] | None:
-    """The trigger nodes to start at, None when the event does not pass."""
-    graph = Graph.read(workflow.nodes, workflow.edges)
-    refuse_cycle(graph)
-    now = utc_now()
-    scope = build_scope(
-        organisation=session.get(Organisation, workflow.org_id),
-        lead=lead,
-        trigger_type=event,
-        trigger_data=payload.trigger_data,
-        variables=default_variables(workflow.variables),
-        outputs={},
-        workflow={"id": workflow.id, "name": workflow.name},
-        now=now,
-    )
-    facts = activity_facts(session, workflow.org_id, lead.id if lead else None, scope, now)
-    return starting_triggers(graph, workflow.trigger_config, event, facts)
-
-
-def _execution_job(
-    ctx: JobContext, workflow: Workflow, event: str, data: dict[str, Any], start_at: list[str]
-) -> NewJob:
-    execution_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{ctx.org}:{ctx.job_id}:{workflow.id}")
-    priority = _PRIORITIES.get(str(workflow.settings.get("priority")).lower(), Priority.NORMAL)
-    return NewJob(
-        "execute_workflow",
-        ctx.org,
-        {
-            "workflow_id": workflow.id,
-            "execution_id": execution_id,
-            "trigger_type": event,
-            "trigger_data": data,
-            **({"start_at": start_at} if start_at else {}),
-        },
-        priority,
-        job_id=f"exec-{execution_id.hex}",
-    )
 
 
 def execute_workflow(ctx: JobContext, payload: ExecuteWorkflow) -> dict[str, Any]:

@@ -21,6 +21,12 @@ from processors.workflow.conditions import Facts, holds
 from processors.workflow.definition import Graph, Node
 from processors.workflow.durations import duration
 from processors.workflow.interpolation import interpolate
+from processors.workflow.opted_out import (
+    has_opted_out,
+    is_marketing,
+    note_suppressed,
+    without_lead,
+)
 from processors.workflow.progress import complete, fail
 from processors.workflow.scope import build_scope
 from processors.workflow.triggers import canonical
@@ -98,12 +104,33 @@ def _action(run: _Run) -> None:
     context = ActionContext(run.facts.scope, lead, origin, run.facts.now)
     result = run_action(run.node, context)
     if isinstance(result, HandOver):
+        payload = _to_those_who_want_it(run, result)
+        if payload is None:
+            return
         step.status = "running"
-        step.input_data = {"kind": result.kind, "payload": result.payload}
+        step.input_data = {"kind": result.kind, "payload": payload}
         if result.priority is not None:
             step.input_data = {**step.input_data, "priority": int(result.priority)}
         return
     run.complete(result.output)
+
+
+def _to_those_who_want_it(run: _Run, message: HandOver) -> dict[str, Any] | None:
+    """The message without a lead that has opted out; None when nobody is left, and it is done."""
+    execution, payload = run.execution, message.payload
+    lead = get_lead(run.session, execution.org_id, execution.lead_id) if execution.lead_id else None
+    if lead is None or not has_opted_out(lead):
+        return payload
+    if not is_marketing(run.node.config, execution.trigger_type):
+        return payload
+    left = without_lead(payload["to"], lead)
+    if len(left) == len(payload["to"]):
+        return payload
+    note_suppressed(run.session, execution, run.step, message.kind, run.facts.now)
+    if left:
+        return {**payload, "to": left}
+    run.complete({"sent": 0, "rejected": 0, "unknown": 0, "suppressed": 1})
+    return None
 
 
 def facts_of(session: Session, execution: WorkflowExecution, now: datetime) -> Facts:

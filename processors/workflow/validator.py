@@ -1,13 +1,23 @@
 """What is wrong with a workflow definition: a list of problems, each with what is allowed."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from processors.errors import DefinitionError
 from processors.workflow.definition import Graph, Node
+from processors.workflow.node_settings import (
+    filter_problems,
+    setting_problems,
+    workflow_problems,
+)
+from processors.workflow.triggers import canonical, event_of, trigger_types
 
 NODE_TYPES = ("trigger", "action", "condition", "wait")
+# Handles by which other engines of the CRM take another way than straight on.
+_OTHER_WAY = re.compile(r"(?i)error|fail(ure|ed)?|branch-?\d+|loop.*|body|done|continue")
+_JSON_NAMES = {list: "list", Mapping: "object"}
 ACTIONS = ("send_email", "send_sms", "send_whatsapp", "add_tag", "update_lead")
 
 
@@ -25,6 +35,41 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}" if self.where else self.message
+
+
+def problems_of(definition: Mapping[str, Any]) -> list[Problem]:
+    """All problems of a workflow as the builder exports it; never raises."""
+    problems: list[Problem] = []
+    ident = definition.get("id")
+    if not isinstance(ident, str) or not 0 < len(ident) <= 100 or not ident.isprintable():
+        problems.append(Problem("", "id must be a text of 1 to 100 characters"))
+    for name, kind in (("nodes", list), ("edges", list), ("variables", list),
+                       ("settings", Mapping), ("trigger_config", Mapping)):  # fmt: skip
+        value = definition.get(name)
+        if value is not None and not isinstance(value, kind):
+            problems.append(Problem("", f"{name} must be a JSON {_JSON_NAMES[kind]}"))
+    event = definition.get("trigger_type")
+    if event is not None and not isinstance(event, str):
+        problems.append(Problem("", "trigger_type must be the name of an event"))
+    if problems:
+        return problems
+    problems += validate(definition.get("nodes") or [], definition.get("edges") or [])
+    own = [
+        *workflow_problems(definition.get("settings") or {}),
+        *filter_problems(definition.get("trigger_config") or {}),
+        *filter_problems({"triggerType": event} if event else {}),
+    ]
+    problems += [Problem("", text) for text in own]
+    graph = Graph.read(definition.get("nodes") or [], definition.get("edges") or [])
+    if not trigger_types(graph, event):
+        problems.append(Problem("", "no event starts it: neither trigger_type nor a trigger's own"))
+    if event:
+        problems += [
+            Problem(node.id, f"it names the event {named}, and the workflow {canonical(event)}")
+            for node in graph.nodes
+            if node.type == "trigger" and (named := event_of(node)) not in (None, canonical(event))
+        ]
+    return problems
 
 
 def validate(nodes: Iterable[Any], edges: Iterable[Any]) -> list[Problem]:
@@ -119,8 +164,12 @@ def _node(node: Node, graph: Graph) -> Iterator[Problem]:
                 node.id,
                 f"the action {node.action!r} is not supported; allowed: {', '.join(ACTIONS)}",
             )
+        else:
+            yield from (Problem(node.id, text) for text in setting_problems(node))
     elif node.type in ("condition", "wait") and not node.config:
         yield Problem(node.id, f"the {node.type} has a label and no settings")
+    else:
+        yield from (Problem(node.id, text) for text in setting_problems(node))
     if node.type == "condition":
         yield from _branches(node, graph)
 
@@ -140,3 +189,12 @@ def _edges(graph: Graph) -> Iterator[Problem]:
         for end, node_id in (("source", edge.source), ("target", edge.target)):
             if node_id not in graph.by_id:
                 yield Problem(edge.id, f"its {end} {node_id!r} does not exist; it is left out")
+        source = graph.by_id.get(edge.source)
+        takes_one_way = source is not None and source.type in ("trigger", "action", "wait")
+        other_way = edge.branch is not None or _OTHER_WAY.fullmatch(edge.handle or "")
+        if takes_one_way and other_way:
+            yield Problem(
+                edge.id,
+                f"it leaves by {str(edge.handle)[:40]!r}, which only a condition's edges may do: "
+                "true or false",
+            )

@@ -1,0 +1,73 @@
+"""Who has opted out gets no marketing: what a step must not send, and that it did not."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from processors.database.insert import insert_new
+from processors.database.models import AnalyticsEvent, Lead, WorkflowExecution, WorkflowStep
+from processors.workflow.events import SERVICE
+
+_TAGS = frozenset({"unsubscribed", "unsubscribe", "optedout", "optout", "donotcontact"})
+# As many digits as a number has without its country and its trunk prefix, in most countries.
+_DIGITS = 9
+
+
+def is_marketing(config: Mapping[str, Any], trigger_type: str) -> bool:
+    """Whether a message advertises: as its ``purpose`` says, else by the event it answers.
+
+    What somebody booked, paid or is a member of is a service message (ICO, "Guidance on direct
+    marketing using electronic mail"); whatever is not known to be one counts as marketing.
+    """
+    purpose = str(config.get("purpose") or "").lower()
+    return purpose == "marketing" or (purpose != "transactional" and trigger_type not in SERVICE)
+
+
+def has_opted_out(lead: Lead) -> bool:
+    """Whether the CRM says so, by a tag or by the lead's status, in any spelling."""
+    words = (*map(str, lead.tags), lead.status)
+    return any(_letters(word) in _TAGS for word in words)
+
+
+def without_lead(recipients: list[str], lead: Lead) -> list[str]:
+    """The recipients that are not the lead: a coach, a desk."""
+    own = {lead.email.casefold()} if lead.email else set()
+    digits = _tail(lead.phone or "")
+    return [
+        to
+        for to in recipients
+        if to.casefold() not in own and not (digits and "@" not in to and _tail(to) == digits)
+    ]
+
+
+def note_suppressed(
+    session: Session, execution: WorkflowExecution, step: WorkflowStep, kind: str, now: datetime
+) -> None:
+    """Count it, once a step, as an event of the lead."""
+    row = {
+        "id": uuid.uuid5(uuid.NAMESPACE_URL, f"suppressed:{execution.id}:{step.node_id}"),
+        "org_id": execution.org_id,
+        "event": "message_suppressed",
+        "lead_id": execution.lead_id,
+        "user_id": None,
+        "session_id": None,
+        "data": {
+            "channel": kind.removeprefix("send_"),
+            "reason": "opted out",
+            "execution_id": str(execution.id),
+            "node_id": step.node_id,
+        },
+        "occurred_at": now,
+    }
+    insert_new(session, AnalyticsEvent, [row])
+
+
+def _letters(word: str) -> str:
+    return "".join(char for char in word.casefold() if char.isalnum())
+
+
+def _tail(number: str) -> str:
+    return "".join(char for char in number if char.isdigit())[-_DIGITS:]
