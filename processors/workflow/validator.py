@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from processors.workflow.definition import Graph, Node
+from runtime.cron import problem as cron_problem
 
 NODE_TYPES = ("trigger", "action", "condition", "wait")
 ACTIONS = ("send_email", "send_sms", "send_whatsapp", "add_tag", "update_lead")
+
+_CRON_KEYS = ("cron", "cronExpression", "cron_expression")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,10 @@ def _node(node: Node, graph: Graph) -> Iterator[Problem]:
         yield Problem(node.id, f"the {node.type} has a label and no settings")
     if node.type == "condition":
         yield from _branches(node, graph)
+    for key in _CRON_KEYS:
+        cron = node.config.get(key)
+        if isinstance(cron, str) and cron and (problem := cron_problem(cron)):
+            yield Problem(node.id, f"{key}: {problem}")
 
 
 def _branches(node: Node, graph: Graph) -> Iterator[Problem]:
