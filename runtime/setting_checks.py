@@ -9,9 +9,9 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
+from runtime.mailbox import read_mailbox
+
 DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
-_ADDRESS = r"[^\s@<>,;]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"
-_MAILBOX = re.compile(rf"({_ADDRESS})|([^<>\r\n]{{0,100}}<{_ADDRESS}>)")
 
 
 def matching(pattern: str, wrong: str) -> AfterValidator:
@@ -86,9 +86,10 @@ def _server(value: str, *schemes: str) -> None:
 
 def mailbox(value: str) -> str:
     """Refuse what is not ``a@b`` or ``Name <a@b>``; line breaks would forge headers."""
-    if not _MAILBOX.fullmatch(value):
-        raise ValueError("is not an e-mail address")
-    return value
+    try:
+        return str(read_mailbox(value))
+    except ValueError:
+        raise ValueError("is not an e-mail address") from None
 
 
 def split_prefixes(value: Any) -> Any:

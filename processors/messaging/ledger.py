@@ -59,7 +59,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message to write into the ledger; `refused` when there is no such recipient."""
+    """A message to write into the ledger.
+
+    Attributes:
+        refused: why this recipient gets none.
+        code: of the refusal, see `processors.messaging.refusals`.
+    """
 
     channel: Channel
     recipient: str
@@ -67,6 +72,7 @@ class Draft:
     subject: str | None = None
     sender: str | None = None
     refused: str | None = None
+    code: str = NOT_VALID
 
 
 def reserve(
@@ -114,7 +120,7 @@ def _row(origin: Origin, draft: Draft, provider: str, status: str, now: datetime
         "attempts": 1 if sent else 0,
         "provider": provider,
         "error": draft.refused,
-        "error_code": NOT_VALID if draft.refused else None,
+        "error_code": draft.code if draft.refused else None,
         "job_id": origin.job_id,
         "execution_id": origin.execution_id,
         "node_id": origin.node_id,

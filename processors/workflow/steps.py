@@ -51,9 +51,8 @@ def run_step(
     """
     step.started_at = now
     node = graph.by_id[step.node_id]
-    run = _Run(session, execution, graph, step, node, facts_of(session, execution, now))
     try:
-        _carry_out(run)
+        _carry_out(_Run(session, execution, graph, step, node, facts_of(session, execution, now)))
     except DefinitionError as error:
         fail(session, execution, graph, step, str(error))
         return str(error)
@@ -67,7 +66,10 @@ def _carry_out(run: _Run) -> None:
         case "condition":
             _condition(run)
         case "wait":
-            config = interpolate(dict(run.node.config), run.facts.scope)
+            config = dict(run.node.config)
+            # Conditions name their fields, in braces too: they are read, not filled in.
+            conditions = {key: config.pop(key) for key in ("conditions",) if key in config}
+            config = interpolate(config, run.facts.scope) | conditions
             wait = duration(config, holds=lambda condition: holds(condition, run.facts))
             run.step.status, run.step.resume_at = "waiting", run.facts.now + wait
         case "action":

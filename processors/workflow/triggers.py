@@ -1,12 +1,13 @@
 """Which workflows an event starts: one name for each event, and the filters on a trigger."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from processors.naming import name_key
+from processors.values import MISSING
 from processors.workflow.conditions import Facts, field_value, holds
 from processors.workflow.definition import Graph
-from processors.workflow.interpolation import MISSING, lookup, snake_case
+from processors.workflow.interpolation import lookup
 from processors.workflow.operators import compare
 
 # The CRM's generations name one event differently; the name on the right is ours.
@@ -47,9 +48,12 @@ _ANYTHING = ("", "all", "any", "*")
 
 
 def canonical(trigger_type: str) -> str:
-    """The one name of an event: ``lead.created``, ``new_lead`` and ``leadCreated`` are the same."""
-    name = re.sub(r"[^a-z0-9]+", "_", snake_case(trigger_type.strip())).strip("_")
-    return _ALIASES.get(name, name)[:_MAX_NAME]
+    """The one name of an event: ``lead.created``, ``new_lead`` and ``leadCreated`` are the same.
+
+    Names in any script stay apart, see `processors.naming`. Empty when there is no name.
+    """
+    name = name_key(trigger_type, _MAX_NAME)
+    return _ALIASES.get(name, name)
 
 
 def trigger_types(graph: Graph, stored: str | None) -> set[str]:
@@ -63,7 +67,7 @@ def trigger_types(graph: Graph, stored: str | None) -> set[str]:
         for node in graph.nodes
         if node.type == "trigger"
     )
-    return {canonical(name) for name in named if isinstance(name, str)}
+    return {canonical(name) for name in named if isinstance(name, str)} - {""}
 
 
 def configurations(graph: Graph, stored: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
@@ -90,7 +94,7 @@ def filter_holds(config: Mapping[str, Any], trigger_type: str, facts: Facts) -> 
         wanted = lookup(config, key)
         if wanted in (MISSING, None) or str(wanted).lower() in _ANYTHING:
             continue
-        if not compare("equals", field_value(f"trigger.{key}", facts.scope), wanted, now=facts.now):
+        if not facts.compare("equals", f"trigger.{key}", wanted):
             return False
     return _fields_changed(config, facts)
 
@@ -100,11 +104,9 @@ def _lead_passes(config: Mapping[str, Any], facts: Facts) -> bool:
         wanted = config.get(key)
         if not wanted or str(wanted).lower() in _ANYTHING:
             continue
-        if not compare("in", field_value("source", facts.scope), wanted, now=facts.now):
+        if not facts.compare("in", "source", wanted):
             return False
-    if (tags := config.get("tags")) and not compare(
-        "has_any", field_value("tags", facts.scope), tags, now=facts.now
-    ):
+    if (tags := config.get("tags")) and not facts.compare("has_any", "tags", tags):
         return False
     score = lookup(config, "lead_score")
     if isinstance(score, Mapping):
