@@ -25,7 +25,10 @@ def country_of(organisation: Organisation) -> str:
     try:
         return country_code(organisation.country)
     except ValueError as error:
-        raise DefinitionError(f"the organisation {organisation.id}: its country {error}") from None
+        raise DefinitionError(
+            f"the country {organisation.country[:20]!r} of {organisation.id} {error}; "
+            "allowed: two letters, such as GB"
+        ) from None
 
 
 def gym_facts(organisation: Organisation | None) -> dict[str, Any]:

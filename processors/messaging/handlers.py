@@ -209,7 +209,8 @@ def _store(session: Session, provider: str, origin: Origin, drafts: Sequence[Dra
     for row in rows.values():
         # Left so by a sender that called a provider, before the settings changed.
         if row.status in ("reserved", "rejected") and row.recipient not in refused:
-            row.status, row.sent_at, row.provider, row.error = "sent", now, provider, None
+            row.status, row.sent_at, row.provider = "sent", now, provider
+            row.error = row.error_code = None
         status = "unknown" if row.status == "calling" else row.status
         tally.count(status, row.error, row.error_code)
     return tally

@@ -103,6 +103,11 @@ def reserve(
     insert_new(session, Message, [{"effect_key": key, **row} for key, row in rows.items()])
     query = select(Message).where(Message.effect_key.in_(rows))
     found = {message.effect_key: message for message in session.scalars(query)}
+    for draft in drafts:
+        row = found[origin.effect_key(draft.channel, draft.recipient)]
+        # Nothing of it has left: it says what is known now, not what was missing before.
+        if row.status in ("reserved", "rejected") and not draft.refused:
+            row.body, row.subject = draft.body, draft.subject
     return {key: found[key] for key in rows}
 
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from processors.database.models import Organisation, WorkflowExecution, WorkflowStep
+from processors.database.models import Lead, Organisation, WorkflowExecution, WorkflowStep
 from processors.errors import RecipientError
 from processors.outbox import list_messages
 from runtime.client import NewJob
@@ -189,6 +189,18 @@ def test_a_direct_send_fills_in_each_recipients_own_name(engine, database, add_l
     assert found["ana@example.com"] == ("sent", "Ana, news", "<p>Hi Ana</p>")
     assert found["zoe@example.com"] == ("sent", "Zoë, news", "<p>Hi Zoë</p>")
     assert found["bo@example.com"][0] == found["stranger@example.com"][0] == "rejected"
+
+
+def test_who_was_not_known_gets_the_filled_text_once_the_job_is_retried(engine, database, add_lead):
+    add_lead(first_name=None)
+    job = NewJob("send_sms", ORG, {"to": "07700 900123", "message": "Hi {{firstName}}"}, job_id="j")
+    with pytest.raises(RecipientError, match="has no value"):
+        engine.call(job)
+    with database.write() as session:
+        session.get_one(Lead, (ORG, "lead_1")).first_name = "Ana"
+    assert engine.call(job)["sent"] == 1
+    [message] = list_messages(database)
+    assert (message.status, message.body, message.error) == ("sent", "Hi Ana", None)
 
 
 def test_a_direct_text_is_filled_in_by_number(engine, database, add_lead):
