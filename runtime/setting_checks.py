@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
-from runtime.mailbox import read_mailbox
+from runtime.mail_address import read_mailbox
 
 DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 

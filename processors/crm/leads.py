@@ -16,7 +16,7 @@ from processors.errors import DefinitionError
 from processors.messaging.phone import spelling
 from processors.naming import bounded, snake_case
 from processors.values import id_text, shown
-from runtime.mailbox import read_address
+from runtime.mail_address import read_address
 
 _TEXT_FIELDS = {
     "first_name": 200,
