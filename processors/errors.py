@@ -13,6 +13,10 @@ class DefinitionError(AtlasError):
     """A workflow asks for something that does not exist or is not supported."""
 
 
+class MissingValueError(DefinitionError):
+    """A variable of a text has no value that a person could read."""
+
+
 class TemplateError(AtlasError):
     """A message template does not exist or cannot be rendered."""
 

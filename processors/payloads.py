@@ -15,21 +15,27 @@ from pydantic import (
     model_validator,
 )
 
+from processors.naming import name_key
 from processors.workflow import events
+from runtime.mail_address import read_address, read_mailbox, require_line
 
 _MAX_RECIPIENTS = 1_000
-_MAX_BODY = 200_000
-_MAX_SMS = 1_600  # Twilio's limit for Body (twilio.com/docs/messaging/api/message-resource)
+MAX_BODY = 200_000
+MAX_SMS = 1_600  # Twilio's limit for Body (twilio.com/docs/messaging/api/message-resource)
+MAX_WHATSAPP = 4_096
 _MAX_ATTACHMENTS = 10
 _MAX_DEPTH = 20
-_EMAIL = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@[^\s@<>,;:\"()\[\]\\]{1,255}")
-_NAMED = re.compile(r"(?P<name>[^<>\r\n]{0,200})<(?P<address>[^<>]+)>")
+# As people write it: digits of any script, brackets, a slash, an extension. Whether there is such a
+# number depends on the organisation's country, which a producer does not know.
+_PHONE = re.compile(
+    r"(?i)(?:whatsapp:\s?|tel:)?[+(\d\uff0b\uff08]"
+    r"(?:[\d\s().\uff08\uff09/\u2010-\u2015\u2212.-]|ext\.?|[x#]){1,50}"
+)
 
 
 def _one_line(value: str) -> str:
     # A line break in a header would let a name or a subject add headers of its own (CWE-93).
-    if any(ord(char) < 32 or ord(char) == 127 for char in value):
-        raise ValueError("must be one line without control characters")
+    require_line(value)
     return value
 
 
@@ -65,23 +71,25 @@ def storable_json(value: Any, depth: int = 0) -> Any:
 
 
 def _email(value: str) -> str:
-    value = value.strip()
-    if not _EMAIL.fullmatch(_one_line(value)):
-        raise ValueError("must be an e-mail address such as ana@example.com")
-    return value
+    return read_address(value).address
 
 
 def _mailbox(value: str) -> str:
-    value = _one_line(value.strip())
-    match = _NAMED.fullmatch(value)
-    _email(match["address"] if match else value)
-    return value
+    return str(read_mailbox(value))
 
 
 def _phone(value: str) -> str:
-    value = value.strip()
-    if not re.fullmatch(r"(?:whatsapp:)?\+?[0-9][0-9 ().-]{1,30}", value):
+    value = _one_line(value.strip())
+    if not _PHONE.fullmatch(value) or sum(char.isdigit() for char in value) < 3:
         raise ValueError("must be a phone number such as +447700900123")
+    return value
+
+
+def _event(value: str) -> str:
+    if not name_key(value):
+        raise ValueError("must name an event, such as lead_created; there is no letter in it")
+    if (meant := events.meant(value)) is not None:
+        raise ValueError(f"{value[:60]!r} is no event; did you mean {meant}?")
     return value
 
 
@@ -92,10 +100,12 @@ def _listed(value: Any) -> Any:
 _LINE = AfterValidator(lambda value: _storable(_one_line(value)))
 _TEXT = AfterValidator(_storable)
 Name = Annotated[str, Field(min_length=1, max_length=200), _LINE]
+EventName = Annotated[Name, AfterValidator(_event)]
 Id = Annotated[str, Field(min_length=1, max_length=100), _LINE]
 Data = Annotated[dict[str, Any], AfterValidator(storable_json)]
 Email = Annotated[str, Field(max_length=320), AfterValidator(_email), _TEXT]
 Mailbox = Annotated[str, Field(max_length=520), AfterValidator(_mailbox), _TEXT]
+Reason = Annotated[str, Field(max_length=500), _TEXT]
 Phone = Annotated[str, Field(max_length=60), AfterValidator(_phone)]
 Emails = Annotated[
     list[Email], BeforeValidator(_listed), Field(min_length=1, max_length=_MAX_RECIPIENTS)
@@ -108,13 +118,7 @@ Phones = Annotated[
 class Payload(BaseModel):
     """Root of all payloads."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=_MAX_BODY)
-
-
-def _event(name: str) -> str:
-    if (meant := events.meant(name)) is not None:
-        raise ValueError(f"{name[:60]!r} is no event; did you mean {meant}?")
-    return name
+    model_config = ConfigDict(frozen=True, extra="forbid", str_max_length=MAX_BODY)
 
 
 class ProcessTrigger(Payload):
@@ -124,7 +128,7 @@ class ProcessTrigger(Payload):
     own.
     """
 
-    trigger_type: Annotated[Name, AfterValidator(_event)]
+    trigger_type: EventName
     trigger_data: Data = {}
 
 
@@ -189,6 +193,8 @@ class _Send(Payload):
     # Set by the workflow engine: the step that waits for this delivery.
     execution_id: uuid.UUID | None = None
     node_id: Name | None = None
+    # Set by it too: whom the step could not address, and why; they are recorded as refused.
+    refused: Annotated[dict[Name, Reason], Field(max_length=_MAX_RECIPIENTS)] = {}
 
     @model_validator(mode="after")
     def _origin(self) -> Self:
@@ -222,14 +228,14 @@ class SendSms(_Send):
     """A text message to one or several numbers."""
 
     to: Phones
-    message: Annotated[str, Field(min_length=1, max_length=_MAX_SMS), _TEXT]
+    message: Annotated[str, Field(min_length=1, max_length=MAX_SMS), _TEXT]
 
 
 class SendWhatsapp(_Send):
     """A WhatsApp message: free text, or one of the text templates."""
 
     to: Phones
-    message: Annotated[str, Field(min_length=1, max_length=4_096), _TEXT] | None = None
+    message: Annotated[str, Field(min_length=1, max_length=MAX_WHATSAPP), _TEXT] | None = None
     template: Name | None = None
     template_data: Data = {}
 

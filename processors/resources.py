@@ -45,7 +45,10 @@ def open_resources(settings: Settings) -> Iterator[Resources]:
         DatabaseUnavailableError: the database does not answer.
     """
     senders = make_senders(settings)
-    database = connect(settings.database.url.get_secret_value())
+    database = connect(
+        settings.database.url.get_secret_value(),
+        default_country=settings.messaging.default_country,
+    )
     try:
         migrate(database)
         yield Resources(database, senders, settings, settings.messaging.default_from_email or None)

@@ -9,8 +9,8 @@ from itertools import islice, takewhile
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from croniter import CroniterBadDateError, croniter
-
+from runtime.cron import due_times
+from runtime.cron import problem as cron_problem
 from runtime.errors import InvalidJobError
 
 Missed = Literal["skip", "once", "all"]
@@ -34,11 +34,10 @@ class Recurring:
         id: lower-case letters, digits and ``-``; the job of a slot is ``cron-<id>-<slot>``, with
             the slot in seconds since the epoch.
         kind, org, payload: as for `AtlasClient.enqueue`.
-        cron: five fields, minute first; exactly one of `cron` and `every_s` is given.
+        cron: five fields, minute first, see `runtime.cron`; exactly one of `cron` and `every_s` is
+            given.
         every_s: whole seconds between two slots, which lie at multiples of it since the epoch.
-        timezone: whose wall clock `cron` means. A time that does not exist when the clocks go
-            forward is due when they have; one that exists twice when they go back is due the
-            first time only, unless the hours are given by ``*`` (the rules of Debian's cron(8)).
+        timezone: whose wall clock `cron` means.
         missed: what becomes of slots that passed while no worker ran: ``skip`` them, run ``once``
             for all of them, or ``all`` (100 at most).
     """
@@ -67,10 +66,8 @@ class Recurring:
             yield "id: 1 to 64 lower-case letters, digits and - are allowed"
         if bool(self.cron) == bool(self.every_s):
             yield "exactly one of cron and every_s is needed"
-        if self.cron and (len(self.cron.split()) != 5 or not croniter.is_valid(self.cron)):
-            yield f"cron: {self.cron!r} is not five fields of minute, hour, day, month, weekday"
-        elif self.cron and not self._comes():
-            yield f"cron: {self.cron!r} never comes: no month has that day"
+        if self.cron and (problem := cron_problem(self.cron)):
+            yield f"cron: {problem}"
         if self.every_s < 0 or self.every_s > 31_536_000:
             yield "every_s: 1 second to a year is allowed"
         if self.missed not in ("skip", "once", "all"):
@@ -79,13 +76,6 @@ class Recurring:
             ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             yield f"timezone: no zone {self.timezone!r}; e.g. Europe/London or UTC"
-
-    def _comes(self) -> bool:
-        try:
-            croniter(self.cron, datetime.now(UTC)).get_next(datetime)
-        except CroniterBadDateError:
-            return False
-        return True
 
     def describe(self) -> str:
         """In words: ``0 2 * * * Europe/London`` or ``every 300 s``."""
@@ -157,10 +147,4 @@ class Recurring:
             while True:
                 number += 1
                 yield datetime.fromtimestamp(number * self.every_s, UTC)
-        # Hours given by a star mean an interval; else a wall-clock time, which is due once a day.
-        every_hour = "*" in self.cron.split()[1]
-        times = croniter(self.cron, after.astimezone(ZoneInfo(self.timezone)))
-        while True:
-            slot: datetime = times.get_next(datetime)
-            if every_hour or not slot.fold:
-                yield slot.astimezone(UTC)
+        yield from due_times(self.cron, ZoneInfo(self.timezone), after)

@@ -9,12 +9,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
+from runtime.mail_address import read_mailbox
 from runtime.redis_address import check_database, check_parameters
 
 PREFIX = r"[A-Za-z0-9_.:{}-]+"
 DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
-_ADDRESS = r"[^\s@<>,;]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"
-_MAILBOX = re.compile(rf"({_ADDRESS})|([^<>\r\n]{{0,100}}<{_ADDRESS}>)")
 
 
 def matching(pattern: str, wrong: str) -> AfterValidator:
@@ -89,9 +88,10 @@ def _server(value: str, *schemes: str) -> None:
 
 def mailbox(value: str) -> str:
     """Refuse what is not ``a@b`` or ``Name <a@b>``; line breaks would forge headers."""
-    if not _MAILBOX.fullmatch(value):
-        raise ValueError("is not an e-mail address")
-    return value
+    try:
+        return str(read_mailbox(value))
+    except ValueError:
+        raise ValueError("is not an e-mail address") from None
 
 
 # What follows RQ's own prefix in its keys (rq/*.py) and in those of earlier versions of ours.

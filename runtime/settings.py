@@ -24,6 +24,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from runtime import setting_checks as checks
+from runtime.countries import country_code
 from runtime.errors import SettingsError
 from runtime.setting_sources import (
     FlatVariables,
@@ -125,6 +126,11 @@ class MessagingSettings(_Group):
     admin_email: Annotated[
         Mailbox | None, Variable("ADMIN_EMAIL", "an address, or Name <address>")
     ] = Field(None, description="Who is told about trouble.")
+    default_country: Annotated[
+        str, AfterValidator(country_code),
+        Variable("DEFAULT_COUNTRY", "two letters of ISO 3166-1, such as GB or DE"),
+    ] = Field("GB", description="Country of organisations that name none: how their phone numbers "
+              "are read.")  # fmt: skip
     smtp_url: Annotated[
         SecretStr | None,
         Variable("SMTP_URL", "smtp://user:password@host:587, or smtps:// for TLS from the start"),

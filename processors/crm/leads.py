@@ -6,11 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, object_session
 
+from processors.crm.contacts import find_by_contact
+from processors.crm.organisations import country_of
 from processors.database.insert import insert_new
 from processors.database.models import Lead, Organisation, utc_now
-from processors.workflow.interpolation import snake_case
+from processors.errors import DefinitionError
+from processors.messaging.phone import spelling
+from processors.naming import bounded, snake_case
+from processors.values import id_text, shown
+from runtime.mail_address import read_address
 
 _TEXT_FIELDS = {
     "first_name": 200,
@@ -25,6 +31,7 @@ _SCORES = {"score", "lead_score"}
 # The CRM clamps a score (0 to 100) wherever it writes one.
 _MAX_SCORE = 100
 _MAX_TAGS = 200
+_MAX_ID = 100
 
 
 def lead_facts(lead: Lead) -> dict[str, Any]:
@@ -50,28 +57,27 @@ def lead_of_event(session: Session, org: str, data: Mapping[str, Any]) -> Lead |
     An event may arrive before the CRM's own row does, or from a form that has none. Fields of a
     lead that is already stored are never overwritten by an event. None when the event names
     nobody, or the organisation does not exist.
+
+    Raises:
+        ValueError: the lead cannot be stored; one line.
     """
     person = person_of_event(data)
-    lead_id = person.get("id") or data.get("lead_id") or data.get("leadId")
-    if lead_id is not None:
-        lead_id = str(lead_id)[:100]
-        if (lead := get_lead(session, org, lead_id)) is not None:
-            return lead
-    fields = clean_fields(person)
-    for name, column in (("email", Lead.email), ("phone", Lead.phone)):
-        if lead_id is None and (value := fields.get(name)):
-            query = select(Lead).where(Lead.org_id == org, column == value).limit(1)
-            if (found := session.scalars(query.order_by(Lead.created_at)).first()) is not None:
-                return found
+    lead_id = _id_of(person, data)
+    if lead_id is not None and (lead := get_lead(session, org, lead_id)) is not None:
+        return lead
+    organisation = session.get(Organisation, org)
+    if organisation is None:
+        return None
+    fields = clean_fields(person, country=_country(organisation))
+    contact = fields.get("email") or fields.get("phone")
     if lead_id is None:
-        contact = fields.get("email") or fields.get("phone")
         if not contact:
             return None
+        if (found := find_by_contact(session, org, fields)) is not None:
+            return found
         # Derived, so that two events of one person that arrive together record one lead.
         lead_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"lead:{org}:{contact.lower()}"))
     elif not fields:
-        return None
-    if session.get(Organisation, org) is None:
         return None
     now = utc_now()
     row = {**dict.fromkeys(_TEXT_FIELDS), "score": 0, "tags": [], **fields}
@@ -95,8 +101,14 @@ def lead_of_event(session: Session, org: str, data: Mapping[str, Any]) -> Lead |
 
 
 def update_lead_fields(lead: Lead, updates: Mapping[str, Any], *, now: datetime) -> list[str]:
-    """Set fields; those the CRM has no column for become custom fields. Names of what changed."""
-    fields = clean_fields(updates)
+    """Set fields; those the CRM has no column for become custom fields. Names of what changed.
+
+    Raises:
+        ValueError: a value cannot be stored.
+    """
+    session = object_session(lead)
+    organisation = session.get(Organisation, lead.org_id) if session is not None else None
+    fields = clean_fields(updates, country=_country(organisation))
     custom = fields.pop("custom_fields", {})
     changed = [name for name, value in fields.items() if getattr(lead, name) != value]
     for name in changed:
@@ -127,8 +139,14 @@ def clamp_score(value: float) -> int:
     return max(0, min(_MAX_SCORE, round(value)))
 
 
-def clean_fields(raw: Mapping[str, Any]) -> dict[str, Any]:
+def clean_fields(raw: Mapping[str, Any], *, country: str) -> dict[str, Any]:
     """What may be stored: known columns bounded, the rest as custom fields.
+
+    Addresses and numbers are stored in one spelling, so that one person is one lead.
+
+    Args:
+        raw: fields by name, in any spelling of the CRM.
+        country: whose phone numbers are written without a country code.
 
     Raises:
         ValueError: a score is no number or tags are no list of texts.
@@ -138,7 +156,7 @@ def clean_fields(raw: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in raw.items():
         name = snake_case(str(key))
         if name in _TEXT_FIELDS:
-            fields[name] = None if value is None else str(value).strip()[: _TEXT_FIELDS[name]]
+            fields[name] = _plain_text(name, value)
         elif name in _SCORES:
             fields["score"] = clamp_score(_number(value))
         elif name == "tags":
@@ -150,11 +168,50 @@ def clean_fields(raw: Mapping[str, Any]) -> dict[str, Any]:
         elif name == "name" and value and "first_name" not in raw and "firstName" not in raw:
             first, _, last = str(value).strip().partition(" ")
             fields["first_name"], fields["last_name"] = first[:200], last[:200] or None
-    if fields.get("email"):
-        fields["email"] = fields["email"].lower()
+    fields |= _contact(fields, country)
     if custom:
         fields["custom_fields"] = custom
     return fields
+
+
+def _plain_text(name: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, bool | list | tuple | Mapping):
+        raise ValueError(f"{name} must be a text, not {shown(value)}")  # noqa: TRY004 - one family
+    text = value if isinstance(value, str) else id_text(value) or str(value)
+    return text.strip()[: _TEXT_FIELDS[name]]
+
+
+def _contact(fields: Mapping[str, Any], country: str) -> dict[str, str]:
+    """Address and number in the one spelling; what is neither stays for a person to mend."""
+    found: dict[str, str] = {}
+    if email := fields.get("email"):
+        try:
+            found["email"] = read_address(email).address.lower()
+        except ValueError:
+            found["email"] = email.lower()
+    if phone := fields.get("phone"):
+        found["phone"] = spelling(phone, country)[: _TEXT_FIELDS["phone"]]
+    return found
+
+
+def _country(organisation: Organisation | None) -> str:
+    if organisation is None:
+        return "GB"
+    try:
+        return country_of(organisation)
+    except DefinitionError as error:
+        raise ValueError(str(error)) from None
+
+
+def _id_of(person: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
+    given = person.get("id") or data.get("lead_id") or data.get("leadId")
+    if given is None:
+        return None
+    if (text := id_text(given)) is None:
+        raise ValueError(f"its id is {type(given).__name__}; allowed: a text or a whole number")
+    return bounded(text, _MAX_ID)
 
 
 def _number(value: Any) -> float:

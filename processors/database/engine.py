@@ -26,10 +26,15 @@ class Database:
     SQLite takes one writer at a time: threads of this process queue on a lock (fair and without
     polling), processes on SQLite's own busy wait, and a write transaction takes the write lock
     when it begins, so that it never fails half-way for want of it.
+
+    Args:
+        engine: SQLAlchemy's.
+        default_country: of organisations whose row names none; sessions carry it.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, default_country: str = "GB") -> None:
         self.engine = engine
+        self.default_country = default_country
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = threading.Lock() if self.is_sqlite else nullcontext()
         self._writing = engine.execution_options(atlas_write=True)
@@ -64,11 +69,11 @@ class Database:
         with self._writer, _one_line_errors(), self._writing.begin() as connection:
             yield connection
 
-    @staticmethod
     @contextmanager
-    def _session(bind: Engine) -> Iterator[Session]:
+    def _session(self, bind: Engine) -> Iterator[Session]:
+        info = {"default_country": self.default_country}
         # A session lives as long as its transaction: what it read may be used afterwards.
-        with Session(bind, expire_on_commit=False) as session, session.begin():
+        with Session(bind, expire_on_commit=False, info=info) as session, session.begin():
             yield session
 
     def close(self) -> None:
@@ -76,19 +81,20 @@ class Database:
         self.engine.dispose()
 
 
-def connect(url: str, *, pool_size: int = 10) -> Database:
+def connect(url: str, *, pool_size: int = 10, default_country: str = "GB") -> Database:
     """A database for a URL; connects on first use.
 
     Args:
         url: ``sqlite:///...``, ``postgresql://...`` or ``postgres://...``.
         pool_size: connections kept; twice as many may be open.
+        default_country: of organisations whose row names none.
 
     Raises:
         SettingsError: the URL cannot be used, with what is allowed.
     """
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
-        return Database(_sqlite(parsed))
+        return Database(_sqlite(parsed), default_country=default_country)
     try:
         engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
@@ -102,7 +108,7 @@ def connect(url: str, *, pool_size: int = 10) -> Database:
         raise SettingsError(
             ["DATABASE_URL: PostgreSQL needs psycopg: pip install 'atlas-queue[postgresql]'"]
         ) from None
-    return Database(engine)
+    return Database(engine, default_country=default_country)
 
 
 def sqlite_file(url: str) -> Path | None:

@@ -55,7 +55,11 @@ class Base(DeclarativeBase):
 
 
 class Organisation(Base):
-    """A gym; everything else belongs to one."""
+    """A gym; everything else belongs to one.
+
+    `country` (ISO 3166-1) decides how phone numbers without a country code are read; NULL means
+    the setting ``DEFAULT_COUNTRY``. `settings` may hold ``locale``, the language it writes in.
+    """
 
     __tablename__ = "organisations"
 
@@ -64,6 +68,7 @@ class Organisation(Base):
     email: Mapped[str | None] = mapped_column(String(320))
     phone: Mapped[str | None] = mapped_column(String(40))
     timezone: Mapped[str] = mapped_column(String(64), default="Europe/London")
+    country: Mapped[str | None] = mapped_column(String(2))
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 

@@ -12,6 +12,7 @@ from processors.messaging.refusals import is_of_recipient
 from processors.messaging.sender import (
     AmbiguousError,
     Guarantee,
+    NotSentError,
     OutgoingMessage,
     RateLimitedError,
     RejectedError,
@@ -172,12 +173,23 @@ class _Calls:
 
     def _call(self, row: Message, token: uuid.UUID, tally: Tally) -> None:
         try:
-            provider_id = self._sender.send(self._to_message(row))
+            provider_id = self._sender.send(self._message(row))
         except SendError as error:
             self._failed(row, token, error, tally)
             return
+        except Exception as error:  # noqa: BLE001 - whatever a sender forgot to foresee
+            said = " ".join(str(error).split())[:200]
+            reason = f"the sender failed: {type(error).__name__}: {said}"
+            self._failed(row, token, AmbiguousError(reason), tally)
+            return
         self._end(row, token, status="sent", provider_id=provider_id, sent_at=datetime.now(UTC))
         tally.count("sent", None)
+
+    def _message(self, row: Message) -> OutgoingMessage:
+        try:
+            return self._to_message(row)
+        except Exception as error:
+            raise NotSentError(f"the message cannot be made: {error}") from error
 
     def _failed(self, row: Message, token: uuid.UUID, error: SendError, tally: Tally) -> None:
         keyed = self._sender.guarantee is Guarantee.KEYED
@@ -200,7 +212,7 @@ class _Calls:
         # does not, the dead letter closes the message (processors.dead_letters.settling).
         tally.fault = tally.fault or isinstance(error, UnavailableError | AmbiguousError)
         tally.again.append(reason)
-        if isinstance(error, RateLimitedError | UnavailableError):
+        if isinstance(error, RateLimitedError | UnavailableError | NotSentError):
             self._end(row, token, status="reserved", error=reason, error_code=error.code)
         else:
             # The provider may have it: stay in "calling", to be repeated with the same key.

@@ -6,15 +6,25 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from processors.database.models import Message, utc_now
+from processors.crm.organisations import country_of
+from processors.database.models import Message, Organisation, utc_now
 from processors.errors import RecipientError, TemplateError
 from processors.messaging.delivery import Attempt, Tally, ToMessage, deliver
 from processors.messaging.events import message_event
 from processors.messaging.ledger import Draft, Origin, reserve
+from processors.messaging.personal import Limits, needs_filling, personal
 from processors.messaging.phone import e164
+from processors.messaging.refusals import NO_VALUE
 from processors.messaging.rendering import render
 from processors.messaging.sender import Channel, File, Guarantee, OutgoingMessage
-from processors.payloads import SendEmail, SendSms, SendWhatsapp
+from processors.payloads import (
+    MAX_BODY,
+    MAX_SMS,
+    MAX_WHATSAPP,
+    SendEmail,
+    SendSms,
+    SendWhatsapp,
+)
 from processors.resources import resources_of
 from processors.workflow.delivered import settle_step
 from runtime.application import JobContext
@@ -22,6 +32,8 @@ from runtime.client import NewJob
 from runtime.outcomes import DeadLetter, Retry
 
 _Send = SendEmail | SendSms | SendWhatsapp
+_EMAIL = Limits(MAX_BODY)
+_TEXTS = {"sms": Limits(MAX_SMS), "whatsapp": Limits(MAX_WHATSAPP)}
 
 
 def send_email(ctx: JobContext, payload: SendEmail) -> dict[str, Any]:
@@ -46,8 +58,14 @@ def send_email(ctx: JobContext, payload: SendEmail) -> dict[str, Any]:
     else:
         body = payload.html or payload.text or ""
     sender = payload.from_ or resources.from_email
-    recipients = list(dict.fromkeys(payload.to))
-    drafts = [Draft("email", to, body, subject, sender) for to in recipients]
+    drafts = list(
+        # One address in two spellings is one recipient.
+        {to.casefold(): Draft("email", to, body, subject, sender) for to in payload.to}.values()
+    )
+    drafts += _refused(payload, "email", body)
+    if payload.template is None and needs_filling(body, subject):
+        with resources.database.read() as session:
+            drafts = personal(session, ctx.org, drafts, limits=_EMAIL, is_html=is_html)
     files = [File(f.filename, f.content, f.content_type) for f in payload.attachments]
 
     def to_message(row: Message) -> OutgoingMessage:
@@ -56,8 +74,8 @@ def send_email(ctx: JobContext, payload: SendEmail) -> dict[str, Any]:
             channel="email",
             org=row.org_id,
             recipient=row.recipient,
-            body=body,
-            subject=subject,
+            body=row.body,
+            subject=row.subject,
             sender=sender,
             reply_to=payload.reply_to,
             is_html=is_html,
@@ -95,18 +113,44 @@ def send_whatsapp(ctx: JobContext, payload: SendWhatsapp) -> dict[str, Any]:
 def _send_text(
     ctx: JobContext, payload: SendSms | SendWhatsapp, channel: Channel, body: str
 ) -> dict[str, Any]:
-    drafts: dict[str, Draft] = {}
-    for number in payload.to:
-        normal = e164(number)
-        refused = None if normal else "the number is not valid"
-        drafts[normal or number] = Draft(channel, normal or number, body, refused=refused)
+    resources = resources_of(ctx)
+    with resources.database.read() as session:
+        organisation = session.get(Organisation, ctx.org)
+        country = (
+            resources.database.default_country if organisation is None else country_of(organisation)
+        )
+        drafts = _text_drafts(payload, channel, body, country)
+        if needs_filling(body):
+            drafts = personal(session, ctx.org, drafts, limits=_TEXTS[channel])
 
     def to_message(row: Message) -> OutgoingMessage:
         return OutgoingMessage(
-            id=row.id, channel=channel, org=row.org_id, recipient=row.recipient, body=body
+            id=row.id, channel=channel, org=row.org_id, recipient=row.recipient, body=row.body
         )
 
-    return _send(ctx, payload, channel, list(drafts.values()), to_message)
+    return _send(ctx, payload, channel, drafts, to_message)
+
+
+def _text_drafts(
+    payload: SendSms | SendWhatsapp, channel: Channel, body: str, country: str
+) -> list[Draft]:
+    drafts: dict[str, Draft] = {}
+    for number in payload.to:
+        try:
+            normal = e164(number, country)
+        except ValueError as error:
+            drafts[number] = Draft(channel, number, body, refused=str(error))
+        else:
+            drafts[normal] = Draft(channel, normal, body)
+    return [*drafts.values(), *_refused(payload, channel, body)]
+
+
+def _refused(payload: _Send, channel: Channel, body: str) -> list[Draft]:
+    """Whom the workflow's step could not address."""
+    return [
+        Draft(channel, name, body, refused=reason, code=NO_VALUE)
+        for name, reason in payload.refused.items()
+    ]
 
 
 def _send(
@@ -165,7 +209,8 @@ def _store(session: Session, provider: str, origin: Origin, drafts: Sequence[Dra
     for row in rows.values():
         # Left so by a sender that called a provider, before the settings changed.
         if row.status in ("reserved", "rejected") and row.recipient not in refused:
-            row.status, row.sent_at, row.provider, row.error = "sent", now, provider, None
+            row.status, row.sent_at, row.provider = "sent", now, provider
+            row.error = row.error_code = None
         status = "unknown" if row.status == "calling" else row.status
         tally.count(status, row.error, row.error_code)
     return tally

@@ -59,7 +59,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message to write into the ledger; `refused` when there is no such recipient."""
+    """A message to write into the ledger.
+
+    Attributes:
+        refused: why this recipient gets none.
+        code: of the refusal, see `processors.messaging.refusals`.
+    """
 
     channel: Channel
     recipient: str
@@ -67,6 +72,7 @@ class Draft:
     subject: str | None = None
     sender: str | None = None
     refused: str | None = None
+    code: str = NOT_VALID
 
 
 def reserve(
@@ -97,6 +103,11 @@ def reserve(
     insert_new(session, Message, [{"effect_key": key, **row} for key, row in rows.items()])
     query = select(Message).where(Message.effect_key.in_(rows))
     found = {message.effect_key: message for message in session.scalars(query)}
+    for draft in drafts:
+        row = found[origin.effect_key(draft.channel, draft.recipient)]
+        # Nothing of it has left: it says what is known now, not what was missing before.
+        if row.status in ("reserved", "rejected") and not draft.refused:
+            row.body, row.subject = draft.body, draft.subject
     return {key: found[key] for key in rows}
 
 
@@ -114,7 +125,7 @@ def _row(origin: Origin, draft: Draft, provider: str, status: str, now: datetime
         "attempts": 1 if sent else 0,
         "provider": provider,
         "error": draft.refused,
-        "error_code": NOT_VALID if draft.refused else None,
+        "error_code": draft.code if draft.refused else None,
         "job_id": origin.job_id,
         "execution_id": origin.execution_id,
         "node_id": origin.node_id,

@@ -4,11 +4,17 @@ Anything else that is refused for good (content, compliance, an account's settin
 to see. Twilio warns that codes change: what is not here counts as worth a look.
 """
 
-# Ours: a number that is none.
+# Ours: a number or an address that is none.
 NOT_VALID = "not_valid"
+# Ours: the text says something of this person that is not known.
+NO_VALUE = "no_value"
+# Ours: the server cannot carry an address with other letters than ASCII's.
+NO_SMTPUTF8 = "no_smtputf8"
 _RECIPIENT = frozenset(
     {
         NOT_VALID,
+        NO_VALUE,
+        NO_SMTPUTF8,
         "422",  # Resend: the address does not validate
         "21211",  # Twilio: not a valid number
         "21610",  # the recipient opted out (STOP)

@@ -1,4 +1,4 @@
-"""What a sender is, and the four ways a send can go wrong."""
+"""What a sender is, and the five ways a send can go wrong."""
 
 import uuid
 from collections.abc import Sequence
@@ -82,6 +82,10 @@ class UnavailableError(SendError):
     """
 
 
+class NotSentError(SendError):
+    """The sender itself went wrong before anything left; no provider is to blame. Try again."""
+
+
 class AmbiguousError(SendError):
     """The answer was lost: the message may or may not have been taken."""
 
@@ -96,7 +100,7 @@ class Sender(Protocol):
         """Deliver; the provider's id of the message, if it gives one.
 
         Raises:
-            SendError: one of its four subclasses.
+            SendError: one of its five subclasses.
         """
 
     def check(self) -> str:

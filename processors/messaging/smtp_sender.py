@@ -1,24 +1,25 @@
 """E-mail by SMTP: one connection a message, TLS and login by the URL."""
 
 import contextlib
+import re
 import smtplib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import formatdate, parseaddr
-from html.parser import HTMLParser
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from processors.messaging.mail import Mail, compose
+from processors.messaging.refusals import NO_SMTPUTF8
 from processors.messaging.sender import (
     AmbiguousError,
     Guarantee,
+    NotSentError,
     OutgoingMessage,
     RateLimitedError,
     RejectedError,
+    SendError,
     UnavailableError,
 )
 from runtime.errors import SettingsError
@@ -100,19 +101,17 @@ class SmtpSender:
         Raises:
             SendError: see `processors.messaging.sender`.
         """
-        mail = compose(message)
-        envelope_from = parseaddr(str(mail["From"]))[1]
+        try:
+            mail = compose(message)
+        except SendError:
+            raise
+        except Exception as error:
+            # Whatever it is, nothing has left: not even a connection was made.
+            raise NotSentError(f"the e-mail cannot be composed: {_text(error)}") from error
         with self._connection() as smtp:
-            _until_data(smtp, envelope_from, message.recipient)
-            try:
-                code, reply = smtp.data(mail.as_bytes(policy=SMTP))
-            except (OSError, smtplib.SMTPException) as error:
-                if isinstance(error, smtplib.SMTPDataError):
-                    _refuse(error.smtp_code, error.smtp_error)
-                raise AmbiguousError(f"the server's answer was lost: {_text(error)}") from error
-            if code != 250:
-                _refuse(code, reply)
-        return str(mail["Message-ID"])
+            _until_data(smtp, mail)
+            _hand_over(smtp, mail.data)
+        return mail.message_id
 
     def check(self) -> str:
         """Connect, log in and leave.
@@ -156,6 +155,8 @@ class SmtpSender:
                 ) from error
             if isinstance(error, OSError | smtplib.SMTPException):
                 raise UnavailableError(f"no SMTP connection: {_text(error)}") from error
+            if isinstance(error, Exception) and not isinstance(error, SendError):
+                raise NotSentError(f"no SMTP connection: {_text(error)}") from error
             raise
         return smtp
 
@@ -174,83 +175,46 @@ class SmtpSender:
             smtp.login(server.username, server.password or "")
 
 
-def compose(message: OutgoingMessage) -> EmailMessage:
-    """The message in the form that goes over the wire.
-
-    Raises:
-        RejectedError: its parts do not make an e-mail (no sender, a line break in a header).
-    """
-    if not message.sender:
-        raise RejectedError("there is no sender address; set DEFAULT_FROM_EMAIL")
-    mail = EmailMessage()
+def _until_data(smtp: smtplib.SMTP, mail: Mail) -> None:
+    """MAIL, RCPT and DATA's first answer: whatever goes wrong here, the server took nothing."""
+    options: list[str] = []
+    if mail.needs_utf8:
+        if not smtp.has_extn("smtputf8"):
+            raise RejectedError(
+                "an address is not ASCII before the @ and the SMTP server offers no SMTPUTF8",
+                code=NO_SMTPUTF8,
+            )
+        smtp.command_encoding = "utf-8"
+        options = ["SMTPUTF8", "BODY=8BITMIME"]
     try:
-        mail["From"] = message.sender
-        mail["To"] = message.recipient
-        mail["Subject"] = message.subject or ""
-        if message.reply_to:
-            mail["Reply-To"] = message.reply_to
-    except ValueError as error:
-        raise RejectedError(f"a header cannot be written: {error}") from error
-    mail["Date"] = formatdate()
-    # The same message always has the same id: a mail box that gets it twice can drop one.
-    domain = parseaddr(message.sender)[1].rpartition("@")[2] or "localhost"
-    mail["Message-ID"] = f"<{message.id}@{domain}>"
-    if message.is_html:
-        mail.set_content(html_to_text(message.body))
-        mail.add_alternative(message.body, subtype="html")
-    else:
-        mail.set_content(message.body)
-    for file in message.attachments:
-        main, _, sub = file.content_type.partition("/")
-        mail.add_attachment(file.content, maintype=main, subtype=sub, filename=file.filename)
-    return mail
-
-
-def html_to_text(html: str) -> str:
-    """The plain-text alternative of an HTML body: its text, a line a block."""
-    reader = _TextOfHtml()
-    reader.feed(html)
-    reader.close()
-    lines = (" ".join(line.split()) for line in "".join(reader.parts).splitlines())
-    return "\n".join(line for line in lines if line) + "\n"
-
-
-class _TextOfHtml(HTMLParser):
-    _BLOCKS = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3", "table", "title"})
-    _HIDDEN = frozenset({"style", "script", "head"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in self._HIDDEN:
-            self._hidden += 1
-        if tag in self._BLOCKS:
-            self.parts.append("\n")
-        if tag == "a" and (href := dict(attrs).get("href")):
-            self.parts.append(f"{href} ")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self._HIDDEN and self._hidden:
-            self._hidden -= 1
-        if tag in self._BLOCKS:
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.parts.append(data)
-
-
-def _until_data(smtp: smtplib.SMTP, sender: str, recipient: str) -> None:
-    """MAIL and RCPT: whatever goes wrong here, the server has taken nothing."""
-    try:
-        for code, reply in (smtp.mail(sender), smtp.rcpt(recipient)):
+        for code, reply in (
+            smtp.mail(mail.author.envelope, options),
+            smtp.rcpt(mail.recipient.envelope),
+        ):
             if code not in (250, 251):
                 _refuse(code, reply)
+        code, reply = smtp.docmd("DATA")
+        if code != 354:
+            _refuse(code, reply)
     except (OSError, smtplib.SMTPException) as error:
         raise UnavailableError(f"the SMTP connection broke: {_text(error)}") from error
+    except ValueError as error:
+        # What has no form in the protocol; it was not written to the connection.
+        raise NotSentError(f"SMTP cannot say this: {_text(error)}") from error
+
+
+def _hand_over(smtp: smtplib.SMTP, data: bytes) -> None:
+    """The message itself; from its first byte on, only an answer tells what became of it."""
+    # A line of one dot would end the message (RFC 5321, 4.5.2).
+    stuffed = re.sub(rb"(?m)^\.", b"..", data)
+    ending = b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
+    try:
+        smtp.send(stuffed + ending)
+        code, reply = smtp.getreply()
+    except (OSError, smtplib.SMTPException) as error:
+        raise AmbiguousError(f"the server's answer was lost: {_text(error)}") from error
+    if code != 250:
+        _refuse(code, reply)
 
 
 def _refuse(code: int, reply: bytes | str) -> None:

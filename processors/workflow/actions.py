@@ -10,11 +10,19 @@ from pydantic import ValidationError
 
 from processors.crm.leads import add_tag_to, clamp_score, update_lead_fields
 from processors.database.models import Lead
-from processors.errors import DefinitionError, TemplateError
+from processors.errors import DefinitionError, MissingValueError, TemplateError
 from processors.messaging.rendering import render
-from processors.payloads import SendEmail, SendSms, SendWhatsapp
+from processors.payloads import MAX_SMS, MAX_WHATSAPP, SendEmail, SendSms, SendWhatsapp
+from processors.values import MISSING, id_text, shown
 from processors.workflow.definition import Node
-from processors.workflow.interpolation import interpolate
+from processors.workflow.interpolation import (
+    MAX_CHARS,
+    fill,
+    interpolate,
+    is_one_variable,
+    whole_variable,
+    wording_of,
+)
 from processors.workflow.validator import ACTIONS
 from runtime.catalogue import Priority
 
@@ -30,6 +38,8 @@ _TEMPLATE_KEYS = ("template", "templateId", "template_id", "templateName")
 _TEXT_KEYS = ("message", "body", "content", "text")
 # Half of what a job may carry by default; a template takes the event's data along.
 _MAX_PAYLOAD = 500_000
+# More than any header may have (RFC 5322, 2.1.1).
+_MAX_LINE = 2_000
 _TEMPLATE_SCOPE = ("lead", "organisation", "trigger", "variables")
 
 
@@ -81,13 +91,13 @@ def run_action(node: Node, context: ActionContext) -> Done | HandOver:
             for e in error.errors(include_url=False, include_input=False)
         )
         raise DefinitionError(f"{node.action}: {problems}") from error
-    except (ValueError, TemplateError) as error:
+    except (DefinitionError, ValueError, TemplateError) as error:
         raise DefinitionError(f"{node.action}: {error}") from error
 
 
 def _send_email(node: Node, context: ActionContext) -> HandOver:
     config, scope = node.config, context.scope
-    payload: dict[str, Any] = {**context.origin, "to": _recipient(config, context, "email")}
+    payload: dict[str, Any] = {**context.origin, **_recipients(config, context, "email")}
     subject = _line(config.get("subject"), scope)
     if template := _first(config, _TEMPLATE_KEYS):
         data = _template_data(config, scope)
@@ -114,8 +124,8 @@ def _send_sms(node: Node, context: ActionContext) -> HandOver:
         raise ValueError("there is no message")
     payload = {
         **context.origin,
-        "to": _recipient(node.config, context, "phone"),
-        "message": _text(message, context.scope),
+        **_recipients(node.config, context, "phone"),
+        "message": _text(message, context.scope, limit=MAX_SMS),
     }
     return _hand_over("send_sms", SendSms, payload, node.config)
 
@@ -123,14 +133,14 @@ def _send_sms(node: Node, context: ActionContext) -> HandOver:
 def _send_whatsapp(node: Node, context: ActionContext) -> HandOver:
     payload: dict[str, Any] = {
         **context.origin,
-        "to": _recipient(node.config, context, "phone"),
+        **_recipients(node.config, context, "phone"),
     }
     if template := _first(node.config, _TEMPLATE_KEYS):
         data = _template_data(node.config, context.scope)
         render("whatsapp", str(template), data)
         payload |= {"template": str(template), "template_data": data}
     elif message := _first(node.config, _TEXT_KEYS):
-        payload["message"] = _text(message, context.scope)
+        payload["message"] = _text(message, context.scope, limit=MAX_WHATSAPP)
     else:
         raise ValueError("there is no message and no template")
     return _hand_over("send_whatsapp", SendWhatsapp, payload, node.config)
@@ -202,33 +212,70 @@ def _lead(context: ActionContext) -> Lead:
     return context.lead
 
 
-def _recipient(config: Mapping[str, Any], context: ActionContext, field: str) -> Any:
-    to = interpolate(_first(config, ("to", "recipient", "recipients")), context.scope)
-    if isinstance(to, list):
-        return [str(item) for item in to]
-    if to in (None, "", "lead", "contact"):
-        for scope in (context.scope.get("lead"), context.scope):
-            if isinstance(scope, Mapping) and scope.get(field):
-                return str(scope[field])
-        raise ValueError(f"there is no recipient: the lead has no {field}")
-    return str(to)
+def _recipients(config: Mapping[str, Any], context: ActionContext, field: str) -> dict[str, Any]:
+    """Whom to write to: ``to``, and ``refused`` with those of a list who cannot be addressed."""
+    given = _first(config, ("to", "recipient", "recipients"))
+    if not isinstance(given, list):
+        found = given if given is None else interpolate(given, context.scope)
+        if found in (None, "", "lead", "contact"):
+            return {"to": _of_lead(context, field)}
+        given = found if isinstance(found, list) else [found]
+    to: list[str] = []
+    refused: dict[str, str] = {}
+    for entry in given:
+        try:
+            found = interpolate(entry, context.scope)
+        except DefinitionError as error:
+            refused[str(entry)[:200]] = str(error)[:500]
+            continue
+        for one in found if isinstance(found, list) else [found]:
+            if (text := id_text(one)) is None:
+                raise ValueError(f"a recipient must be a text, not {shown(one)}")
+            to.append(text)
+    if not to:
+        reasons = "; ".join(dict.fromkeys(refused.values())) or "the list is empty"
+        raise MissingValueError(f"there is no recipient: {reasons}")
+    return {"to": to} | ({"refused": refused} if refused else {})
+
+
+def _of_lead(context: ActionContext, field: str) -> str:
+    for scope in (context.scope.get("lead"), context.scope):
+        if isinstance(scope, Mapping) and (text := id_text(scope.get(field))) is not None:
+            return text
+    raise ValueError(f"there is no recipient: the lead has no {field}")
 
 
 def _template_data(config: Mapping[str, Any], scope: Mapping[str, Any]) -> dict[str, Any]:
+    """What a template may use. A variable without a value is left out: the template may do so."""
     given = _first(config, ("template_data", "templateData", "variables"))
-    given = interpolate(given, scope) if isinstance(given, Mapping) else {}
-    return {**{key: scope.get(key) or {} for key in _TEMPLATE_SCOPE}, **given}
+    data = {key: scope.get(key) or {} for key in _TEMPLATE_SCOPE}
+    for key, value in given.items() if isinstance(given, Mapping) else ():
+        if isinstance(value, str) and is_one_variable(value):
+            if (found := whole_variable(value, scope)) is not MISSING:
+                data[key] = found
+        else:
+            data[key] = interpolate(value, scope)
+    return data
 
 
 def _first(config: Mapping[str, Any], keys: tuple[str, ...]) -> Any:
     return next((config[key] for key in keys if config.get(key) not in (None, "")), None)
 
 
-def _text(value: Any, scope: Mapping[str, Any], escape: Callable[[str], str] = str) -> str:
-    filled = interpolate(value, scope, escape=escape)
-    return filled if isinstance(filled, str) else escape(str(filled))
+def _text(
+    value: Any,
+    scope: Mapping[str, Any],
+    escape: Callable[[str], str] = str,
+    *,
+    limit: int = MAX_CHARS,
+) -> str:
+    """A setting as a text for a person, its variables filled in."""
+    text = value if isinstance(value, str) else wording_of(scope).write(value)
+    return fill(text, scope, escape=escape, limit=limit)
 
 
 def _line(value: Any, scope: Mapping[str, Any]) -> str:
     """One line: a line break in a variable must not become one in a header."""
-    return "" if value is None else " ".join(_text(value, scope).split())
+    if value is None:
+        return ""
+    return " ".join(_text(value, scope, limit=_MAX_LINE).split())

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
+from processors.crm.organisations import zone_of
 from processors.errors import DefinitionError
+from processors.naming import snake_case
+from processors.values import MISSING
 from processors.workflow.durations import duration
-from processors.workflow.interpolation import MISSING, lookup
+from processors.workflow.interpolation import interpolate, lookup
 from processors.workflow.operators import compare
 
 KINDS = ("lead_score", "tags", "field_comparison", "multi_condition", "activity")
@@ -31,6 +34,27 @@ class Facts:
     scope: Mapping[str, Any]
     now: datetime
     count_activity: CountActivity
+
+    @property
+    def zone(self) -> tzinfo:
+        """The organisation's time zone."""
+        gym = self.scope.get("organisation")
+        return zone_of(gym if isinstance(gym, Mapping) else {})
+
+    def compare(self, operator: str, field: str, expected: Any) -> bool:
+        """Whether the field's value stands to `expected` as the operator says.
+
+        Raises:
+            DefinitionError: see `processors.workflow.operators.compare`.
+        """
+        return compare(
+            operator,
+            field_value(field, self.scope),
+            interpolate(expected, self.scope),
+            now=self.now,
+            zone=self.zone,
+            ids=is_id(field),
+        )
 
 
 def holds(config: Mapping[str, Any], facts: Facts) -> bool:
@@ -81,15 +105,13 @@ def _single(config: Mapping[str, Any], facts: Facts) -> bool:
         case "tags":
             expected = config.get("tags", config.get("value"))
             name = str(config.get("operator") or "has_any")
-            owned = field_value("tags", facts.scope)
-            return compare(_OPERATOR_OF_TAGS.get(name, name), owned, expected, now=facts.now)
+            return facts.compare(_OPERATOR_OF_TAGS.get(name, name), "tags", expected)
         case "lead_score" | "field_comparison":
             field = "score" if kind == "lead_score" else config.get("field")
             operator = config.get("operator")
             if not isinstance(field, str) or not isinstance(operator, str):
                 raise DefinitionError("a condition needs a field and an operator")
-            actual = field_value(field, facts.scope)
-            return compare(operator, actual, config.get("value"), now=facts.now)
+            return facts.compare(operator, field, config.get("value"))
         case None:
             raise DefinitionError("the condition names no field and no operator")
         case _:
@@ -121,3 +143,9 @@ def field_value(field: str, scope: Mapping[str, Any]) -> Any:
         if value is not MISSING:
             return value
     return MISSING
+
+
+def is_id(field: str) -> bool:
+    """True for a field that holds an id: ``form_id``, ``lead.id``, ``campaignIds``."""
+    name = snake_case(field.strip(" {}").rpartition(".")[2])
+    return name in ("id", "ids", "uuid") or name.endswith(("_id", "_ids", "_uuid"))

@@ -2,8 +2,41 @@
 
 import difflib
 
-from processors.workflow.triggers import ALIASES, canonical
+from processors.naming import name_key
 
+# What the database keeps of a name.
+_MAX_NAME = 100
+# The CRM's generations name one event differently; the name on the right is ours.
+ALIASES = {
+    "new_lead": "lead_created",
+    "lead_new": "lead_created",
+    "lead_added": "lead_created",
+    "lead_trigger": "lead_created",
+    "contact_created": "lead_created",
+    "lead_changed": "lead_updated",
+    "lead_stage_change": "lead_stage_changed",
+    "client_created": "new_client",
+    "client_added": "new_client",
+    "no_show": "missed_session",
+    "class_no_show": "missed_session",
+    "class_missed": "missed_session",
+    "session_missed": "missed_session",
+    "booking_created": "booking_confirmed",
+    "class_booked": "booking_confirmed",
+    "class_cancelled": "booking_cancelled",
+    "class_canceled": "booking_cancelled",
+    "booking_canceled": "booking_cancelled",
+    "appointment_canceled": "appointment_cancelled",
+    "birthday": "birthday_trigger",
+    "churn_risk": "ai_churn_risk",
+    "tag_added": "contact_tagged",
+    "payment_failure": "payment_failed",
+    "invoice_payment_failed": "payment_failed",
+    "scheduled": "scheduled_time",
+    "webhook": "webhook_received",
+    "form_submission": "form_submitted",
+    "membership_expiry": "membership_expiring",
+}
 KNOWN = frozenset(
     {
         "ai_churn_risk",
@@ -58,6 +91,15 @@ SERVICE = frozenset(
 )
 # Closer than this a name is a misspelling: "new_leed" is one, "lead_deleted" an event of its own.
 _CLOSE = 0.87
+
+
+def canonical(trigger_type: str) -> str:
+    """The one name of an event: ``lead.created``, ``new_lead`` and ``leadCreated`` are the same.
+
+    Names in any script stay apart, see `processors.naming`. Empty when there is no name.
+    """
+    name = name_key(trigger_type, _MAX_NAME)
+    return ALIASES.get(name, name)
 
 
 def meant(name: str) -> str | None:

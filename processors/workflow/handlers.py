@@ -22,6 +22,7 @@ from processors.database.models import (
 from processors.payloads import ContinueWait, ExecuteNode, ExecuteWorkflow
 from processors.resources import resources_of
 from processors.workflow.definition import Graph
+from processors.workflow.events import canonical
 from processors.workflow.progress import (
     complete,
     end_wait,
@@ -34,7 +35,6 @@ from processors.workflow.progress import (
 )
 from processors.workflow.scope import default_variables
 from processors.workflow.steps import run_step
-from processors.workflow.triggers import canonical
 from processors.workflow.validator import refuse_cycle
 from runtime.application import JobContext
 from runtime.outcomes import Cancel, DeadLetter

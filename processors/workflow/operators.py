@@ -1,13 +1,27 @@
 """What a condition's operator means: one pure function of two values and the time."""
 
-import math
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, TypeAlias
 
 from processors.errors import DefinitionError
-from processors.workflow.interpolation import MISSING, snake_case
+from processors.naming import snake_case
+from processors.values import (
+    MISSING,
+    fold,
+    id_text,
+    is_missing,
+    listed,
+    moment,
+    number,
+    same,
+    same_id,
+    shown,
+    truth,
+)
 
+_Operator: TypeAlias = Callable[[Any, Any, "Reading"], bool]
 _ALIASES = {
     "==": "equals",
     "=": "equals",
@@ -44,202 +58,225 @@ _ALIASES = {
 }
 
 
-def compare(operator: str, actual: Any, expected: Any = None, *, now: datetime) -> bool:
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the two sides are read.
+
+    Attributes:
+        now: the time that relative dates refer to.
+        zone: whose clock a date without a zone is read by.
+        ids: the values are ids: they compare as texts, sign by sign.
+    """
+
+    now: datetime
+    zone: tzinfo = UTC
+    ids: bool = False
+
+    def same(self, left: Any, right: Any) -> bool:
+        """Whether both mean the same."""
+        return same_id(left, right) if self.ids else same(left, right)
+
+    def moment(self, value: Any) -> datetime | None:
+        """A date, or None for nothing.
+
+        Raises:
+            DefinitionError: there is something, and it is no date; it is named.
+        """
+        if is_missing(value):
+            return None
+        found = moment(value, self.zone)
+        if found is None:
+            raise DefinitionError(
+                f"{shown(value)} is no date; allowed: ISO 8601, such as 2026-11-25T14:00"
+            )
+        return found
+
+
+def compare(
+    operator: str,
+    actual: Any,
+    expected: Any = None,
+    *,
+    now: datetime,
+    zone: tzinfo = UTC,
+    ids: bool = False,
+) -> bool:
     """Whether ``actual operator expected`` holds.
 
     Numbers in texts compare as numbers, texts without regard to case. A missing value (MISSING)
     equals nothing, is not set, and makes every ordering false.
 
+    Args:
+        operator: its name or an alias, in any spelling.
+        actual: the value of the field.
+        expected: what it is compared with.
+        now: the time that relative dates refer to.
+        zone: whose clock a date without a zone is read by.
+        ids: both are ids, which compare as texts.
+
     Raises:
-        DefinitionError: no such operator (with the list), or `expected` does not fit it.
+        DefinitionError: no such operator (with the list), `expected` does not fit it, or a value
+            cannot be read (with the value).
     """
     name = snake_case(operator.strip()).replace(" ", "_").replace("-", "_")
     name = _ALIASES.get(name, name)
-    if name in _OF_TIME:
-        return _OF_TIME[name](actual, expected, now)
-    if name not in _OF_VALUES:
+    if name not in _OPERATORS:
         allowed = ", ".join(operators())
         raise DefinitionError(f"the operator {operator[:40]!r} is unknown; allowed: {allowed}")
-    return _OF_VALUES[name](actual, expected)
+    return _OPERATORS[name](actual, expected, Reading(now, zone, ids))
 
 
 def operators() -> list[str]:
     """The names of all operators, aliases left out."""
-    return sorted([*_OF_VALUES, *_OF_TIME])
+    return sorted(_OPERATORS)
 
 
-def _equals(actual: Any, expected: Any) -> bool:
-    if actual is MISSING:
-        return False
-    if isinstance(actual, bool) or isinstance(expected, bool):
-        return _truth(actual) is not None and _truth(actual) == _truth(expected)
-    left, right = _number(actual), _number(expected)
-    if left is not None and right is not None:
-        return left == right
-    if isinstance(actual, str) and isinstance(expected, str):
-        return actual.strip().casefold() == expected.strip().casefold()
-    return bool(actual == expected)
-
-
-def _strict_equals(actual: Any, expected: Any) -> bool:
+def _strict_equals(actual: Any, expected: Any, reading: Reading) -> bool:
+    if reading.ids:
+        return same_id(actual, expected)
     if isinstance(actual, bool) is not isinstance(expected, bool):
         return False
     return actual is not MISSING and bool(actual == expected)
 
 
-def _truth(value: Any) -> bool | None:
-    if isinstance(value, bool):
-        return value
-    word = str(value).strip().lower()
-    return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(word)
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _moment(value: Any) -> datetime | None:
-    if isinstance(value, datetime):
-        moment = value
-    elif isinstance(value, date):
-        moment = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    elif isinstance(value, str):
-        try:
-            moment = datetime.fromisoformat(value.strip())
-        except ValueError:
-            return None
-    else:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _ordered(actual: Any, expected: Any, holds: Callable[[Any, Any], bool]) -> bool:
-    for read in (_number, _moment):
-        left, right = read(actual), read(expected)
-        if left is not None and right is not None:
-            return holds(left, right)
-    return False
-
-
-def _contains(actual: Any, expected: Any) -> bool:
-    if isinstance(actual, list | tuple | set):
-        return any(_equals(item, expected) for item in actual)
-    if isinstance(actual, dict):
-        return str(expected) in actual
-    if actual is MISSING or actual is None:
-        return False
-    return str(expected).casefold() in str(actual).casefold()
-
-
-def _is_in(actual: Any, expected: Any) -> bool:
-    return any(_equals(actual, item) for item in _several(expected))
-
-
-def _several(value: Any) -> list[Any]:
-    if isinstance(value, list | tuple | set):
-        return list(value)
-    if value is MISSING or value is None:
-        return []
-    return [part.strip() for part in value.split(",")] if isinstance(value, str) else [value]
-
-
-def _empty(actual: Any, _expected: Any = None) -> bool:
-    if actual is MISSING or actual is None:
-        return True
-    return isinstance(actual, str | list | tuple | dict) and not (
-        actual.strip() if isinstance(actual, str) else actual
-    )
-
-
-def _text_test(test: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
-    def holds(actual: Any, expected: Any) -> bool:
-        if actual is MISSING or actual is None:
+def _ordered(holds: Callable[[Any, Any], bool]) -> _Operator:
+    def ordered(actual: Any, expected: Any, reading: Reading) -> bool:
+        if is_missing(actual):
             return False
-        return test(str(actual).casefold(), str(expected).casefold())
+        if is_missing(expected):
+            raise DefinitionError("an operator that orders needs a value to compare with")
+        for read in (number, lambda value: moment(value, reading.zone)):
+            left, right = read(actual), read(expected)
+            if left is not None and right is not None:
+                return holds(left, right)
+        raise DefinitionError(
+            f"{shown(actual)} and {shown(expected)} have no order; "
+            "allowed: two numbers, or two dates in ISO 8601"
+        )
+
+    return ordered
+
+
+def _contains(actual: Any, expected: Any, reading: Reading) -> bool:
+    if isinstance(actual, list | tuple | set):
+        return any(reading.same(item, expected) for item in actual)
+    if isinstance(actual, dict):
+        return id_text(expected) in actual
+    return _text_test(lambda text, part: part in text)(actual, expected, reading)
+
+
+def _is_in(actual: Any, expected: Any, reading: Reading) -> bool:
+    return any(reading.same(actual, item) for item in listed(expected))
+
+
+def _empty(actual: Any, _expected: Any, _reading: Reading) -> bool:
+    return is_missing(actual)
+
+
+def _set(actual: Any, _expected: Any, _reading: Reading) -> bool:
+    return actual is not MISSING and actual is not None
+
+
+def _text_test(test: Callable[[str, str], bool]) -> _Operator:
+    def holds(actual: Any, expected: Any, _reading: Reading) -> bool:
+        left, right = _as_text(actual), _as_text(expected)
+        return left is not None and test(left, right or "")
 
     return holds
 
 
-def _between(actual: Any, expected: Any) -> bool:
+def _as_text(value: Any) -> str | None:
+    """A text or a number as it is searched; None for what is neither."""
+    text = value if isinstance(value, str) else id_text(value)
+    if text is None and (found := number(value)) is not None:
+        text = str(found)
+    return None if text is None else fold(text)
+
+
+def _between(actual: Any, expected: Any, reading: Reading) -> bool:
     bounds = (
         [expected.get("min"), expected.get("max")]
         if isinstance(expected, dict)
-        else _several(expected)
+        else listed(expected)
     )
-    if len(bounds) != 2:
+    if len(bounds) != 2 or all(is_missing(bound) for bound in bounds):
         raise DefinitionError("the operator 'between' needs two bounds: [low, high]")
     low, high = bounds
-    return _ordered(actual, low, lambda a, b: a >= b) and _ordered(
-        actual, high, lambda a, b: a <= b
+    return (is_missing(low) or _at_least(actual, low, reading)) and (
+        is_missing(high) or _at_most(actual, high, reading)
     )
 
 
-def _days_ago(actual: Any, expected: Any, now: datetime) -> tuple[timedelta, timedelta] | None:
-    days = _number(expected)
+def _age(actual: Any, expected: Any, reading: Reading) -> tuple[timedelta, timedelta] | None:
+    days = number(expected)
     if days is None or not abs(days) <= 100_000:
         raise DefinitionError("a 'days ago' operator needs a number of days")
-    moment = _moment(actual)
-    return None if moment is None else (now - moment, timedelta(days=days))
+    at = reading.moment(actual)
+    return None if at is None else (reading.now - at, timedelta(days=float(days)))
 
 
-def _younger(actual: Any, expected: Any, now: datetime) -> bool:
-    ages = _days_ago(actual, expected, now)
+def _younger(actual: Any, expected: Any, reading: Reading) -> bool:
+    ages = _age(actual, expected, reading)
     return ages is not None and ages[0] < ages[1]
 
 
-def _older(actual: Any, expected: Any, now: datetime) -> bool:
-    ages = _days_ago(actual, expected, now)
+def _older(actual: Any, expected: Any, reading: Reading) -> bool:
+    ages = _age(actual, expected, reading)
     return ages is not None and ages[0] > ages[1]
 
 
-def _before(actual: Any, expected: Any, now: datetime) -> bool:
-    left, right = _moment(actual), _reference(expected, now)
+def _before(actual: Any, expected: Any, reading: Reading) -> bool:
+    right = _reference(expected, reading)
+    left = reading.moment(actual)
     return left is not None and left < right
 
 
-def _after(actual: Any, expected: Any, now: datetime) -> bool:
-    left, right = _moment(actual), _reference(expected, now)
+def _after(actual: Any, expected: Any, reading: Reading) -> bool:
+    right = _reference(expected, reading)
+    left = reading.moment(actual)
     return left is not None and left > right
 
 
-def _reference(expected: Any, now: datetime) -> datetime:
+def _reference(expected: Any, reading: Reading) -> datetime:
     if isinstance(expected, str) and expected.strip().lower() in ("now", "today"):
-        return now
-    moment = _moment(expected)
-    if moment is None:
-        raise DefinitionError("'before' and 'after' need a date in ISO 8601, or 'now'")
-    return moment
+        return reading.now
+    found = moment(expected, reading.zone)
+    if found is None:
+        raise DefinitionError(
+            f"'before' and 'after' need a date in ISO 8601, or 'now', not {shown(expected)}"
+        )
+    return found
 
 
-def _not(test: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    return lambda actual, expected: not test(actual, expected)
+def _not(test: _Operator) -> _Operator:
+    return lambda actual, expected, reading: not test(actual, expected, reading)
 
 
-def _has_any(actual: Any, expected: Any) -> bool:
-    owned = _several(actual)
-    return any(_is_in(wanted, owned) for wanted in _several(expected))
+def _has_any(actual: Any, expected: Any, reading: Reading) -> bool:
+    owned = listed(actual)
+    return any(_is_in(wanted, owned, reading) for wanted in listed(expected))
 
 
-def _has_all(actual: Any, expected: Any) -> bool:
-    owned = _several(actual)
-    return all(_is_in(wanted, owned) for wanted in _several(expected))
+def _has_all(actual: Any, expected: Any, reading: Reading) -> bool:
+    owned = listed(actual)
+    return all(_is_in(wanted, owned, reading) for wanted in listed(expected))
 
 
-_OF_VALUES: dict[str, Callable[[Any, Any], bool]] = {
+def _equals(actual: Any, expected: Any, reading: Reading) -> bool:
+    return reading.same(actual, expected)
+
+
+_at_least = _ordered(lambda left, right: left >= right)
+_at_most = _ordered(lambda left, right: left <= right)
+_OPERATORS: dict[str, _Operator] = {
     "equals": _equals,
     "not_equals": _not(_equals),
     "strict_equals": _strict_equals,
     "strict_not_equals": _not(_strict_equals),
-    "greater_than": lambda a, e: _ordered(a, e, lambda x, y: x > y),
-    "greater_than_or_equal": lambda a, e: _ordered(a, e, lambda x, y: x >= y),
-    "less_than": lambda a, e: _ordered(a, e, lambda x, y: x < y),
-    "less_than_or_equal": lambda a, e: _ordered(a, e, lambda x, y: x <= y),
+    "greater_than": _ordered(lambda left, right: left > right),
+    "greater_than_or_equal": _at_least,
+    "less_than": _ordered(lambda left, right: left < right),
+    "less_than_or_equal": _at_most,
     "between": _between,
     "contains": _contains,
     "not_contains": _not(_contains),
@@ -247,19 +284,17 @@ _OF_VALUES: dict[str, Callable[[Any, Any], bool]] = {
     "ends_with": _text_test(str.endswith),
     "in": _is_in,
     "not_in": _not(_is_in),
-    "is_set": lambda a, _e: a is not MISSING and a is not None,
-    "is_not_set": lambda a, _e: a is MISSING or a is None,
-    "is_null": lambda a, _e: a is MISSING or a is None,
-    "is_not_null": lambda a, _e: a is not MISSING and a is not None,
+    "is_set": _set,
+    "is_not_set": _not(_set),
+    "is_null": _not(_set),
+    "is_not_null": _set,
     "is_empty": _empty,
     "is_not_empty": _not(_empty),
-    "is_true": lambda a, _e: _truth(a) is True,
-    "is_false": lambda a, _e: _truth(a) is False,
+    "is_true": lambda actual, _expected, _reading: truth(actual) is True,
+    "is_false": lambda actual, _expected, _reading: truth(actual) is False,
     "has_any": _has_any,
     "has_all": _has_all,
     "has_none": _not(_has_any),
-}
-_OF_TIME: dict[str, Callable[[Any, Any, datetime], bool]] = {
     "before": _before,
     "after": _after,
     "days_ago_less_than": _younger,

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from processors.crm.leads import lead_facts, person_of_event
+from processors.crm.organisations import gym_facts, zone_of
 from processors.database.models import Lead, Organisation
-from processors.workflow.interpolation import snake_case
+from processors.naming import snake_case
+from processors.workflow.interpolation import wording_of
 
 
 def build_scope(
@@ -36,6 +37,9 @@ def build_scope(
         outputs: of the steps that ended, by node id.
         workflow: ``id`` and ``name``.
         now: for the date variables, in the gym's time zone.
+
+    Raises:
+        DefinitionError: the organisation's country or time zone does not exist.
     """
     from_event = person_of_event(trigger_data)
     stored = lead_facts(lead) if lead else {}
@@ -45,10 +49,12 @@ def build_scope(
         # What the CRM has not stored (yet), the event may know.
         **{key: value for key, value in stored.items() if value is not None},
     }
-    gym = _gym(organisation)
-    local = now.astimezone(_zone(gym.get("timezone")))
-    name = " ".join(str(person[k]) for k in ("first_name", "last_name") if person.get(k))
+    gym = gym_facts(organisation)
+    wording, local = wording_of({"organisation": gym}), now.astimezone(zone_of(gym))
+    names = (person.get(key) for key in ("first_name", "last_name"))
+    name = " ".join(part for part in names if isinstance(part, str) and part)
     flat = {k: v for k, v in person.items() if v is not None and not isinstance(v, Mapping)}
+    whole = {**person, "name": name or person.get("name")}
     steps = {node_id: {"output": output} for node_id, output in outputs.items()}
     return {
         **steps,
@@ -62,12 +68,16 @@ def build_scope(
         "organization_phone": gym.get("phone"),
         "phone_number": gym.get("phone") or "",
         "workflow_name": workflow.get("name", ""),
-        "current_date": local.strftime("%d %B %Y"),
-        "current_time": local.strftime("%H:%M"),
+        "current_date": wording.date(now),
+        "current_time": wording.time(now),
+        "current_date_time": wording.write(now),
+        "current_datetime": wording.write(now),
+        "current_timestamp": local.isoformat(timespec="seconds"),
         "current_year": local.year,
         **variables,
-        "lead": {**person, "name": name or person.get("name")},
-        "contact": {**person, "name": name or person.get("name")},
+        "lead": whole,
+        "contact": whole,
+        "customer": trigger_data.get("customer") or whole,
         "organisation": gym,
         "organization": gym,
         "workflow": dict(workflow),
@@ -84,22 +94,3 @@ def default_variables(declared: list[Any]) -> dict[str, Any]:
         for entry in declared
         if isinstance(entry, Mapping) and "name" in entry and "defaultValue" in entry
     }
-
-
-def _gym(organisation: Organisation | None) -> dict[str, Any]:
-    if organisation is None:
-        return {}
-    return {
-        "id": organisation.id,
-        "name": organisation.name,
-        "email": organisation.email,
-        "phone": organisation.phone,
-        "timezone": organisation.timezone,
-    }
-
-
-def _zone(name: Any) -> ZoneInfo:
-    try:
-        return ZoneInfo(str(name or "UTC"))
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")

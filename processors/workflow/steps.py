@@ -20,6 +20,7 @@ from processors.workflow.actions import ActionContext, HandOver, run_action
 from processors.workflow.conditions import Facts, holds
 from processors.workflow.definition import Graph, Node
 from processors.workflow.durations import duration
+from processors.workflow.events import canonical
 from processors.workflow.interpolation import interpolate
 from processors.workflow.opted_out import (
     has_opted_out,
@@ -29,7 +30,6 @@ from processors.workflow.opted_out import (
 )
 from processors.workflow.progress import complete, fail
 from processors.workflow.scope import build_scope
-from processors.workflow.triggers import canonical
 from processors.workflow.validator import NODE_TYPES
 
 
@@ -58,9 +58,8 @@ def run_step(
     """
     step.started_at = now
     node = graph.by_id[step.node_id]
-    run = _Run(session, execution, graph, step, node, facts_of(session, execution, now))
     try:
-        _carry_out(run)
+        _carry_out(_Run(session, execution, graph, step, node, facts_of(session, execution, now)))
     except DefinitionError as error:
         fail(session, execution, graph, step, str(error))
         return str(error)
@@ -74,7 +73,10 @@ def _carry_out(run: _Run) -> None:
         case "condition":
             _condition(run)
         case "wait":
-            config = interpolate(dict(run.node.config), run.facts.scope)
+            config = dict(run.node.config)
+            # Conditions name their fields, in braces too: they are read, not filled in.
+            conditions = {key: config.pop(key) for key in ("conditions",) if key in config}
+            config = interpolate(config, run.facts.scope) | conditions
             wait = duration(config, holds=lambda condition: holds(condition, run.facts))
             run.step.status, run.step.resume_at = "waiting", run.facts.now + wait
         case "action":

@@ -14,10 +14,10 @@ from processors.errors import DefinitionError
 from processors.payloads import ProcessTrigger
 from processors.resources import resources_of
 from processors.workflow.definition import Graph
-from processors.workflow.events import KNOWN
+from processors.workflow.events import KNOWN, canonical
 from processors.workflow.scope import build_scope, default_variables
 from processors.workflow.steps import activity_facts
-from processors.workflow.triggers import canonical, starting_triggers, trigger_types
+from processors.workflow.triggers import starting_triggers, trigger_types
 from processors.workflow.validator import refuse_cycle
 from runtime.application import JobContext
 from runtime.catalogue import Priority

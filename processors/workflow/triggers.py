@@ -1,59 +1,21 @@
 """Which workflows an event starts: one name for each event, and the filters on a trigger."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from processors.errors import DefinitionError
+from processors.values import MISSING
 from processors.workflow.conditions import Facts, field_value, holds
 from processors.workflow.definition import Graph, Node
-from processors.workflow.interpolation import MISSING, lookup, snake_case
+from processors.workflow.events import canonical
+from processors.workflow.interpolation import lookup
 from processors.workflow.operators import compare
 
-# The CRM's generations name one event differently; the name on the right is ours.
-ALIASES = {
-    "new_lead": "lead_created",
-    "lead_new": "lead_created",
-    "lead_added": "lead_created",
-    "lead_trigger": "lead_created",
-    "contact_created": "lead_created",
-    "lead_changed": "lead_updated",
-    "lead_stage_change": "lead_stage_changed",
-    "client_created": "new_client",
-    "client_added": "new_client",
-    "no_show": "missed_session",
-    "class_no_show": "missed_session",
-    "class_missed": "missed_session",
-    "session_missed": "missed_session",
-    "booking_created": "booking_confirmed",
-    "class_booked": "booking_confirmed",
-    "class_cancelled": "booking_cancelled",
-    "class_canceled": "booking_cancelled",
-    "booking_canceled": "booking_cancelled",
-    "appointment_canceled": "appointment_cancelled",
-    "birthday": "birthday_trigger",
-    "churn_risk": "ai_churn_risk",
-    "tag_added": "contact_tagged",
-    "payment_failure": "payment_failed",
-    "invoice_payment_failed": "payment_failed",
-    "scheduled": "scheduled_time",
-    "webhook": "webhook_received",
-    "form_submission": "form_submitted",
-    "membership_expiry": "membership_expiring",
-}
 # Events of which lead filters (source, tags, score) speak.
 _OF_LEADS = ("lead_created", "lead_updated", "lead_stage_changed", "form_submitted")
 # Filters that ask for one value of the event.
 _EQUAL = ("form_id", "campaign_id", "class_id", "tag", "stage", "link_id")
-# What the database keeps of a name.
-_MAX_NAME = 100
 _ANYTHING = ("", "all", "any", "*")
-
-
-def canonical(trigger_type: str) -> str:
-    """The one name of an event: ``lead.created``, ``new_lead`` and ``leadCreated`` are the same."""
-    name = re.sub(r"[^a-z0-9]+", "_", snake_case(trigger_type.strip())).strip("_")
-    return ALIASES.get(name, name)[:_MAX_NAME]
 
 
 def trigger_types(graph: Graph, stored: str | None) -> set[str]:
@@ -125,7 +87,7 @@ def filter_holds(config: Mapping[str, Any], trigger_type: str, facts: Facts) -> 
         wanted = lookup(config, key)
         if wanted in (MISSING, None) or str(wanted).lower() in _ANYTHING:
             continue
-        if not compare("equals", field_value(f"trigger.{key}", facts.scope), wanted, now=facts.now):
+        if not facts.compare("equals", f"trigger.{key}", wanted):
             return False
     return _fields_changed(config, facts)
 
@@ -135,11 +97,9 @@ def _lead_passes(config: Mapping[str, Any], facts: Facts) -> bool:
         wanted = config.get(key)
         if not wanted or str(wanted).lower() in _ANYTHING:
             continue
-        if not compare("in", field_value("source", facts.scope), wanted, now=facts.now):
+        if not facts.compare("in", "source", wanted):
             return False
-    if (tags := config.get("tags")) and not compare(
-        "has_any", field_value("tags", facts.scope), tags, now=facts.now
-    ):
+    if (tags := config.get("tags")) and not facts.compare("has_any", "tags", tags):
         return False
     score = lookup(config, "lead_score")
     if isinstance(score, Mapping):

@@ -7,18 +7,22 @@ from typing import Any
 
 from processors.errors import DefinitionError
 from processors.workflow.definition import Graph, Node
+from processors.workflow.events import canonical
 from processors.workflow.node_settings import (
     filter_problems,
     setting_problems,
     workflow_problems,
 )
-from processors.workflow.triggers import canonical, event_of, trigger_types
+from processors.workflow.triggers import event_of, trigger_types
+from runtime.cron import problem as cron_problem
 
 NODE_TYPES = ("trigger", "action", "condition", "wait")
 # Handles by which other engines of the CRM take another way than straight on.
 _OTHER_WAY = re.compile(r"(?i)error|fail(ure|ed)?|branch-?\d+|loop.*|body|done|continue")
 _JSON_NAMES = {list: "list", Mapping: "object"}
 ACTIONS = ("send_email", "send_sms", "send_whatsapp", "add_tag", "update_lead")
+
+_CRON_KEYS = ("cron", "cronExpression", "cron_expression")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,10 @@ def _node(node: Node, graph: Graph) -> Iterator[Problem]:
         yield from (Problem(node.id, text) for text in setting_problems(node))
     if node.type == "condition":
         yield from _branches(node, graph)
+    for key in _CRON_KEYS:
+        cron = node.config.get(key)
+        if isinstance(cron, str) and cron and (problem := cron_problem(cron)):
+            yield Problem(node.id, f"{key}: {problem}")
 
 
 def _branches(node: Node, graph: Graph) -> Iterator[Problem]:

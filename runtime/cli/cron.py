@@ -47,7 +47,10 @@ def list_recurring(*, as_json: bool) -> None:
 @click.option("--org", required=True, help="The organisation it belongs to.")
 @click.option("--data", type=JsonObject(), default="{}", help="JSON object; @FILE or - reads it.")
 @click.option(
-    "--cron", "expression", default="", help="Five fields: minute hour day month weekday."
+    "--cron",
+    "expression",
+    default="",
+    help="Five fields: minute hour day month weekday, with names, ranges, steps, L and #.",
 )
 @click.option("--every", "every_s", type=click.IntRange(1), default=None, help="Seconds.")
 @click.option("--timezone", default="UTC", show_default=True, help="Whose clock --cron means.")

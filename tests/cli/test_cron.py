@@ -20,9 +20,10 @@ def test_set_list_pause_remove(atlas: Command):
 
 
 def test_what_is_wrong_is_one_line(atlas: Command):
-    wrong = atlas("cron", "set", "x", "echo", "--org", "o", "--cron", "99 * * * *")
-    assert (wrong.code, wrong.err.count("\n")) == (2, 1)
-    assert "five fields" in wrong.err
+    for cron in ("99 * * * *", "R 12 * * *", "H * * * *", "@daily", "0 0 30 2 *"):
+        wrong = atlas("cron", "set", "x", "echo", "--org", "o", "--cron", cron)
+        assert (wrong.code, wrong.err.count("\n")) == (2, 1)
+        assert repr(cron) in wrong.err
     gone = atlas("cron", "remove", "nothing")
     assert (gone.code, gone.err.count("\n")) == (1, 1)
     assert "there are: none" in gone.err

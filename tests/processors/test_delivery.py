@@ -1,12 +1,16 @@
 """Sending once: repeats, concurrency, crashes while a provider is called, and what errors mean."""
 
+import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
 from sqlalchemy import select, update
 
 from processors.database.models import Message, WorkflowExecution, WorkflowStep
@@ -15,10 +19,12 @@ from processors.messaging.delivery import CALL_LIMIT, KEY_LIFETIME
 from processors.messaging.sender import (
     AmbiguousError,
     Guarantee,
+    NotSentError,
     RateLimitedError,
     RejectedError,
     UnavailableError,
 )
+from processors.messaging.smtp_sender import SmtpSender, SmtpServer
 from processors.outbox import list_messages
 from processors.resources import Resources
 from runtime.client import NewJob
@@ -385,3 +391,65 @@ def test_a_template_that_does_not_exist_is_said_in_one_line(engine, database):
         ran.raised
     )
     assert list_messages(database) == []
+
+
+@BOTH
+def test_what_went_wrong_before_anything_left_leaves_the_message_reserved(
+    with_provider, database, guarantee
+):
+    engine, provider = with_provider(guarantee, NotSentError("cannot be composed: no codec"))
+    with pytest.raises(Retry, match="no codec") as error:
+        engine.call(mail())
+    assert not error.value.fault
+    [row] = list_messages(database)
+    assert (row.status, row.error) == ("reserved", "cannot be composed: no codec")
+    assert engine.call(mail(), attempt=2)["sent"] == 1
+    assert provider.accepted == ["a@b.co"]
+
+
+def test_until_the_last_attempt_it_is_not_said_to_be_delivered(with_provider, database):
+    again = [NotSentError("no codec") for _ in range(9)]
+    engine, provider = with_provider(Guarantee.KEYLESS, *again)
+    engine.run(mail())
+    engine.drain()
+    [row] = list_messages(database)
+    assert (row.status, provider.accepted) == ("rejected", [])
+    assert "no codec; given up after 5 attempts" in row.error
+
+
+@BOTH
+def test_a_sender_that_forgot_an_error_says_which(with_provider, database, guarantee):
+    engine, _ = with_provider(guarantee, UnicodeEncodeError("ascii", "j\u00f6", 1, 2, "no"))
+    raised = DeadLetter if guarantee is Guarantee.KEYLESS else Retry
+    with pytest.raises(raised, match="the sender failed: UnicodeEncodeError"):
+        engine.call(mail())
+    [row] = list_messages(database)
+    assert "UnicodeEncodeError" in row.error
+    assert "worker was lost" not in row.error
+
+
+def test_an_address_of_smtp_without_smtputf8_is_the_recipients(database, make_settings, inbox):
+    with inbox() as url:
+        smtp = SmtpSender(SmtpServer.from_url(url))
+        engine = Engine(Resources(database, {"email": smtp}, make_settings(), "gym@iron.example"))
+        with pytest.raises(RecipientError, match="SMTPUTF8"):
+            engine.call(mail("j\u00f6rg@example.com", "a@b.co"))
+    assert status_of(database) == {"j\u00f6rg@example.com": "rejected", "a@b.co": "sent"}
+
+
+@pytest.fixture
+def inbox():
+    """A real SMTP server that takes everything and offers no SMTPUTF8."""
+
+    @contextmanager
+    def serve():
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        controller = Controller(Sink(), hostname="127.0.0.1", port=port, enable_SMTPUTF8=False)
+        controller.start()
+        try:
+            yield f"smtp://127.0.0.1:{port}"
+        finally:
+            controller.stop()
+
+    return serve

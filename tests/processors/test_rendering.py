@@ -3,7 +3,7 @@
 import pytest
 
 from processors.errors import TemplateError
-from processors.messaging.rendering import _environment, render, template_names
+from processors.messaging.rendering import _environment, _readable, render, template_names
 
 DATA = {
     "lead": {"first_name": "Ana <b>"},
@@ -51,7 +51,52 @@ def test_hostile_values_cannot_leave_the_sandbox():
     template = environment.from_string("{{ x.__class__.__mro__ }}{{ x.append(1) }}")
     with pytest.raises(Exception, match=r"unsafe|not safely"):
         template.render(x=[])
-    assert "{{ 7*7 }}" in render("email", "newsletter", {"intro": "{{ 7*7 }}"}).body
+    with pytest.raises(TemplateError, match="unfilled"):
+        render("email", "newsletter", {"intro": "{{ 7*7 }}"})
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"items": ["Spin", None, ""]}, "<li>Spin</li>"),
+        ({"intro": ["Spin", "Yoga"]}, "<p>Spin and Yoga</p>"),
+        ({"intro": True}, "<p>yes</p>"),
+        ({"intro": None}, "Here is what is on"),
+        ({"intro": "  "}, "Here is what is on"),
+        ({"intro": "undefined"}, "Here is what is on"),
+        ({"intro": '["Spin","Yoga"]'}, "<p>Spin and Yoga</p>"),
+        ({"intro": 19.9, "organisation": {"country": "DE"}}, "<p>19,9</p>"),
+    ],
+)
+def test_values_read_as_people_write_them(data, words):
+    body = render("email", "newsletter", data).body
+    assert words in body
+    for notation in ("None", "[", "{"):
+        assert notation not in body
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"intro": {"a": 1}}, "the variable 'intro' is an object"),
+        ({"lead": {"first_name": {"a": 1}}}, "the variable 'lead.first_name' is an object"),
+        ({"items": [{"a": 1}]}, "an object"),
+        ({"intro": float("nan")}, "no number"),
+        ({"intro": "x" * 250_000}, "longer than 200000"),
+        ({"items": ["x" * 1_000] * 900}, "longer than 200000"),
+        ({"title": "x" * 2_000}, "longer than 998"),
+    ],
+)
+def test_what_has_no_text_fails_the_template(data, words):
+    with pytest.raises(TemplateError, match=words):
+        render("email", "newsletter", data)
+
+
+def test_a_template_that_provides_for_nothing_names_what_is_missing():
+    for text in ("{{ lead.first_name }}", "{{ lead.first_name.x }}"):
+        template = _environment("email").from_string(text)
+        with pytest.raises(Exception, match=r"the variable 'lead\.first_name' has no value"):
+            template.render(_readable({"lead": {"first_name": None, "id": 1}}, ""))
 
 
 def test_what_breaks_a_template_is_one_line():

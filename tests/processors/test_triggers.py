@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from processors.payloads import ProcessTrigger
 from processors.workflow.conditions import Facts
 from processors.workflow.definition import Graph
-from processors.workflow.events import meant
-from processors.workflow.triggers import canonical, filter_holds, trigger_types
+from processors.workflow.events import canonical, meant
+from processors.workflow.triggers import filter_holds, trigger_types
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,10 @@ def test_all_eleven_are_covered():
          "no path from a trigger leads here"),
         ([{"id": "x" * 300, "type": "trigger"}], [], "1 to 200 characters"),
         ([{"id": "a\nb", "type": "trigger"}], [], "none of them a control"),
+        ([{"id": "a", "type": "trigger", "data": {"config": {"cron": "R 12 * * *"}}}], [],
+         "a: cron: 'R 12 * * *': bad minute; allowed: five fields"),
+        ([{"id": "a", "type": "trigger", "data": {"cronExpression": "@daily"}}], [],
+         "cronExpression: '@daily' is not five fields"),
     ],
 )  # fmt: skip
 def test_broken_definitions(nodes, edges, words):

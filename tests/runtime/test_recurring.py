@@ -2,7 +2,10 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from runtime.cron import problem as cron_problem
 from runtime.errors import InvalidJobError
 from runtime.recurring import Recurring
 
@@ -17,14 +20,86 @@ def test_all_problems_are_named_in_one_line() -> None:
     bad = Recurring("Bad Id", "echo", "o", cron="61 * * * *", every_s=5, timezone="Mars/X")
     with pytest.raises(InvalidJobError) as error:
         bad.check()
-    for words in ("id: 1 to 64", "exactly one of", "'61 * * * *' is not five", "no zone 'Mars/X'"):
+    for words in ("id: 1 to 64", "exactly one of", "'61 * * * *': bad minute", "no zone 'Mars/X'"):
         assert words in str(error.value)
 
 
-@pytest.mark.parametrize("cron", ["* * * *", "* * * * * *", "@daily", "x", "0 25 * * *"])
-def test_only_five_fields_are_cron(cron: str) -> None:
-    with pytest.raises(InvalidJobError, match="five fields"):
+@pytest.mark.parametrize(
+    ("cron", "words"),
+    [
+        ("* * * *", "not five fields"),
+        ("* * * * * *", "not five fields"),
+        ("0 0 1 1 * 2027", "not five fields"),
+        ("0 0 0 1 1 * 2027", "not five fields"),
+        ("@daily", "not five fields"),
+        ("x", "not five fields"),
+        ("0 25 * * *", "bad hour"),
+        ("R 12 * * *", "bad minute"),
+        ("R(1-5) 12 * * *", "bad minute"),
+        ("H * * * *", "bad minute"),
+        ("H/5 * * * *", "bad minute"),
+        ("0 0 ? * *", "bad day-of-month"),
+        ("0 0 15W * *", "bad day-of-month"),
+        ("0 22-4 * * *", "bad hour"),
+        ("0 0 * * MON#6", "bad day-of-week"),
+        ("0 0 * * L", "bad day-of-week"),
+        ("*/0 * * * *", "bad minute"),
+        ("-1 * * * *", "bad minute"),
+        ("٣ * * * *", "bad minute"),
+        ("0 0 30 2 *", "no month has that day"),
+        ("0 0 31 4,6 *", "no month has that day"),
+        ("0 0 */3 2 MON#5", "never comes"),
+        ("0," * 200 + "0 * * * *", "longer than 200"),
+    ],
+)
+def test_what_is_no_cron_expression_is_one_line(cron: str, words: str) -> None:
+    with pytest.raises(InvalidJobError, match=words) as error:
         Recurring("a", "echo", "o", cron=cron).check()
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("cron", "slot"),
+    [
+        ("0 2 * * *", "2026-06-02T02:00"),
+        ("*/20 * * * *", "2026-06-01T12:20"),
+        ("0 9-17/4 * * mon-fri", "2026-06-01T13:00"),
+        ("0 0 1 JAN,jul *", "2026-07-01T00:00"),
+        ("0 0 L * *", "2026-06-30T00:00"),
+        ("0 0 LW 5 *", "2027-05-31T00:00"),
+        ("0 0 * * 5L", "2026-06-26T00:00"),
+        ("0 0 * * MON#2", "2026-06-08T00:00"),
+        ("0 0 * * 7", "2026-06-07T00:00"),
+        # Either day, unless one of both fields begins with a star.
+        ("0 0 13 * FRI", "2026-06-05T00:00"),
+        ("0 0 29 2 *", "2028-02-29T00:00"),
+    ],
+)
+def test_what_is_understood(cron: str, slot: str) -> None:
+    recurring = Recurring("a", "echo", "o", cron=cron)
+    recurring.check()
+    assert recurring.next_slot(NOON) == at(slot)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("0123456789*,-/LW#HR? MONJA", max_size=24))
+def test_any_text_is_a_schedule_or_one_line(cron: str) -> None:
+    recurring = Recurring("a", "echo", "o", cron=cron or "x", timezone="Europe/London")
+    if cron_problem(recurring.cron) is not None:
+        with pytest.raises(InvalidJobError, match=r"^[^\n]*$"):
+            recurring.check()
+        return
+    recurring.check()
+    first = recurring.next_slot(NOON)
+    assert NOON < first < recurring.next_slot(first)
+
+
+def test_within_the_hour_that_comes_twice_no_slot_lies_in_the_past() -> None:
+    recurring = Recurring("a", "echo", "o", cron="30 1 * * *", timezone="Europe/London")
+    # 01:10 for the second time; 01:30 was due at 00:30 UTC.
+    second = at("2026-10-25T01:10")
+    assert recurring.next_slot(second) == at("2026-10-26T01:30")
+    assert recurring.due(at("2026-10-25T00:30"), second) == []
 
 
 @pytest.mark.parametrize(

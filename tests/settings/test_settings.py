@@ -150,6 +150,14 @@ def test_an_ipv6_host_is_put_in_brackets(make_settings: Make):
             ),
         ),
         (
+            "DEFAULT_COUNTRY",
+            "Britain",
+            (
+                "DEFAULT_COUNTRY: 'Britain' is no country of ISO 3166-1; "
+                "allowed: two letters of ISO 3166-1, such as GB or DE"
+            ),
+        ),
+        (
             "ADMIN_EMAIL",
             "a@b\nBcc: c@d",
             (

@@ -1,0 +1,60 @@
+"""Finding a person by address or number, however either was once written down."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from processors.crm.organisations import country_of
+from processors.database.models import Lead, Organisation
+from processors.messaging.phone import spelling
+
+# Enough digits to leave few rows to read, and few enough to be the same in every spelling.
+_LAST_DIGITS = 6
+_SIGNS = " -().+/\u00a0"
+
+
+def find_by_contact(session: Session, org: str, fields: Mapping[str, str | None]) -> Lead | None:
+    """The oldest lead of the organisation with that ``email``, else with that ``phone``.
+
+    Rows that the CRM wrote before this version, or beside it, hold numbers as people typed them:
+    they are found too.
+
+    Args:
+        session: any transaction.
+        org: the organisation.
+        fields: in the spelling that is stored, see `processors.crm.leads.clean_fields`.
+    """
+    for name, column in (("email", Lead.email), ("phone", Lead.phone)):
+        if value := fields.get(name):
+            query = select(Lead).where(Lead.org_id == org, column == value)
+            if found := session.scalars(query.order_by(Lead.created_at).limit(1)).first():
+                return found
+    return _by_other_spelling(session, org, fields)
+
+
+def _by_other_spelling(session: Session, org: str, fields: Mapping[str, str | None]) -> Lead | None:
+    if email := fields.get("email"):
+        query = select(Lead).where(Lead.org_id == org, func.lower(Lead.email) == email.lower())
+        if found := session.scalars(query.order_by(Lead.created_at).limit(1)).first():
+            return found
+    phone = fields.get("phone")
+    if not phone or not phone.startswith("+"):
+        return None
+    organisation = session.get(Organisation, org)
+    if organisation is None:
+        return None
+    country = country_of(organisation)
+    digits = func.replace(Lead.phone, _SIGNS[0], "")
+    for sign in _SIGNS[1:]:
+        digits = func.replace(digits, sign, "")
+    query = select(Lead).where(
+        Lead.org_id == org,
+        # What is stored in the one spelling was looked for already.
+        or_(Lead.phone.not_like("+%"), *(Lead.phone.like(f"%{sign}%") for sign in " -().")),
+        digits.like(f"%{phone.partition(' ')[0][-_LAST_DIGITS:]}%"),
+    )
+    for lead in session.scalars(query.order_by(Lead.created_at)):
+        if lead.phone and spelling(lead.phone, country) == phone:
+            return lead
+    return None

@@ -1,0 +1,68 @@
+"""What an organisation's country, language and clock are, whatever its row leaves open."""
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy.orm import object_session
+
+from processors.database.models import Organisation
+from processors.errors import DefinitionError
+from runtime.countries import country_code
+
+_LOCALE_KEYS = ("locale", "language")
+
+
+def country_of(organisation: Organisation) -> str:
+    """Its country (ISO 3166-1, two letters); ``DEFAULT_COUNTRY`` where none is stored.
+
+    Raises:
+        DefinitionError: what is stored is no country.
+    """
+    if not organisation.country:
+        session = object_session(organisation)
+        return str(session.info["default_country"]) if session is not None else "GB"
+    try:
+        return country_code(organisation.country)
+    except ValueError as error:
+        raise DefinitionError(
+            f"the country {organisation.country[:20]!r} of {organisation.id} {error}; "
+            "allowed: two letters, such as GB"
+        ) from None
+
+
+def gym_facts(organisation: Organisation | None) -> dict[str, Any]:
+    """An organisation as variables and conditions see it.
+
+    Raises:
+        DefinitionError: its country or its time zone is none.
+    """
+    if organisation is None:
+        return {}
+    chosen = (organisation.settings.get(key) for key in _LOCALE_KEYS)
+    facts = {
+        "id": organisation.id,
+        "name": organisation.name,
+        "email": organisation.email,
+        "phone": organisation.phone,
+        "timezone": organisation.timezone,
+        "country": country_of(organisation),
+        "locale": next((value for value in chosen if isinstance(value, str)), ""),
+    }
+    zone_of(facts)
+    return facts
+
+
+def zone_of(gym: Mapping[str, Any]) -> ZoneInfo:
+    """The time zone of an organisation's facts; UTC when it has none.
+
+    Raises:
+        DefinitionError: there is no such zone.
+    """
+    name = str(gym.get("timezone") or "UTC")
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise DefinitionError(
+            f"the organisation's time zone {name[:60]!r} does not exist; e.g. Europe/London"
+        ) from None

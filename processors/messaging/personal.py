@@ -1,0 +1,72 @@
+"""Texts that a job brings unfilled: each recipient's own variables are put in, or theirs fails."""
+
+import html
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from sqlalchemy.orm import Session
+
+from processors.crm.contacts import find_by_contact
+from processors.database.models import Organisation, utc_now
+from processors.errors import DefinitionError
+from processors.messaging.ledger import Draft
+from processors.messaging.refusals import NO_VALUE
+from processors.workflow.interpolation import fill, has_variables
+from processors.workflow.scope import build_scope
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Most characters of a channel's body and of its subject."""
+
+    body: int
+    subject: int = 998
+
+
+def needs_filling(*texts: str | None) -> bool:
+    """True if a text still has variables in it."""
+    return any(text is not None and has_variables(text) for text in texts)
+
+
+def personal(
+    session: Session, org: str, drafts: Iterable[Draft], *, limits: Limits, is_html: bool = False
+) -> list[Draft]:
+    """The drafts with their variables filled in from the lead who has that address or number.
+
+    A recipient of whom something is not known is refused, with the variable's name; the others
+    get theirs.
+
+    Args:
+        session: any transaction.
+        org: whose leads and whose name.
+        drafts: one a recipient.
+        limits: of the channel.
+        is_html: the body is HTML, so that what is put in is escaped.
+    """
+    organisation = session.get(Organisation, org)
+    escape: Callable[[str], str] = html.escape if is_html else str
+    found = []
+    for draft in drafts:
+        if draft.refused:
+            found.append(draft)
+            continue
+        column = "email" if draft.channel == "email" else "phone"
+        try:
+            scope = build_scope(
+                organisation=organisation,
+                lead=find_by_contact(session, org, {column: draft.recipient}),
+                trigger_type="",
+                trigger_data={},
+                variables={},
+                outputs={},
+                workflow={},
+                now=utc_now(),
+            )
+            body = fill(draft.body, scope, escape=escape, limit=limits.body)
+            subject = draft.subject and fill(draft.subject, scope, limit=limits.subject)
+        except DefinitionError as error:
+            found.append(replace(draft, refused=str(error), code=NO_VALUE))
+        else:
+            subject = subject and " ".join(subject.split())
+            found.append(replace(draft, body=body, subject=subject))
+    return found
