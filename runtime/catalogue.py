@@ -20,6 +20,7 @@ from runtime.errors import (
     UnknownResourceError,
 )
 from runtime.retry import RetryPolicy
+from runtime.text import safe
 
 Environment = Literal["development", "test", "production"]
 
@@ -257,7 +258,7 @@ class Catalogue:
             return self._by_name[name]
         except KeyError:
             allowed = ", ".join(sorted(self.kinds))
-            raise UnknownKindError(f"no kind {name!r}; allowed: {allowed}") from None
+            raise UnknownKindError(f"no kind {safe(name, 80)!r}; allowed: {allowed}") from None
 
     def for_environment(self, environment: Environment) -> Self:
         """The same catalogue with that environment's slots and retention."""

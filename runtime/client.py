@@ -1,24 +1,27 @@
 """The producers' API: what the CRM calls to hand over work."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from pydantic import BaseModel
 
 from runtime.application import load_application
 from runtime.broker import calls, open_broker, reads
 from runtime.broker.broker import Broker
+from runtime.broker.calls import Call, Enqueued
 from runtime.catalogue import Catalogue, Priority
 from runtime.errors import InvalidJobError, UnknownJobError
+from runtime.job_checks import checked_flow, checked_id, checked_job, checked_list
 from runtime.job_rows import PlacedRow, RowMaker
 from runtime.keys import QueueNames
 from runtime.middleware import Middleware, around_enqueue
 from runtime.new_job import Flow, FlowProgress, FlowRef, JobRef, NewJob, OnChildFailure
 from runtime.settings import Settings, load_settings
 from runtime.text import safe
+
+T = TypeVar("T")
 
 _CHUNK = 500
 _MAX_CHILDREN = 10_000
@@ -145,7 +148,7 @@ class AtlasClient:
             InvalidJobError: neither or both were given, or the job does not validate.
             BrokerUnavailableError: Redis is away.
         """
-        if (delay is None) == (at is None):
+        if (delay is None) is (at is None):
             raise InvalidJobError("schedule needs exactly one of delay and at")
         return self.enqueue(
             kind, org=org, payload=payload, delay=delay, at=at, priority=priority, job_id=job_id
@@ -195,7 +198,7 @@ class AtlasClient:
             InvalidJobError: a job does not validate; the message tells which by its number.
             BrokerUnavailableError: Redis is away; jobs before it may be queued.
         """
-        chunks = _chunks(jobs)
+        chunks = _chunks(checked_list("jobs", jobs))
         first = next(chunks, [])
         if len(first) < _CHUNK:
             return self._enqueue(first) if first else []
@@ -217,7 +220,7 @@ class AtlasClient:
             InvalidJobError: as `enqueue_flow`.
             BrokerUnavailableError: Redis is away; a call with ids for every job can be repeated.
         """
-        return self.enqueue_flow(Flow(then, jobs, on_failure))
+        return self.enqueue_flow(Flow(then, tuple(checked_list("jobs", jobs)), on_failure))
 
     def enqueue_flow(self, flow: Flow) -> FlowRef:
         """Enqueue a job and the children that it waits for.
@@ -239,12 +242,14 @@ class AtlasClient:
             UnknownJobError: nothing is known of a flow of that id.
             BrokerUnavailableError: Redis is away.
         """
+        job_id = checked_id(job_id)
         counts = reads.read_flow(self._broker.connection, self._broker.keys, job_id)
         if counts is None:
             raise UnknownJobError(f"no flow {safe(job_id, 80)!r}: it never was, or is not kept")
         return FlowProgress(*counts)
 
     def _enqueue_flow(self, flow: Flow, *, parent: str) -> FlowRef:
+        flow = checked_flow(flow)
         job = flow.job
         if job.delay is not None or job.at is not None or job.unique is not None:
             raise InvalidJobError("a job that waits for children takes no delay, at or unique")
@@ -281,40 +286,55 @@ class AtlasClient:
         def send(jobs: list[NewJob]) -> list[JobRef]:
             return self._send(self._placed(jobs, first, parent=parent))
 
-        return around_enqueue(self._middleware, jobs, send) if self._middleware else send(jobs)
+        if not self._middleware:
+            return send(jobs)
+        checked = list(_numbered(jobs, first, checked_job))
+        return around_enqueue(self._middleware, checked, send)
 
     def _overlapped(self, rows: list[PlacedRow], chunks: Iterator[list[NewJob]]) -> list[JobRef]:
-        """While Redis works on one chunk, the next is validated: half the time of a large call."""
+        """While Redis works on one chunk, the next is validated.
+
+        The caller's iterator runs between two calls, never while one holds a connection.
+        """
         refs: list[JobRef] = []
-        with ThreadPoolExecutor(1) as sender:
-            sent = sender.submit(self._send, rows)
-            for number, chunk in enumerate(chunks, 1):
-                rows = self._placed(chunk, number * _CHUNK)
-                refs += sent.result()
-                sent = sender.submit(self._send, rows)
-            return refs + sent.result()
+        for number, chunk in enumerate(chunks, 1):
+            with self._broker.started(_enqueue_call(rows)) as sent:
+                following = self._placed(chunk, number * _CHUNK)
+                refs += _refs(rows, sent.answer())
+            rows = following
+        return refs + self._send(rows)
 
     def _placed(self, chunk: list[NewJob], first: int, *, parent: str = "") -> list[PlacedRow]:
-        rows: list[PlacedRow] = []
-        for number, job in enumerate(chunk, first):
-            try:
-                rows.append(self._rows.row(job, parent=parent))
-            except InvalidJobError as error:
-                if number == 0:
-                    raise
-                raise type(error)(f"job number {number + 1}: {error}") from error
-        return rows
+        return list(_numbered(chunk, first, lambda job: self._rows.row(job, parent=parent)))
 
     def _send(self, rows: list[PlacedRow]) -> list[JobRef]:
-        answers = self._broker.run(calls.enqueue([placed.row for placed in rows]))
-        return [
-            JobRef(answer.id, placed.queue, answer.outcome == "created", answer.outcome)
-            for placed, answer in zip(rows, answers, strict=True)
-        ]
+        return _refs(rows, self._broker.run(_enqueue_call(rows)))
 
     def close(self) -> None:
         """Release the connections."""
         self._broker.close()
+
+
+def _numbered(jobs: list[NewJob], first: int, make: Callable[[NewJob], T]) -> Iterator[T]:
+    """What is made of each job; an error tells which one it was, counted from 1."""
+    for number, job in enumerate(jobs, first):
+        try:
+            yield make(job)
+        except InvalidJobError as error:
+            if number == 0:
+                raise
+            raise type(error)(f"job number {number + 1}: {error}") from error
+
+
+def _enqueue_call(rows: list[PlacedRow]) -> Call[list[Enqueued]]:
+    return calls.enqueue([placed.row for placed in rows])
+
+
+def _refs(rows: list[PlacedRow], answers: list[Enqueued]) -> list[JobRef]:
+    return [
+        JobRef(answer.id, placed.queue, answer.outcome == "created", answer.outcome)
+        for placed, answer in zip(rows, answers, strict=True)
+    ]
 
 
 def _chunks(jobs: Iterable[NewJob]) -> Iterator[list[NewJob]]:

@@ -1,21 +1,21 @@
 """Runs calls against Redis, blocking or in an asyncio loop."""
 
 import asyncio
-import os
-import threading
 import time
-from typing import Any, TypeVar, cast
+from contextlib import suppress
+from typing import Any, Generic, Self, TypeVar, cast
 
 import redis
 import redis.asyncio
 from hiredis import pack_command
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from runtime.broker.calls import Arg, Call
 from runtime.broker.scripts import script
 from runtime.connection import broker_errors
-from runtime.errors import BrokerUnavailableError
+from runtime.errors import AtlasError, BrokerUnavailableError
 from runtime.keys import Keys
+from runtime.waiting_pool import PoolExhaustedError, WaitingPool
 
 T = TypeVar("T")
 
@@ -24,12 +24,12 @@ _REPEATS_S = (0.0, 0.1, 0.4)
 
 
 class Broker:
-    """Blocking; safe to share between threads and across forks (a connection for each)."""
+    """Blocking; safe to share between threads and across forks."""
 
     def __init__(self, connection: redis.Redis, keys: Keys) -> None:
         self.connection = connection
         self.keys = keys
-        self._local = threading.local()
+        self._pool = cast("WaitingPool", connection.connection_pool)
 
     def run(self, call: Call[T]) -> T:
         """Run a call; a repeatable one is sent again when the connection broke.
@@ -41,49 +41,116 @@ class Broker:
         for pause_s in _REPEATS_S if call.repeatable else ():
             try:
                 return self._send(call)
-            except BrokerUnavailableError:
+            except BrokerUnavailableError as error:
+                if isinstance(error.__cause__, PoolExhaustedError):
+                    raise  # it has waited already
                 time.sleep(pause_s)
         return self._send(call)
 
+    def started(self, call: Call[T]) -> "Started[T]":
+        """Send a repeatable call now and read its answer later; see `Started`."""
+        assert call.repeatable
+        return Started(self, call)
+
     def _send(self, call: Call[T]) -> T:
-        lua = script(call.script)
         with broker_errors():
+            connection = self._pool.borrow()
             try:
-                reply = self._exchange("EVALSHA", lua.sha, 1, self.keys.prefix, *call.args)
-            except NoScriptError:
-                reply = self._exchange("EVAL", lua.text, 1, self.keys.prefix, *call.args)
-            return call.read(reply)
+                self.write(connection, call)
+                return self.read(connection, call)
+            finally:
+                self._pool.give_back(connection)
 
-    def _exchange(self, *command: Arg) -> Any:
-        """One command on this thread's connection.
+    # `Redis.execute_command` does the same, but measures and dispatches events around it and asks
+    # the kernel whether the connection still lives, which costs a producer a third of its time. One
+    # that died shows when it is used; `run` then sends again.
 
-        `Redis.execute_command` does the same, but measures and dispatches events around it and
-        asks the kernel whether the connection still lives, which costs a producer a third of its
-        time. One that died shows when it is used; `run` then sends again.
-        """
-        connection = self._thread_connection()
+    def write(self, connection: Any, call: Call[T]) -> None:
+        """Send a call through a borrowed connection."""
+        _write(connection, "EVALSHA", script(call.script).sha, 1, self.keys.prefix, *call.args)
+
+    def read(self, connection: Any, call: Call[T]) -> T:
+        """The answer to what was sent last."""
         try:
-            packed = pack_command(cast("Any", command))  # its stub allows one element only
-            connection.send_packed_command([packed], check_health=False)
-            return connection.read_response()
-        except ResponseError:
-            raise
-        except BaseException:
-            # Half a reply may be left in it; it connects anew when it is next used.
-            connection.disconnect()
-            raise
+            reply = _read(connection)
+        except NoScriptError:
+            _write(connection, "EVAL", script(call.script).text, 1, self.keys.prefix, *call.args)
+            reply = _read(connection)
+        return call.read(reply)
 
-    def _thread_connection(self) -> Any:
-        pid, connection = getattr(self._local, "held", (0, None))
-        if pid != os.getpid():
-            # The first use in this thread, or after a fork: a socket must not be shared.
-            connection = cast("Any", self.connection.connection_pool).get_connection()
-            self._local.held = (os.getpid(), connection)
-        return connection
+    def borrow(self) -> Any:
+        """A connection of the pool, to be given back."""
+        return self._pool.borrow()
+
+    def give_back(self, connection: Any) -> None:
+        """Let others use a connection that was borrowed."""
+        self._pool.give_back(connection)
 
     def close(self) -> None:
         """Release the connections."""
         self.connection.close()
+
+
+class Started(Generic[T]):
+    """A call on its way: Redis works while its caller prepares the next one, without a thread.
+
+    Use it as a context manager; the call is over when that ends, whether its answer was asked for
+    or not.
+    """
+
+    def __init__(self, broker: Broker, call: Call[T]) -> None:
+        self._broker = broker
+        self._call = call
+        self._connection: Any = None
+
+    def __enter__(self) -> Self:
+        with broker_errors():
+            self._connection = self._broker.borrow()
+        # What cannot be sent now is sent again by `answer`.
+        with suppress(RedisError, OSError):
+            self._broker.write(self._connection, self._call)
+        return self
+
+    def answer(self) -> T:
+        """Wait for the answer; once.
+
+        Raises:
+            BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+            BrokerError: Redis refused the call.
+        """
+        connection, self._connection = self._connection, None
+        try:
+            with broker_errors():
+                return self._broker.read(connection, self._call)
+        except BrokerUnavailableError:
+            return self._broker.run(self._call)
+        finally:
+            self._broker.give_back(connection)
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            with suppress(AtlasError):
+                self.answer()
+
+
+def _write(connection: Any, *command: Arg) -> None:
+    try:
+        packed = pack_command(cast("Any", command))  # its stub allows one element only
+        connection.send_packed_command([packed], check_health=False)
+    except BaseException:
+        # Half a command may have left; the connection connects anew when it is next used.
+        connection.disconnect()
+        raise
+
+
+def _read(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError:
+        raise
+    except BaseException:
+        connection.disconnect()  # half a reply may be left in it
+        raise
 
 
 class AsyncBroker:
