@@ -37,8 +37,9 @@ def _checks(settings: "Settings") -> Iterable[CheckResult]:
 def _commands() -> Iterable["click.Command"]:
     from processors.commands import outbox  # noqa: PLC0415 - imports click
     from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
+    from processors.trigger_command import trigger  # noqa: PLC0415
 
-    return (outbox, dead_letters)
+    return (outbox, dead_letters, trigger)
 
 
 application = Application(

@@ -220,6 +220,20 @@ class Catalogue:
             if queue.resource is not None and queue.resource not in names:
                 yield f"queue {queue.name}: no resource {queue.resource!r}"
 
+    def add(self, kind: Kind, *queues: Queue) -> None:
+        """Take in one more kind, and queues that are not there yet.
+
+        Raises:
+            CatalogueError: as for the catalogue itself; then nothing was taken in.
+        """
+        grown = type(self)(
+            (*self.queues.values(), *queues),
+            (*self.kinds.values(), kind),
+            self.resources.values(),
+            dead_letter=self.dead_letter,
+        )
+        self.queues, self.kinds, self._by_name = grown.queues, grown.kinds, grown._by_name
+
     def resource(self, name: str) -> Resource:
         """The resource of that name.
 

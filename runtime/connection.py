@@ -20,7 +20,7 @@ from redis.retry import Retry
 
 from runtime.errors import BrokerError, BrokerUnavailableError
 from runtime.settings import Settings
-from runtime.waiting_pool import WaitingPool
+from runtime.waiting_pool import WAIT_S, WaitingPool
 
 # Redis serves again without our doing: wait and repeat.
 _PASSING = (
@@ -96,3 +96,17 @@ def connect_async(settings: Settings, *, timeout_s: float = 5.0) -> redis.asynci
         socket_timeout=timeout_s,
         socket_connect_timeout=min(timeout_s, 5.0),
     )
+
+
+def connect_shared(settings: Settings, *, most: int) -> redis.asyncio.Redis:
+    """For any number of tasks of one loop: who finds none of `most` connections free waits."""
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        settings.redis.effective_url().get_secret_value(),
+        max_connections=most,
+        timeout=WAIT_S,
+        protocol=2,
+        retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+        socket_timeout=5.0,
+        socket_connect_timeout=5.0,
+    )
+    return redis.asyncio.Redis.from_pool(pool)

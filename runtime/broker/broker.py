@@ -11,6 +11,7 @@ from hiredis import pack_command
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from runtime.broker.calls import Arg, Call
+from runtime.broker.queries import Query
 from runtime.broker.scripts import script
 from runtime.connection import broker_errors
 from runtime.errors import AtlasError, BrokerUnavailableError
@@ -21,6 +22,8 @@ T = TypeVar("T")
 
 # A pooled connection that Redis' restart has broken fails once; then Redis is either back or away.
 _REPEATS_S = (0.0, 0.1, 0.4)
+# So many may wait for results at a time.
+_WAITERS = 128
 
 
 class Broker:
@@ -51,6 +54,28 @@ class Broker:
         """Send a repeatable call now and read its answer later; see `Started`."""
         assert call.repeatable
         return Started(self, call)
+
+    def query(self, query: Query[T]) -> T:
+        """Read something.
+
+        Raises:
+            BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+            BrokerError: Redis refused a command.
+        """
+        pipe: Any = self.connection.pipeline(transaction=False)
+        for command in query.commands:
+            pipe.execute_command(*command)
+        with broker_errors():
+            return query.read(pipe.execute())
+
+    def for_waiting(self) -> "Broker":
+        """A broker whose calls may block for seconds without keeping others from a connection."""
+        pool = WaitingPool(
+            connection_class=self._pool.connection_class,
+            max_connections=_WAITERS,
+            **self._pool.connection_kwargs,
+        )
+        return Broker(redis.Redis.from_pool(pool), self.keys)
 
     def _send(self, call: Call[T]) -> T:
         with broker_errors():
@@ -179,6 +204,34 @@ class AsyncBroker:
                 # written to (selector_events.py, writelines).
                 raise BrokerUnavailableError("Redis is not available: closed") from error
             return call.read(reply)
+
+    async def query(self, query: Query[T]) -> T:
+        """Read something.
+
+        Raises:
+            BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+            BrokerError: Redis refused a command.
+        """
+        pipe: Any = self.connection.pipeline(transaction=False)
+        for command in query.commands:
+            pipe.execute_command(*command)
+        with broker_errors():
+            return query.read(await pipe.execute())
+
+    async def run_repeated(self, call: Call[T]) -> T:
+        """Run a repeatable call; it is sent again when the connection broke.
+
+        Raises:
+            BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+            BrokerError: Redis refused the call.
+        """
+        assert call.repeatable
+        for pause_s in _REPEATS_S:
+            try:
+                return await self.run(call)
+            except BrokerUnavailableError:
+                await asyncio.sleep(pause_s)
+        return await self.run(call)
 
     async def run_until_done(self, call: Call[T]) -> T:
         """Run a repeatable call, however long Redis is away.

@@ -11,13 +11,13 @@ import contextlib
 import json
 import os
 import signal
-import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from runtime.error_facts import ErrorFacts
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry, Snooze
+from runtime.worker.child_command import child_command, child_environment
 from runtime.worker.decide import RemoteError
 
 MAX_REPLY_BYTES = 4 * 1024 * 1024
@@ -50,7 +50,8 @@ async def run_isolated(request: IsolatedRequest) -> Any:
         Outcome: the handler raised one.
     """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "runtime.worker.isolated_child", str(os.getpid()),
+        *child_command("runtime.worker.isolated_child", str(os.getpid())),
+        env=child_environment(),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,

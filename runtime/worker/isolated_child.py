@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from runtime.application import JobContext, load_application
+from runtime.application import JobContext, load_application, look_in_working_directory
 from runtime.bridge import perform_stock_job
 from runtime.broker import open_broker
 from runtime.client import AtlasClient
@@ -43,6 +43,7 @@ def _answer(request: dict[str, Any]) -> bytes:
     try:
         settings = load_settings()
         if request["stock"]:
+            look_in_working_directory()
             value = perform_stock_job(settings, request["job_id"])
         else:
             value = _run_kind(settings, request)
