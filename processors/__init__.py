@@ -50,9 +50,10 @@ def _audits(settings: "Settings", *, repair: bool) -> Iterable[AuditResult]:
 def _commands() -> Iterable["click.Command"]:
     from processors.commands import outbox  # noqa: PLC0415 - imports click
     from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
+    from processors.trigger_command import trigger  # noqa: PLC0415
     from processors.workflow.commands import workflows  # noqa: PLC0415
 
-    return (outbox, dead_letters, workflows)
+    return (outbox, dead_letters, trigger, workflows)
 
 
 application = Application(

@@ -1,3 +1,148 @@
-"""The engine: queues, jobs, workers, schedules, leases, metrics, reading and controlling."""
+"""The engine: queues, jobs, workers, schedules, leases, metrics, reading and controlling.
+
+What an application needs is imported from here; a name loads its module when it is first used, so
+that a producer pays for a producer.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from runtime.application import Application, CheckResult, JobContext
+    from runtime.async_client import AsyncAtlasClient
+    from runtime.catalogue import Breaker, Catalogue, Kind, Priority, Queue, RateLimit, Resource
+    from runtime.client import AtlasClient
+    from runtime.errors import (
+        AtlasError,
+        BrokerError,
+        BrokerUnavailableError,
+        CatalogueError,
+        InvalidJobError,
+        InvalidPayloadError,
+        JobCanceledError,
+        JobFailedError,
+        ResultTimeoutError,
+        SettingsError,
+        UnknownJobError,
+        UnknownKindError,
+        UnknownQueueError,
+    )
+    from runtime.job_function import JobFunction
+    from runtime.job_outcome import JobStatus
+    from runtime.middleware import LogContext, Middleware, TraceContext
+    from runtime.new_job import DEFAULT_ORG, Flow, FlowProgress, FlowRef, JobRef, NewJob, Unique
+    from runtime.outcomes import Cancel, DeadLetter, Retry, Snooze
+    from runtime.recurring import Recurring
+    from runtime.retry import RetryPolicy, RetryRule
+    from runtime.settings import Settings, load_settings
+
+__all__ = [
+    "DEFAULT_ORG",
+    "Application",
+    "AsyncAtlasClient",
+    "AtlasClient",
+    "AtlasError",
+    "Breaker",
+    "BrokerError",
+    "BrokerUnavailableError",
+    "Cancel",
+    "Catalogue",
+    "CatalogueError",
+    "CheckResult",
+    "DeadLetter",
+    "Flow",
+    "FlowProgress",
+    "FlowRef",
+    "InvalidJobError",
+    "InvalidPayloadError",
+    "JobCanceledError",
+    "JobContext",
+    "JobFailedError",
+    "JobFunction",
+    "JobRef",
+    "JobStatus",
+    "Kind",
+    "LogContext",
+    "Middleware",
+    "NewJob",
+    "Priority",
+    "Queue",
+    "RateLimit",
+    "Recurring",
+    "Resource",
+    "ResultTimeoutError",
+    "Retry",
+    "RetryPolicy",
+    "RetryRule",
+    "Settings",
+    "SettingsError",
+    "Snooze",
+    "TraceContext",
+    "Unique",
+    "UnknownJobError",
+    "UnknownKindError",
+    "UnknownQueueError",
+    "__version__",
+    "load_settings",
+]
+
+_MODULES = {
+    "Application": "runtime.application",
+    "CheckResult": "runtime.application",
+    "JobContext": "runtime.application",
+    "AsyncAtlasClient": "runtime.async_client",
+    "Breaker": "runtime.catalogue",
+    "Catalogue": "runtime.catalogue",
+    "Kind": "runtime.catalogue",
+    "Priority": "runtime.catalogue",
+    "Queue": "runtime.catalogue",
+    "RateLimit": "runtime.catalogue",
+    "Resource": "runtime.catalogue",
+    "AtlasClient": "runtime.client",
+    "AtlasError": "runtime.errors",
+    "BrokerError": "runtime.errors",
+    "BrokerUnavailableError": "runtime.errors",
+    "CatalogueError": "runtime.errors",
+    "InvalidJobError": "runtime.errors",
+    "InvalidPayloadError": "runtime.errors",
+    "JobCanceledError": "runtime.errors",
+    "JobFailedError": "runtime.errors",
+    "ResultTimeoutError": "runtime.errors",
+    "SettingsError": "runtime.errors",
+    "UnknownJobError": "runtime.errors",
+    "UnknownKindError": "runtime.errors",
+    "UnknownQueueError": "runtime.errors",
+    "JobFunction": "runtime.job_function",
+    "JobStatus": "runtime.job_outcome",
+    "LogContext": "runtime.middleware",
+    "Middleware": "runtime.middleware",
+    "TraceContext": "runtime.middleware",
+    "DEFAULT_ORG": "runtime.new_job",
+    "Flow": "runtime.new_job",
+    "FlowProgress": "runtime.new_job",
+    "FlowRef": "runtime.new_job",
+    "JobRef": "runtime.new_job",
+    "NewJob": "runtime.new_job",
+    "Unique": "runtime.new_job",
+    "Cancel": "runtime.outcomes",
+    "DeadLetter": "runtime.outcomes",
+    "Retry": "runtime.outcomes",
+    "Snooze": "runtime.outcomes",
+    "Recurring": "runtime.recurring",
+    "RetryPolicy": "runtime.retry",
+    "RetryRule": "runtime.retry",
+    "Settings": "runtime.settings",
+    "load_settings": "runtime.settings",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

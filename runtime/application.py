@@ -5,16 +5,20 @@ default ``processors``), as ``celery -A`` does, and takes the module's ``applica
 """
 
 import importlib
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from runtime.catalogue import Catalogue
+from runtime.catalogue import Catalogue, Priority, Queue
 from runtime.errors import CatalogueError
+from runtime.job_decorator import JobDecorator, When
 from runtime.middleware import Middleware
+from runtime.retry import RetryPolicy
 
 if TYPE_CHECKING:
     import click
@@ -61,12 +65,23 @@ def _no_audits(_settings: "Settings", /, *, repair: bool) -> Iterable[AuditResul
     return ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Application:
     """A domain: its catalogue and what it needs around it.
 
+    Example:
+        >>> from runtime import AtlasClient
+        >>> app = Application()
+        >>> @app.job(queue="mail")
+        ... def welcome(address: str) -> str:
+        ...     return f"welcome, {address}"
+        >>> welcome("ana@example.com")
+        'welcome, ana@example.com'
+        >>> welcome.new("ana@example.com").payload
+        {'address': 'ana@example.com'}
+
     Attributes:
-        catalogue: queues and kinds.
+        catalogue: queues and kinds; `job` adds to it.
         open: called once per worker process with the settings; the context manager's value is
             what handlers find in `JobContext.resources` (a database, senders), and its exit
             releases them. Called again, with a growing delay, while it raises an
@@ -87,7 +102,7 @@ class Application:
             change, pause or remove them at run time.
     """
 
-    catalogue: Catalogue
+    catalogue: Catalogue = field(default_factory=lambda: Catalogue((), ()))
     open: Callable[["Settings"], AbstractContextManager[Any]] = lambda _settings: nullcontext()
     checks: Callable[["Settings"], Iterable[CheckResult]] = lambda _settings: ()
     audits: Audits = _no_audits
@@ -97,6 +112,49 @@ class Application:
     recurring: tuple["Recurring", ...] = ()
     middleware: tuple[Middleware, ...] = ()
     probe: Callable[[Any], None] | None = None
+
+    def job(
+        self,
+        *,
+        queue: str | Queue = "default",
+        name: str = "",
+        retry: RetryPolicy | None = None,
+        timeout: timedelta = timedelta(seconds=60),
+        priority: Priority = Priority.NORMAL,
+        isolated: bool = False,
+        hint: tuple[str, ...] = (),
+        every: timedelta | None = None,
+        cron: str = "",
+        timezone: str = "UTC",
+    ) -> "JobDecorator":
+        """Make a function of a module a kind of job.
+
+        Its arguments, all with types, are the payload: they are checked when the job is enqueued
+        and before it runs. A first argument of type `JobContext` gets the context.
+
+        Args:
+            queue: a `Queue`, or the name of one; one that is not there yet gets ten slots.
+            name: of the kind; default is the function's.
+            retry: attempts and backoff.
+            timeout: how long one attempt may run.
+            priority: of jobs that name none.
+            isolated: run in a child process, which can be killed.
+            hint: arguments that may be shown, redacted, in lists.
+            every: also run it again and again, so far apart; its arguments need defaults.
+            cron: the same at times, in five fields, by the clock of `timezone`.
+            timezone: e.g. ``Europe/London``.
+        """
+        return JobDecorator(
+            self,
+            queue=queue,
+            name=name,
+            retry=retry or RetryPolicy(),
+            timeout=timeout,
+            priority=priority,
+            isolated=isolated,
+            hint=hint,
+            when=When(every, cron, timezone),
+        )
 
 
 class JobContext(NamedTuple):
@@ -159,17 +217,31 @@ class NoteTaker(Protocol):
         """Note a line."""
 
 
+def look_in_working_directory() -> None:
+    """Let modules be found in the working directory, after everything that is installed.
+
+    Commands do not look there by themselves, and our children must not look there first.
+    """
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)
+
+
 def load_application(dotted: str) -> Application:
     """The `Application` that module `dotted` offers under the name ``application``.
 
     Raises:
         CatalogueError: the module cannot be imported or offers none.
     """
+    look_in_working_directory()
     try:
         module = importlib.import_module(dotted)
     except ImportError as error:
         raise CatalogueError(f"ATLAS_APPLICATION: cannot import {dotted!r}: {error}") from error
-    application = getattr(module, "application", None)
-    if not isinstance(application, Application):
-        raise CatalogueError(f"ATLAS_APPLICATION: module {dotted!r} has no 'application'")
-    return application
+    for name in ("application", "app"):
+        application = getattr(module, name, None)
+        if isinstance(application, Application):
+            return application
+    raise CatalogueError(
+        f"ATLAS_APPLICATION: module {dotted!r} has no Application named 'application' or 'app'"
+    )

@@ -20,6 +20,7 @@ from runtime.errors import (
     UnknownResourceError,
 )
 from runtime.retry import RetryPolicy
+from runtime.text import safe
 
 Environment = Literal["development", "test", "production"]
 
@@ -219,6 +220,20 @@ class Catalogue:
             if queue.resource is not None and queue.resource not in names:
                 yield f"queue {queue.name}: no resource {queue.resource!r}"
 
+    def add(self, kind: Kind, *queues: Queue) -> None:
+        """Take in one more kind, and queues that are not there yet.
+
+        Raises:
+            CatalogueError: as for the catalogue itself; then nothing was taken in.
+        """
+        grown = type(self)(
+            (*self.queues.values(), *queues),
+            (*self.kinds.values(), kind),
+            self.resources.values(),
+            dead_letter=self.dead_letter,
+        )
+        self.queues, self.kinds, self._by_name = grown.queues, grown.kinds, grown._by_name
+
     def resource(self, name: str) -> Resource:
         """The resource of that name.
 
@@ -257,7 +272,7 @@ class Catalogue:
             return self._by_name[name]
         except KeyError:
             allowed = ", ".join(sorted(self.kinds))
-            raise UnknownKindError(f"no kind {name!r}; allowed: {allowed}") from None
+            raise UnknownKindError(f"no kind {safe(name, 80)!r}; allowed: {allowed}") from None
 
     def for_environment(self, environment: Environment) -> Self:
         """The same catalogue with that environment's slots and retention."""

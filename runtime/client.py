@@ -1,42 +1,67 @@
-"""The producers' API: what the CRM calls to hand over work."""
+"""The producers' API: what an application calls to hand over work, and to learn what came of it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 from pydantic import BaseModel
 
 from runtime.application import load_application
-from runtime.broker import calls, open_broker, reads
+from runtime.broker import open_broker
 from runtime.broker.broker import Broker
+from runtime.broker.queries import Query, flow_counts, job_facts
 from runtime.catalogue import Catalogue, Priority
-from runtime.errors import InvalidJobError, UnknownJobError
+from runtime.client_steps import (
+    CHUNK,
+    NO_PAYLOAD,
+    JobName,
+    Jobs,
+    chunks_of,
+    enqueue_call,
+    flow_steps,
+    new_job,
+    numbered,
+    refs_of,
+    scheduled,
+)
+from runtime.errors import UnknownJobError
+from runtime.job_checks import check_timeout, checked_id, checked_job, checked_list
+from runtime.job_outcome import JobStatus, status_of, wait_for_result
 from runtime.job_rows import PlacedRow, RowMaker
 from runtime.keys import QueueNames
 from runtime.middleware import Middleware, around_enqueue
-from runtime.new_job import Flow, FlowProgress, FlowRef, JobRef, NewJob, OnChildFailure
+from runtime.new_job import (
+    DEFAULT_ORG,
+    Flow,
+    FlowProgress,
+    FlowRef,
+    JobOptions,
+    JobRef,
+    NewJob,
+    OnChildFailure,
+)
 from runtime.settings import Settings, load_settings
 from runtime.text import safe
 
 if TYPE_CHECKING:
     from runtime.snapshot import JobState
 
-_CHUNK = 500
-_MAX_CHILDREN = 10_000
+T = TypeVar("T")
 
 
 class AtlasClient:
     """Enqueues jobs; blocking, safe to share between threads.
 
-    Every call validates at the producer: a bad payload raises and nothing is queued. A call with
-    a `job_id` is idempotent: as long as that job is kept, and for half a minute after its end at
-    least, repeating it changes nothing.
+    Every call validates at the producer: a bad argument raises `InvalidJobError` and nothing is
+    queued. A call with a `job_id` is idempotent: as long as that job is kept, and for half a minute
+    after its end at least, repeating it changes nothing.
 
     Example:
+        >>> from runtime import AtlasClient
         >>> with AtlasClient.from_environment() as atlas:
-        ...     atlas.send_sms("org_iron", to="+447700900123", message="See you at six!")
+        ...     ref = atlas.enqueue("echo", payload={"text": "hello"}, job_id="first")
+        ...     atlas.status(ref.id).state
+        'waiting'
     """
 
     def __init__(
@@ -49,6 +74,7 @@ class AtlasClient:
         middleware: Sequence[Middleware] = (),
     ) -> None:
         self._broker = broker
+        self._waiting: Broker | None = None
         self._rows = RowMaker(catalogue, names, max_payload_bytes=max_payload_bytes)
         self._middleware = tuple(middleware)
 
@@ -83,60 +109,12 @@ class AtlasClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def trigger_workflow(
-        self, org: str, trigger_type: str, data: Mapping[str, Any], *, job_id: str | None = None
-    ) -> JobRef:
-        """Report a CRM event; every active workflow of `org` that listens to it starts.
-
-        Raises:
-            InvalidJobError: the event does not validate; nothing was queued.
-            BrokerUnavailableError: Redis is away; it is safe to repeat a call with a `job_id`.
-        """
-        payload = {"trigger_type": trigger_type, "trigger_data": dict(data)}
-        return self.enqueue("process_trigger", org=org, payload=payload, job_id=job_id)
-
-    def send_email(
-        self,
-        org: str,
-        *,
-        to: str | Sequence[str],
-        subject: str,
-        job_id: str | None = None,
-        **fields: Any,
-    ) -> JobRef:
-        """Send an e-mail.
-
-        Args:
-            org: the organisation it is sent for.
-            to: one address or several.
-            subject: one line.
-            job_id: makes the call idempotent.
-            fields: exactly one of ``html``, ``text`` or ``template`` (with ``template_data``);
-                optional ``reply_to``, ``tracking_id``, ``attachments``.
-
-        Raises:
-            InvalidJobError: the message does not validate; nothing was queued.
-            BrokerUnavailableError: Redis is away; it is safe to repeat a call with a `job_id`.
-        """
-        payload = {"to": to, "subject": subject, **fields}
-        return self.enqueue("send_email", org=org, payload=payload, job_id=job_id)
-
-    def send_sms(self, org: str, *, to: str, message: str, job_id: str | None = None) -> JobRef:
-        """Send a text message to a number in E.164 form (``+447700900123``).
-
-        Raises:
-            InvalidJobError: the message does not validate; nothing was queued.
-            BrokerUnavailableError: Redis is away; it is safe to repeat a call with a `job_id`.
-        """
-        payload = {"to": to, "message": message}
-        return self.enqueue("send_sms", org=org, payload=payload, job_id=job_id)
-
     def schedule(
         self,
-        kind: str,
+        kind: JobName,
         *,
-        org: str,
-        payload: Mapping[str, Any] | BaseModel,
+        org: str = DEFAULT_ORG,
+        payload: Mapping[str, Any] | BaseModel = NO_PAYLOAD,
         delay: timedelta | None = None,
         at: datetime | None = None,
         priority: Priority | None = None,
@@ -148,36 +126,25 @@ class AtlasClient:
             InvalidJobError: neither or both were given, or the job does not validate.
             BrokerUnavailableError: Redis is away.
         """
-        if (delay is None) == (at is None):
-            raise InvalidJobError("schedule needs exactly one of delay and at")
-        return self.enqueue(
-            kind, org=org, payload=payload, delay=delay, at=at, priority=priority, job_id=job_id
-        )
+        options = scheduled(delay, at, priority, job_id)
+        return self.enqueue(kind, org=org, payload=payload, **options)
 
     def enqueue(
         self,
-        kind: str,
+        kind: JobName | NewJob,
         *,
-        org: str,
-        payload: Mapping[str, Any] | BaseModel,
-        priority: Priority | None = None,
-        delay: timedelta | None = None,
-        at: datetime | None = None,
-        job_id: str | None = None,
-        **options: Any,
+        org: str = DEFAULT_ORG,
+        payload: Mapping[str, Any] | BaseModel = NO_PAYLOAD,
+        **options: Unpack[JobOptions],
     ) -> JobRef:
         """Enqueue one job.
 
         Args:
-            kind: a kind of the catalogue.
-            org: the organisation it belongs to.
+            kind: a kind of the catalogue: its name, its function, or (``function.new(...)``) the
+                whole job.
+            org: the organisation it belongs to; an application without tenants leaves it out.
             payload: an instance of the kind's model, or a mapping that validates as one.
-            priority: default is the kind's.
-            delay: earliest start from now, to the millisecond.
-            at: earliest start as an aware datetime (the past means now).
-            job_id: letters, digits, ``_`` and ``-``; makes the call idempotent.
-            options: the further fields of `NewJob`: ``unique``, ``concurrency_key`` and
-                ``concurrency``, ``not_after`` and ``expired``, ``headers``.
+            options: ``priority``, ``delay``, ``at``, ``job_id`` and whatever else a `NewJob` has.
 
         Raises:
             UnknownKindError: no such kind.
@@ -185,9 +152,9 @@ class AtlasClient:
             InvalidJobError: another argument is not allowed.
             BrokerUnavailableError: Redis is away; it is safe to repeat a call with a `job_id`.
         """
-        return self._enqueue([NewJob(kind, org, payload, priority, delay, at, job_id, **options)])[
-            0
-        ]
+        if type(kind) is str:
+            return self._enqueue([NewJob(kind, org, payload, **options)])[0]
+        return self._enqueue([new_job(kind, org, payload, options)])[0]
 
     def enqueue_many(self, jobs: Iterable[NewJob]) -> list[JobRef]:
         """Enqueue many jobs, hundreds a call to Redis.
@@ -198,19 +165,19 @@ class AtlasClient:
             InvalidJobError: a job does not validate; the message tells which by its number.
             BrokerUnavailableError: Redis is away; jobs before it may be queued.
         """
-        chunks = _chunks(jobs)
+        chunks = chunks_of(checked_list("jobs", jobs))
         first = next(chunks, [])
-        if len(first) < _CHUNK:
+        if len(first) < CHUNK:
             return self._enqueue(first) if first else []
         if self._middleware:
             refs = self._enqueue(first)
             for number, chunk in enumerate(chunks, 1):
-                refs += self._enqueue(chunk, number * _CHUNK)
+                refs += self._enqueue(chunk, number * CHUNK)
             return refs
         return self._overlapped(self._placed(first, 0), chunks)
 
     def enqueue_batch(
-        self, jobs: Sequence[NewJob], *, then: NewJob, on_failure: OnChildFailure = "ignore"
+        self, jobs: Iterable[NewJob], *, then: NewJob, on_failure: OnChildFailure = "ignore"
     ) -> FlowRef:
         """Enqueue a group of jobs, and one more that runs when all of them are over.
 
@@ -220,7 +187,7 @@ class AtlasClient:
             InvalidJobError: as `enqueue_flow`.
             BrokerUnavailableError: Redis is away; a call with ids for every job can be repeated.
         """
-        return self.enqueue_flow(Flow(then, jobs, on_failure))
+        return self.enqueue_flow(Flow(then, tuple(checked_list("jobs", jobs)), on_failure))
 
     def enqueue_flow(self, flow: Flow) -> FlowRef:
         """Enqueue a job and the children that it waits for.
@@ -233,7 +200,18 @@ class AtlasClient:
                 this flow's.
             BrokerUnavailableError: Redis is away; a call with ids for every job can be repeated.
         """
-        return self._enqueue_flow(flow, parent="")
+        steps = flow_steps(self._rows, flow)
+        answer: Any = None
+        while True:
+            try:
+                step = steps.send(answer)
+            except StopIteration as end:
+                ref: FlowRef = end.value
+                return ref
+            if isinstance(step, Jobs):
+                answer = self._enqueue(step.jobs, step.first, parent=step.parent)
+            else:
+                answer = self._broker.run(step)
 
     def flow_progress(self, job_id: str) -> FlowProgress:
         """How the children of a flow's parent stand; kept for a week after its end.
@@ -242,7 +220,7 @@ class AtlasClient:
             UnknownJobError: nothing is known of a flow of that id.
             BrokerUnavailableError: Redis is away.
         """
-        counts = reads.read_flow(self._broker.connection, self._broker.keys, job_id)
+        counts = self._broker.query(flow_counts(self._broker.keys, checked_id(job_id)))
         if counts is None:
             raise UnknownJobError(f"no flow {safe(job_id, 80)!r}: it never was, or is not kept")
         return FlowProgress(*counts)
@@ -253,94 +231,96 @@ class AtlasClient:
         Raises:
             BrokerUnavailableError: Redis is away.
         """
-        from runtime.jobview import state_of  # noqa: PLC0415 - most producers only enqueue
+        # Most producers only enqueue.
+        from runtime.broker import reads  # noqa: PLC0415
+        from runtime.jobview import state_of  # noqa: PLC0415
 
         states = {}
-        for start in range(0, len(job_ids), _CHUNK):
-            ids = job_ids[start : start + _CHUNK]
+        for start in range(0, len(job_ids), CHUNK):
+            ids = job_ids[start : start + CHUNK]
             statuses = reads.read_statuses(self._broker.connection, self._broker.keys, ids)
             for job_id, status in zip(ids, statuses, strict=True):
                 if status is not None:
                     states[job_id] = state_of(status)
         return states
 
-    def _enqueue_flow(self, flow: Flow, *, parent: str) -> FlowRef:
-        job = flow.job
-        if job.delay is not None or job.at is not None or job.unique is not None:
-            raise InvalidJobError("a job that waits for children takes no delay, at or unique")
-        if not 1 <= len(flow.children) <= _MAX_CHILDREN:
-            raise InvalidJobError(
-                f"{len(flow.children)} children: 1 to {_MAX_CHILDREN} are allowed"
-            )
-        row, queue = self._rows.row(job, parent=parent, is_flow=True)
-        plain = [child for child in flow.children if isinstance(child, NewJob)]
-        if any(child.unique for child in plain):
-            raise InvalidJobError("a job that another one waits for takes no unique")
-        refs = iter(self._enqueue_children(plain, row.id))
-        children = tuple(
-            next(refs).id
-            if isinstance(child, NewJob)
-            else self._enqueue_flow(child, parent=row.id).id
-            for child in flow.children
-        )
-        created, foreign = self._broker.run(
-            calls.seal_flow(row, children, on_child_failure=flow.on_child_failure)
-        )
-        if foreign:
-            names = ", ".join(safe(name, 80) for name in foreign[:3])
-            raise InvalidJobError(f"children that exist and belong elsewhere: {names}")
-        return FlowRef(row.id, queue, created, children)
+    def status(self, job_id: str) -> JobStatus:
+        """How a job stands now.
 
-    def _enqueue_children(self, jobs: list[NewJob], parent: str) -> list[JobRef]:
-        refs: list[JobRef] = []
-        for start in range(0, len(jobs), _CHUNK):
-            refs += self._enqueue(jobs[start : start + _CHUNK], start, parent=parent)
-        return refs
+        Raises:
+            UnknownJobError: nothing is known of it: it never was, or is no longer kept.
+            BrokerUnavailableError: Redis is away.
+        """
+        job_id = checked_id(job_id)
+        return status_of(job_id, self._broker.query(job_facts(self._broker.keys, job_id)))
+
+    def result(self, job_id: str, *, timeout: float | None = None) -> Any:
+        """The value that the job's handler returned, as JSON gives it back; waits for it.
+
+        It is kept as long as the job is (an hour, two in production). At most 128 threads of a
+        client wait at a time, and do not keep others from enqueueing.
+
+        Args:
+            job_id: the job.
+            timeout: how many seconds to wait; None waits without end, 0 does not wait.
+
+        Raises:
+            ResultTimeoutError: the job is not over yet.
+            JobFailedError: it failed for good; says of what.
+            JobCanceledError: it was canceled.
+            UnknownJobError: nothing is known of it: it never was, or is no longer kept.
+            BrokerUnavailableError: Redis is away.
+        """
+        check_timeout("timeout", timeout)
+        if self._waiting is None:
+            self._waiting = self._broker.for_waiting()
+        steps = wait_for_result(self._broker.keys, checked_id(job_id), timeout)
+        return _driven(self._waiting, steps)
 
     def _enqueue(self, jobs: list[NewJob], first: int = 0, *, parent: str = "") -> list[JobRef]:
         def send(jobs: list[NewJob]) -> list[JobRef]:
             return self._send(self._placed(jobs, first, parent=parent))
 
-        return around_enqueue(self._middleware, jobs, send) if self._middleware else send(jobs)
+        if not self._middleware:
+            return send(jobs)
+        checked = list(numbered(jobs, first, checked_job))
+        return around_enqueue(self._middleware, checked, send)
 
     def _overlapped(self, rows: list[PlacedRow], chunks: Iterator[list[NewJob]]) -> list[JobRef]:
-        """While Redis works on one chunk, the next is validated: half the time of a large call."""
+        """While Redis works on one chunk, the next is validated.
+
+        The caller's iterator runs between two calls, never while one holds a connection.
+        """
         refs: list[JobRef] = []
-        with ThreadPoolExecutor(1) as sender:
-            sent = sender.submit(self._send, rows)
-            for number, chunk in enumerate(chunks, 1):
-                rows = self._placed(chunk, number * _CHUNK)
-                refs += sent.result()
-                sent = sender.submit(self._send, rows)
-            return refs + sent.result()
+        for number, chunk in enumerate(chunks, 1):
+            with self._broker.started(enqueue_call(rows)) as sent:
+                following = self._placed(chunk, number * CHUNK)
+                refs += refs_of(rows, sent.answer())
+            rows = following
+        return refs + self._send(rows)
 
     def _placed(self, chunk: list[NewJob], first: int, *, parent: str = "") -> list[PlacedRow]:
-        rows: list[PlacedRow] = []
-        for number, job in enumerate(chunk, first):
-            try:
-                rows.append(self._rows.row(job, parent=parent))
-            except InvalidJobError as error:
-                if number == 0:
-                    raise
-                raise type(error)(f"job number {number + 1}: {error}") from error
-        return rows
+        return list(numbered(chunk, first, lambda job: self._rows.row(job, parent=parent)))
 
     def _send(self, rows: list[PlacedRow]) -> list[JobRef]:
-        answers = self._broker.run(calls.enqueue([placed.row for placed in rows]))
-        return [
-            JobRef(answer.id, placed.queue, answer.outcome == "created", answer.outcome)
-            for placed, answer in zip(rows, answers, strict=True)
-        ]
+        return refs_of(rows, self._broker.run(enqueue_call(rows)))
 
     def close(self) -> None:
         """Release the connections."""
         self._broker.close()
+        if self._waiting is not None:
+            self._waiting.close()
 
 
-def _chunks(jobs: Iterable[NewJob]) -> Iterator[list[NewJob]]:
-    iterator = iter(jobs)
-    while chunk := list(islice(iterator, _CHUNK)):
-        yield chunk
+def _driven(broker: Broker, steps: Generator[Query[Any], Any, T]) -> T:
+    answer: Any = None
+    while True:
+        try:
+            step = steps.send(answer)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        answer = broker.query(step)
 
 
 __all__ = ["AtlasClient", "Flow", "FlowProgress", "FlowRef", "JobRef", "NewJob"]

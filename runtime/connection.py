@@ -22,6 +22,7 @@ from redis.retry import Retry
 
 from runtime.errors import BrokerError, BrokerPasswordError, BrokerUnavailableError
 from runtime.settings import Settings
+from runtime.waiting_pool import WAIT_S, WaitingPool
 
 # Redis serves again without our doing: wait and repeat.
 _PASSING = (
@@ -74,18 +75,20 @@ def broker_errors() -> Iterator[None]:
 
 
 def connect(settings: Settings, *, timeout_s: float = 5.0) -> redis.Redis:
-    """A blocking client; connects on first use. Nothing is ever re-sent behind our back.
+    """A blocking client for any number of threads; connects on first use.
 
+    Nothing is ever re-sent behind our back:
     redis-py 8 repeats a command up to ten times by itself, transactions and pops included; what
     may be repeated is decided by the broker, script by script.
     """
-    return redis.Redis.from_url(
+    pool = WaitingPool.from_url(
         settings.redis.effective_url().get_secret_value(),
         protocol=2,
         retry=Retry(NoBackoff(), 0),
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
     )
+    return redis.Redis.from_pool(pool)
 
 
 def connect_async(settings: Settings, *, timeout_s: float = 5.0) -> redis.asyncio.Redis:
@@ -97,3 +100,17 @@ def connect_async(settings: Settings, *, timeout_s: float = 5.0) -> redis.asynci
         socket_timeout=timeout_s,
         socket_connect_timeout=min(timeout_s, 5.0),
     )
+
+
+def connect_shared(settings: Settings, *, most: int) -> redis.asyncio.Redis:
+    """For any number of tasks of one loop: who finds none of `most` connections free waits."""
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
+        settings.redis.effective_url().get_secret_value(),
+        max_connections=most,
+        timeout=WAIT_S,
+        protocol=2,
+        retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+        socket_timeout=5.0,
+        socket_connect_timeout=5.0,
+    )
+    return redis.asyncio.Redis.from_pool(pool)

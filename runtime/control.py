@@ -9,8 +9,9 @@ from runtime.broker import histories, open_broker, reads, steering
 from runtime.broker.broker import Broker
 from runtime.catalogue import Catalogue
 from runtime.errors import InvalidJobError, UnknownJobError
-from runtime.job_rows import check_org, validate_payload
+from runtime.job_checks import check_org
 from runtime.keys import QueueNames
+from runtime.payload_json import validate_payload
 from runtime.recurring import Recurring
 from runtime.settings import Settings
 from runtime.snapshot import ActionResult, Plan

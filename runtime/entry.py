@@ -8,7 +8,7 @@ from typing import Any
 from runtime.application import JobContext, load_application
 from runtime.catalogue import Priority
 from runtime.client import AtlasClient
-from runtime.job_rows import validate_payload
+from runtime.payload_json import validate_payload
 from runtime.settings import load_settings
 from runtime.worker.handlers import load_handler
 

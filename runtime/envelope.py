@@ -23,6 +23,10 @@ class EnvelopeError(AtlasError):
     """The data of a job cannot be read."""
 
 
+class TooLargeError(EnvelopeError):
+    """The data of a job are larger than they may be when inflated."""
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """A decoded job. For a stock RQ job `kind` is empty and `function` its dotted name."""
@@ -87,7 +91,7 @@ def _inflate(data: bytes, max_bytes: int) -> bytes:
     except zlib.error:
         return data
     if inflater.unconsumed_tail:
-        raise EnvelopeError(f"its data is larger than {max_bytes} bytes when inflated")
+        raise TooLargeError(f"its data is larger than {max_bytes} bytes when inflated")
     return plain
 
 

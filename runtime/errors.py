@@ -52,6 +52,30 @@ class MigrationError(AtlasError):
     """The keys cannot be moved now."""
 
 
+class JobFailedError(AtlasError):
+    """The job failed for good, so that it has no result.
+
+    Attributes:
+        job_id: the job.
+        error_class: name of the class of the last attempt's error.
+        error: its message, in one line.
+    """
+
+    def __init__(self, job_id: str, error_class: str, error: str) -> None:
+        super().__init__(f"job {job_id} failed: {': '.join(filter(None, (error_class, error)))}")
+        self.job_id = job_id
+        self.error_class = error_class
+        self.error = error
+
+
+class JobCanceledError(AtlasError):
+    """The job was canceled, so that it has no result."""
+
+
+class ResultTimeoutError(AtlasError, TimeoutError):
+    """The job is not over yet; it goes on."""
+
+
 class BrokerError(AtlasError):
     """Redis refused a command or answered nonsense."""
 

@@ -83,7 +83,8 @@ class JobDetail:
     """One job in full.
 
     `payload` is JSON-compatible and redacted; attempts are oldest first; `holds` says of a job that
-    waits or is scheduled why it does not run yet; `children` are those of a flow, by state.
+    waits or is scheduled why it does not run yet; `children` are those of a flow, by state;
+    `left_out` says of each part that is too large to be shown how large it is.
     """
 
     summary: JobSummary
@@ -105,3 +106,4 @@ class JobDetail:
     concurrency_key: str = ""
     not_after: datetime | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()

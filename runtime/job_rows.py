@@ -1,35 +1,28 @@
 """From a producer's job to what is sent to Redis; everything is checked before anything is sent."""
 
 import os
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic import BaseModel
+from pydantic_core import to_json
 
 from runtime import envelope
 from runtime.broker.calls import JobRow
 from runtime.catalogue import Catalogue, Kind
-from runtime.errors import InvalidJobError, InvalidPayloadError
+from runtime.errors import InvalidJobError
+from runtime.job_checks import check_org, checked_id, checked_job, checked_key
 from runtime.keys import QueueNames
 from runtime.new_job import NewJob, Unique
+from runtime.payload_json import encode_payload, validate_payload
 from runtime.redact import redact_payload
 from runtime.text import safe
 
-# RQ's rule for job ids (rq/job.py, JOB_ID_PATTERN); the length is ours.
-_JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
-_ORG = re.compile(r"[A-Za-z0-9_.-]{1,100}")
-_KEY = re.compile(r"[A-Za-z0-9_.:@+-]{1,200}")
 # Room for what stands around a payload: entry point, kind and organisation.
 _ENVELOPE_BYTES = 512
 _MAX_HEADERS_BYTES = 2_048
 _HINT_CHARS = 120
-# Of a whole number in JSON (sys.int_info, and pydantic_core's own limit).
-_MOST_DIGITS = 4_300
-_LONG_NUMBER = re.compile(rb"[0-9]{%d}" % (_MOST_DIGITS + 1))
 
 
 class PlacedRow(NamedTuple):
@@ -53,14 +46,13 @@ class RowMaker:
         Raises:
             InvalidJobError: the job is not allowed as it is; one line that says why.
         """
+        job = checked_job(job)
         kind = self._catalogue.kind(job.kind)
         queue = self._catalogue.queue(kind.queue)
-        job_id = os.urandom(16).hex() if job.job_id is None else _checked_id(job.job_id)
+        job_id = os.urandom(16).hex() if job.job_id is None else checked_id(job.job_id)
         check_org(job.org)
         payload = validate_payload(kind, job.payload)
-        body = payload.model_dump_json(exclude_unset=True).encode()
-        if len(body) > _MOST_DIGITS:
-            _check_numbers(kind, body)
+        body = encode_payload(kind, payload, as_given=payload is job.payload)
         # Measured plain: workers bound what they inflate by the same number.
         if len(body) + _ENVELOPE_BYTES > self._max_payload_bytes:
             raise InvalidJobError(
@@ -83,45 +75,11 @@ class RowMaker:
         return PlacedRow(row, kind.queue)
 
 
-def validate_payload(kind: Kind, payload: Mapping[str, Any] | BaseModel) -> BaseModel:
-    """The payload as an instance of the kind's model.
-
-    Raises:
-        InvalidPayloadError: one line that names every field that is wrong and why.
-    """
-    if isinstance(payload, kind.payload):
-        return payload
-    if isinstance(payload, BaseModel):
-        raise InvalidPayloadError(
-            f"{kind.name}: takes a {kind.payload.__name__}, not a {type(payload).__name__}"
-        )
-    try:
-        return kind.payload.model_validate(payload)
-    except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in e['loc']) or 'payload'}: {e['msg']}"
-            for e in error.errors(include_url=False, include_input=False)
-        )
-        raise InvalidPayloadError(f"{kind.name}: {safe(problems, 500)}") from None
-
-
-def _check_numbers(kind: Kind, body: bytes) -> None:
-    """Refuse what no worker could read again: Python writes such numbers but reads none."""
-    if not _LONG_NUMBER.search(body):
-        return
-    try:
-        from_json(body)
-    except ValueError:
-        raise InvalidPayloadError(
-            f"{kind.name}: a number of more than {_MOST_DIGITS} digits is not allowed"
-        ) from None
-
-
 def describe(kind: Kind, org: str, payload: BaseModel) -> str:
     """RQ's description of a job: kind, organisation and a redacted hint of the payload."""
     if not kind.hint:
         return f"{kind.name} {org}"
-    shown = {field: getattr(payload, field) for field in kind.hint}
+    shown = {field: getattr(payload, field, None) for field in kind.hint}
     hint = " ".join(
         f"{field}={value}" for field, value in redact_payload(shown).items() if value is not None
     )
@@ -133,11 +91,9 @@ def _options(job: NewJob, kind: Kind, parent: str, is_flow: bool) -> str:  # noq
     unique, key = job.unique, job.concurrency_key
     options: dict[str, Any] = {}
     if key is not None:
-        if job.concurrency < 1:
-            raise InvalidJobError(f"concurrency {job.concurrency}: at least 1 is allowed")
-        options |= {"key": f"{job.org}|{_checked_key(key)}", "cap": job.concurrency}
+        options |= {"key": f"{job.org}|{checked_key(key)}", "cap": job.concurrency}
     if job.not_after is not None:
-        not_after_ms = _epoch_ms("not_after", job.not_after)
+        not_after_ms = _epoch_ms(job.not_after)
         options |= {"not_after": not_after_ms, "expired": job.expired}
     if unique is not None and unique.mode != "throttle":
         options["unique"] = _unique_key(job, kind, unique)
@@ -168,44 +124,16 @@ def _unique(job: NewJob, kind: Kind) -> str:
 
 
 def _unique_key(job: NewJob, kind: Kind, unique: Unique) -> str:
-    return f"{kind.name}|{job.org}|{_checked_key(unique.key)}"
-
-
-def _checked_key(key: str) -> str:
-    if not _KEY.fullmatch(key):
-        raise InvalidJobError(
-            f"key {safe(key, 60)!r}: 1 to 200 letters, digits and _ . : @ + - are allowed"
-        )
-    return key
-
-
-def _checked_id(job_id: str) -> str:
-    if not _JOB_ID.fullmatch(job_id):
-        raise InvalidJobError(
-            f"job id {safe(job_id, 60)!r}: 1 to 200 letters, digits, _ and - are allowed"
-        )
-    return job_id
-
-
-@lru_cache(maxsize=1024)
-def check_org(org: str) -> None:
-    """Refuse a name that no organisation may have.
-
-    Raises:
-        InvalidJobError: what is allowed.
-    """
-    if not _ORG.fullmatch(org):
-        raise InvalidJobError(
-            f"org {safe(org, 60)!r}: 1 to 100 letters, digits, _ . and - are allowed"
-        )
+    return f"{kind.name}|{job.org}|{checked_key(unique.key)}"
 
 
 def _checked_headers(headers: Mapping[str, str]) -> bytes:
     if not headers:
         return b""
-    if not all(isinstance(k, str) and isinstance(v, str) for k, v in headers.items()):
-        raise InvalidJobError("headers: texts by text are allowed")
-    encoded = to_json(dict(headers))
+    try:
+        encoded = to_json(dict(headers))
+    except ValueError as error:
+        raise InvalidJobError(f"headers: not JSON: {safe(str(error), 200)}") from None
     if len(encoded) > _MAX_HEADERS_BYTES:
         raise InvalidJobError(
             f"headers: {len(encoded)} bytes, at most {_MAX_HEADERS_BYTES} are allowed"
@@ -217,14 +145,10 @@ def _timing(job: NewJob) -> tuple[int, int]:
     if job.delay is not None and job.at is not None:
         raise InvalidJobError("delay and at exclude each other")
     if job.delay is not None:
-        if job.delay < timedelta(0):
-            raise InvalidJobError("delay must not be negative")
         return int(job.delay / timedelta(milliseconds=1)), 0
     assert job.at is not None
-    return 0, max(1, _epoch_ms("at", job.at))
+    return 0, max(1, _epoch_ms(job.at))
 
 
-def _epoch_ms(name: str, moment: datetime) -> int:
-    if moment.tzinfo is None:
-        raise InvalidJobError(f"{name} needs an aware datetime (with a time zone)")
+def _epoch_ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)

@@ -8,6 +8,7 @@ from pydantic_core import from_json
 
 from runtime import envelope
 from runtime.allowed import is_allowed
+from runtime.broker.bounded import LEFT_OUT
 from runtime.broker.encoding import decode_value, inflate_text
 from runtime.broker.policy import is_suspect
 from runtime.catalogue import Catalogue, Kind
@@ -77,7 +78,7 @@ def epoch(seconds: float | None) -> datetime | None:
 
 
 def read_message(fields: Hash, max_bytes: int) -> envelope.Envelope | None:
-    """The decoded data of a job; None when it cannot be read."""
+    """The decoded data of a job; None when it cannot be read, or was left out."""
     try:
         return envelope.decode(fields.get(b"data", b""), max_bytes=max_bytes)
     except envelope.EnvelopeError:
@@ -166,14 +167,45 @@ class JobView:
         except UnknownKindError:
             return None
 
+    def _described(self, description: str) -> tuple[str, str, str]:
+        """Kind, organisation and hint of a job whose data were not read, as its producer put it."""
+        kind, _, rest = description.partition(" ")
+        if self._kind(kind) is None:
+            # RQ describes a job as its call: module.function(1, x=2).
+            function, bracket, _ = description.partition("(")
+            return function if bracket else "?", "", redact_text(description)
+        org, _, hint = rest.partition(" ")
+        return kind, org, hint
+
     def _identity(self, fields: Hash, message: envelope.Envelope | None) -> tuple[str, str, str]:
         description = text(fields, "description")
+        if message is None and is_left_out(fields, self._max_bytes):
+            return self._described(description)
         if message is None:
             return "?", "", redact_text(description)
         if message.is_stock:
             return message.function, "", redact_text(description)
         head = f"{message.kind} {message.org}"
         return message.kind, message.org, description.removeprefix(head).strip()
+
+
+def is_left_out(fields: Hash, max_bytes: int) -> bool:
+    """Whether a job's data are not shown for their size, as they are stored or inflated."""
+    if LEFT_OUT + b"data" in fields:
+        return True
+    try:
+        envelope.decode(fields.get(b"data", b""), max_bytes=max_bytes)
+    except envelope.TooLargeError:
+        return True
+    except envelope.EnvelopeError:
+        return False
+    return False
+
+
+def data_bytes(fields: Hash) -> int:
+    """How large a job's data are in Redis, read or not."""
+    left_out = text(fields, (LEFT_OUT + b"data").decode())
+    return whole(left_out) if left_out else len(fields.get(b"data", b""))
 
 
 def attempt(number: int, entry: Hash) -> Attempt:

@@ -3,13 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple, Union
+from typing import Any, Literal, NamedTuple, TypedDict, Union
 
 from pydantic import BaseModel
 
 from runtime.catalogue import Priority
 
 UniqueMode = Literal["reject", "throttle", "debounce", "replace", "keep_last"]
+# An application without tenants needs no other organisation.
+DEFAULT_ORG = "default"
+
 OnChildFailure = Literal["fail", "ignore", "wait"]
 Expired = Literal["drop", "dead_letter"]
 
@@ -47,13 +50,28 @@ class Unique:
     period: timedelta | None = None
 
 
+class JobOptions(TypedDict, total=False):
+    """What few jobs have; see the attributes of `NewJob`."""
+
+    priority: Priority | None
+    delay: timedelta | None
+    at: datetime | None
+    job_id: str | None
+    concurrency_key: str | None
+    concurrency: int
+    not_after: datetime | None
+    expired: Expired
+    unique: Unique | None
+    headers: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """One job to enqueue.
 
     Attributes:
         kind: a kind of the catalogue.
-        org: the organisation it belongs to.
+        org: the organisation it belongs to; an application without tenants leaves it out.
         payload: an instance of the kind's model, or a mapping that validates as one.
         priority: default is the kind's.
         delay: earliest start from now, to the millisecond.
@@ -68,8 +86,8 @@ class NewJob:
     """
 
     kind: str
-    org: str
-    payload: Mapping[str, Any] | BaseModel
+    org: str = DEFAULT_ORG
+    payload: Mapping[str, Any] | BaseModel = field(default_factory=dict)
     priority: Priority | None = None
     delay: timedelta | None = None
     at: datetime | None = None

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from runtime.broker.reads import Hash, Overview
+from runtime.broker.bounded import Hash
+from runtime.broker.reads import Overview
 from runtime.catalogue import Queue
 from runtime.figures import finite, whole
 from runtime.jobview import epoch, rq_time, text

@@ -1,12 +1,12 @@
 """Reading: frozen snapshots of the live system, without any write."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from runtime.application import load_application
-from runtime.broker import histories, open_broker, reads, surroundings
+from runtime.broker import bounded, histories, open_broker, reads, surroundings
 from runtime.broker.broker import Broker
 from runtime.catalogue import Catalogue, Priority
 from runtime.errors import UnknownJobError
@@ -21,7 +21,9 @@ from runtime.job_detail import (
 from runtime.jobview import (
     JobView,
     attempt,
+    data_bytes,
     epoch,
+    is_left_out,
     job_options,
     log_line,
     progress_of,
@@ -48,6 +50,8 @@ from runtime.text import safe
 # A filter looks through so many jobs of a list at most; the page says so.
 SCAN_LIMIT = 2_000
 _AUDIT_SCAN = 500
+# Of a long list so many are in our memory at once.
+_AT_A_TIME = 200
 # A snapshot this old still explains a job.
 _FRESH_S = 3.0
 # Jobs of which one asks why they do not run.
@@ -66,10 +70,11 @@ class Reader:
         self._settings = settings
         self._names = QueueNames(settings.queue_prefix)
         worker = settings.worker
+        self._max_bytes = min(worker.max_payload_bytes, bounded.SHOWN_BYTES)
         self._view = JobView(
             catalogue,
             self._names,
-            max_bytes=worker.max_payload_bytes,
+            max_bytes=self._max_bytes,
             max_stalled=worker.max_stalled,
         )
         self._overview = OverviewReader(broker, catalogue, settings)
@@ -151,13 +156,14 @@ class Reader:
         summary = self._view.summary(
             job_id, raw.fields, last, due_s=raw.due_s, quarantine=raw.quarantine
         )
-        attempts = tuple(attempt(number, entry) for number, entry in enumerate(raw.results, 1))
+        first = raw.results_left_out + 1
+        attempts = tuple(attempt(number, entry) for number, entry in enumerate(raw.results, first))
         policy = self._view.policy(summary.kind, raw.fields)
         lease = raw.lease_ends_ms
         return JobDetail(
             summary=summary,
             payload=self._view.payload(raw.fields),
-            payload_bytes=len(raw.fields.get(b"data", b"")),
+            payload_bytes=data_bytes(raw.fields),
             attempts=attempts,
             timeline=self._timeline(job_id, summary, attempts),
             timeout_s=self._view.timeout_s(summary.kind, raw.fields),
@@ -166,8 +172,19 @@ class Reader:
             rq_queue=safe(text(raw.fields, "origin"), 120),
             description=safe(redact_text(text(raw.fields, "description")), 300),
             holds=self._holds(summary, raw) if summary.state in _OPEN else (),
+            left_out=tuple(self._left_out(raw)),
             **self._extras(raw),
         )
+
+    def _left_out(self, raw: reads.JobReply) -> Iterator[str]:
+        stored = data_bytes(raw.fields)
+        if is_left_out(raw.fields, self._max_bytes):
+            yield f"payload: {_megabytes(stored)} in Redis, not shown"
+        if raw.results_left_out:
+            yield (
+                f"attempts: {raw.results_left_out} of {raw.results_left_out + len(raw.results)} "
+                f"not shown, {_megabytes(raw.results_bytes)} in Redis"
+            )
 
     def recurring(self) -> tuple[RecurringSnapshot, ...]:
         """All recurring jobs, by id.
@@ -232,7 +249,7 @@ class Reader:
         """What few jobs have: progress, log, key, parent, children, expiry, headers."""
         options = job_options(raw.fields)
         not_after = options.get("not_after")
-        message = read_message(raw.fields, self._settings.worker.max_payload_bytes)
+        message = read_message(raw.fields, self._max_bytes)
         return {
             "progress": progress_of(raw.fields),
             "log": tuple(line for entry in raw.log if (line := log_line(entry))),
@@ -345,17 +362,18 @@ class Reader:
         return reads.page_scored(connection, sets, offset, limit, newest_first=True)
 
     def _summaries(self, page: reads.IdPage) -> tuple[JobSummary, ...]:
+        found: list[JobSummary] = []
+        for start in range(0, len(page.ids), _AT_A_TIME):
+            ids = page.ids[start : start + _AT_A_TIME]
+            found += self._some_summaries(ids, page.scores[start : start + _AT_A_TIME])
+        return tuple(found)
+
+    def _some_summaries(self, ids: Sequence[str], scores: Sequence[float]) -> Iterator[JobSummary]:
         connection, keys = self._broker.connection, self._broker.keys
-        if not page.ids:
-            return ()
-        jobs = reads.read_jobs(connection, keys, page.ids)
-        results = reads.read_last_results(connection, keys, page.ids)
-        return tuple(
-            self._view.summary(job_id, fields or {}, result, due_s=score)
-            for job_id, score, fields, result in zip(
-                page.ids, page.scores, jobs, results, strict=True
-            )
-        )
+        jobs = bounded.read_hashes(connection, keys, ids, most_bytes=bounded.LISTED_BYTES)
+        results = bounded.read_last_results(connection, keys, ids)
+        for job_id, score, fields, result in zip(ids, scores, jobs, results, strict=True):
+            yield self._view.summary(job_id, fields or {}, result, due_s=score)
 
     def _timeline(
         self, job_id: str, summary: JobSummary, attempts: Sequence[Attempt]
@@ -382,6 +400,10 @@ class Reader:
                 at = datetime.fromtimestamp(at_ms / 1000, UTC)
                 entries.append(TimelineEntry(at, f"{action} (operator)", by.strip()))
         return tuple(sorted(entries, key=lambda entry: entry.at))
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"
 
 
 def _matches(job: JobSummary, search: str) -> bool:

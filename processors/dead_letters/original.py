@@ -34,7 +34,12 @@ def find_original(settings: Settings, job_id: str) -> Original | None:
         BrokerUnavailableError: Redis is away.
     """
     with closing(open_broker(settings)) as broker:
-        found = reads.read_job(broker.connection, broker.keys, job_id)
+        found = reads.read_job(
+            broker.connection,
+            broker.keys,
+            job_id,
+            most_bytes=2 * settings.worker.max_payload_bytes,
+        )
     if found is None:
         return None
     last = found.results[-1] if found.results else {}

@@ -18,7 +18,7 @@ from runtime.catalogue import Catalogue
 from runtime.client import AtlasClient, NewJob
 from runtime.control import Control
 from runtime.errors import InvalidJobError
-from runtime.job_rows import validate_payload
+from runtime.payload_json import validate_payload
 
 CHUNK = 500
 

@@ -58,6 +58,6 @@ def save(context: click.Context, definition: str, *, org: str, status: str | Non
 
 
 def _read(context: click.Context, definition: str) -> dict[str, Any]:
-    from runtime.cli.produce import JsonObject  # noqa: PLC0415 - imports the client
+    from runtime.cli.job_input import JsonObject  # noqa: PLC0415 - imports the client
 
     return JsonObject().convert(definition, None, context)

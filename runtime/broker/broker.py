@@ -1,31 +1,34 @@
 """Runs calls against Redis, blocking or in an asyncio loop."""
 
 import asyncio
-import os
-import threading
 import time
-from typing import Any, TypeVar, cast
+from contextlib import suppress
+from typing import Any, Generic, Self, TypeVar, cast
 
 import redis
 import redis.asyncio
 from hiredis import pack_command
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from runtime.broker import ownership
 from runtime.broker.calls import Arg, Call
+from runtime.broker.queries import Query
 from runtime.broker.scripts import script
 from runtime.connection import broker_errors
-from runtime.errors import BrokerUnavailableError
+from runtime.errors import AtlasError, BrokerUnavailableError
 from runtime.keys import Keys
+from runtime.waiting_pool import PoolExhaustedError, WaitingPool
 
 T = TypeVar("T")
 
 # A pooled connection that Redis' restart has broken fails once; then Redis is either back or away.
 _REPEATS_S = (0.0, 0.1, 0.4)
+# So many may wait for results at a time.
+_WAITERS = 128
 
 
 class Broker:
-    """Blocking; safe to share between threads and across forks (a connection for each).
+    """Blocking; safe to share between threads and across forks.
 
     Args:
         deployment: whose keys they are; nothing is sent below a prefix of another deployment's
@@ -37,7 +40,7 @@ class Broker:
         self.keys = keys
         self._deployment = deployment
         self._owned = not deployment
-        self._local = threading.local()
+        self._pool = cast("WaitingPool", connection.connection_pool)
 
     def run(self, call: Call[T]) -> T:
         """Run a call; a repeatable one is sent again when the connection broke.
@@ -50,7 +53,9 @@ class Broker:
         for pause_s in _REPEATS_S if call.repeatable else ():
             try:
                 return self._send(call)
-            except BrokerUnavailableError:
+            except BrokerUnavailableError as error:
+                if isinstance(error.__cause__, PoolExhaustedError):
+                    raise  # it has waited already
                 time.sleep(pause_s)
         return self._send(call)
 
@@ -65,8 +70,9 @@ class Broker:
             return
         key = self.keys.deployment()
         with broker_errors():
-            if self._exchange("SET", key, self._deployment, "NX") is None:
-                ownership.compare(self.keys, self._exchange("GET", key), self._deployment)
+            connection: Any = self.connection
+            if connection.set(key, self._deployment, nx=True) is None:
+                ownership.compare(self.keys, connection.get(key), self._deployment)
         self._owned = True
 
     def check_prefix(self) -> None:
@@ -80,46 +86,134 @@ class Broker:
             stamp: Any = self.connection.get(self.keys.deployment())
         ownership.compare(self.keys, stamp, self._deployment)
 
+    def started(self, call: Call[T]) -> "Started[T]":
+        """Send a repeatable call now and read its answer later; see `Started`."""
+        assert call.repeatable
+        return Started(self, call)
+
+    def query(self, query: Query[T]) -> T:
+        """Read something.
+
+        Raises:
+            BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+            BrokerError: Redis refused a command.
+        """
+        pipe: Any = self.connection.pipeline(transaction=False)
+        for command in query.commands:
+            pipe.execute_command(*command)
+        with broker_errors():
+            return query.read(pipe.execute())
+
+    def for_waiting(self) -> "Broker":
+        """A broker whose calls may block for seconds without keeping others from a connection."""
+        pool = WaitingPool(
+            connection_class=self._pool.connection_class,
+            max_connections=_WAITERS,
+            **self._pool.connection_kwargs,
+        )
+        return Broker(redis.Redis.from_pool(pool), self.keys, deployment=self._deployment)
+
     def _send(self, call: Call[T]) -> T:
-        lua = script(call.script)
         self.take_prefix()
         with broker_errors():
+            connection = self._pool.borrow()
             try:
-                reply = self._exchange("EVALSHA", lua.sha, 1, self.keys.root, *call.args)
-            except NoScriptError:
-                reply = self._exchange("EVAL", lua.text, 1, self.keys.root, *call.args)
-            return call.read(reply)
+                self.write(connection, call)
+                return self.read(connection, call)
+            finally:
+                self._pool.give_back(connection)
 
-    def _exchange(self, *command: Arg) -> Any:
-        """One command on this thread's connection.
+    # `Redis.execute_command` does the same, but measures and dispatches events around it and asks
+    # the kernel whether the connection still lives, which costs a producer a third of its time. One
+    # that died shows when it is used; `run` then sends again.
 
-        `Redis.execute_command` does the same, but measures and dispatches events around it and
-        asks the kernel whether the connection still lives, which costs a producer a third of its
-        time. One that died shows when it is used; `run` then sends again.
-        """
-        connection = self._thread_connection()
+    def write(self, connection: Any, call: Call[T]) -> None:
+        """Send a call through a borrowed connection."""
+        _write(connection, "EVALSHA", script(call.script).sha, 1, self.keys.root, *call.args)
+
+    def read(self, connection: Any, call: Call[T]) -> T:
+        """The answer to what was sent last."""
         try:
-            packed = pack_command(cast("Any", command))  # its stub allows one element only
-            connection.send_packed_command([packed], check_health=False)
-            return connection.read_response()
-        except ResponseError:
-            raise
-        except BaseException:
-            # Half a reply may be left in it; it connects anew when it is next used.
-            connection.disconnect()
-            raise
+            reply = _read(connection)
+        except NoScriptError:
+            _write(connection, "EVAL", script(call.script).text, 1, self.keys.root, *call.args)
+            reply = _read(connection)
+        return call.read(reply)
 
-    def _thread_connection(self) -> Any:
-        pid, connection = getattr(self._local, "held", (0, None))
-        if pid != os.getpid():
-            # The first use in this thread, or after a fork: a socket must not be shared.
-            connection = cast("Any", self.connection.connection_pool).get_connection()
-            self._local.held = (os.getpid(), connection)
-        return connection
+    def borrow(self) -> Any:
+        """A connection of the pool, to be given back."""
+        return self._pool.borrow()
+
+    def give_back(self, connection: Any) -> None:
+        """Let others use a connection that was borrowed."""
+        self._pool.give_back(connection)
 
     def close(self) -> None:
         """Release the connections."""
         self.connection.close()
+
+
+class Started(Generic[T]):
+    """A call on its way: Redis works while its caller prepares the next one, without a thread.
+
+    Use it as a context manager; the call is over when that ends, whether its answer was asked for
+    or not.
+    """
+
+    def __init__(self, broker: Broker, call: Call[T]) -> None:
+        self._broker = broker
+        self._call = call
+        self._connection: Any = None
+
+    def __enter__(self) -> Self:
+        self._broker.take_prefix()
+        with broker_errors():
+            self._connection = self._broker.borrow()
+        # What cannot be sent now is sent again by `answer`.
+        with suppress(RedisError, OSError):
+            self._broker.write(self._connection, self._call)
+        return self
+
+    def answer(self) -> T:
+        """Wait for the answer; once.
+
+        Raises:
+            BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+            BrokerError: Redis refused the call.
+        """
+        connection, self._connection = self._connection, None
+        try:
+            with broker_errors():
+                return self._broker.read(connection, self._call)
+        except BrokerUnavailableError:
+            return self._broker.run(self._call)
+        finally:
+            self._broker.give_back(connection)
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            with suppress(AtlasError):
+                self.answer()
+
+
+def _write(connection: Any, *command: Arg) -> None:
+    try:
+        packed = pack_command(cast("Any", command))  # its stub allows one element only
+        connection.send_packed_command([packed], check_health=False)
+    except BaseException:
+        # Half a command may have left; the connection connects anew when it is next used.
+        connection.disconnect()
+        raise
+
+
+def _read(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError:
+        raise
+    except BaseException:
+        connection.disconnect()  # half a reply may be left in it
+        raise
 
 
 class AsyncBroker:
@@ -164,6 +258,34 @@ class AsyncBroker:
             if await connection.set(key, self._deployment, nx=True) is None:
                 ownership.compare(self.keys, await connection.get(key), self._deployment)
         self._owned = True
+
+    async def query(self, query: Query[T]) -> T:
+        """Read something.
+
+        Raises:
+            BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+            BrokerError: Redis refused a command.
+        """
+        pipe: Any = self.connection.pipeline(transaction=False)
+        for command in query.commands:
+            pipe.execute_command(*command)
+        with broker_errors():
+            return query.read(await pipe.execute())
+
+    async def run_repeated(self, call: Call[T]) -> T:
+        """Run a repeatable call; it is sent again when the connection broke.
+
+        Raises:
+            BrokerUnavailableError: Redis cannot be reached or will not serve for a while.
+            BrokerError: Redis refused the call.
+        """
+        assert call.repeatable
+        for pause_s in _REPEATS_S:
+            try:
+                return await self.run(call)
+            except BrokerUnavailableError:
+                await asyncio.sleep(pause_s)
+        return await self.run(call)
 
     async def run_until_done(self, call: Call[T]) -> T:
         """Run a repeatable call, however long Redis is away.

@@ -4,7 +4,8 @@ from typing import Any
 
 import redis
 
-from runtime.broker.reads import Hash, execute
+from runtime.broker.bounded import Hash
+from runtime.broker.reads import execute
 from runtime.connection import broker_errors
 from runtime.figures import whole
 from runtime.keys import Keys

@@ -10,10 +10,12 @@ from typing import Any
 import redis
 from redis.exceptions import ResponseError
 
+from runtime.broker.bounded import SHOWN_BYTES, Hash, read_hashes, read_results
 from runtime.connection import broker_errors
 from runtime.keys import Keys, queue_of
 
-Hash = dict[bytes, bytes]
+# A job keeps so many lines at most (see `calls.note`).
+_LOG_LINES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,16 +169,6 @@ def read_enqueued_at(connection: redis.Redis, keys: Keys, ids: Sequence[str]) ->
         return dict(zip(ids, map(text_of, execute(pipe)), strict=True))
 
 
-def read_jobs(connection: redis.Redis, keys: Keys, ids: Sequence[str]) -> list[Hash | None]:
-    """Hashes of jobs; None for one that is gone or is no hash."""
-    pipe: Any = connection.pipeline(transaction=False)
-    for job_id in ids:
-        pipe.hgetall(keys.job(job_id))
-    with broker_errors():
-        replies = pipe.execute(raise_on_error=False)
-    return [reply if isinstance(reply, dict) and reply else None for reply in replies]
-
-
 def read_statuses(connection: redis.Redis, keys: Keys, ids: Sequence[str]) -> list[str | None]:
     """RQ's status word of each job; None for one that is gone."""
     pipe: Any = connection.pipeline(transaction=False)
@@ -199,10 +191,15 @@ def read_last_results(connection: redis.Redis, keys: Keys, ids: Sequence[str]) -
 
 @dataclass(frozen=True, slots=True)
 class JobReply:
-    """One job in full: its hash, its results oldest first, and where it is scheduled or leased."""
+    """One job: its hash, its results oldest first, and where it is scheduled or leased.
+
+    `results_left_out` older results, of `results_bytes` in all, were too large to be read.
+    """
 
     fields: Hash
     results: list[Hash]
+    results_left_out: int
+    results_bytes: int
     due_s: float | None
     lease_ends_ms: float | None
     quarantine: str
@@ -210,30 +207,34 @@ class JobReply:
     flow: tuple[int, int, int, int] | None
 
 
-def read_job(connection: redis.Redis, keys: Keys, job_id: str) -> JobReply | None:
-    """Everything about one job; None when nothing is known of it. Two round trips."""
-    pipe: Any = connection.pipeline(transaction=False)
-    pipe.hgetall(keys.job(job_id))
-    pipe.xrange(keys.results(job_id))
-    pipe.hget(keys.quarantine(), job_id)
-    with broker_errors():
-        fields, results, quarantine = pipe.execute(raise_on_error=False)
-    fields = fields if isinstance(fields, dict) else {}
-    if not fields and not quarantine:
-        return None
+def read_job(
+    connection: redis.Redis, keys: Keys, job_id: str, *, most_bytes: int = SHOWN_BYTES
+) -> JobReply | None:
+    """Everything about one job; None when nothing is known of it.
+
+    Large fields of one that takes more than `most_bytes` are left out: see `read_hashes`.
+    """
+    fields = read_hashes(connection, keys, [job_id], most_bytes=most_bytes)[0] or {}
+    results, left_out, results_bytes = read_results(connection, keys, job_id)
     lane, execution = text_of(fields.get(b"origin")), text_of(fields.get(b"fence"))
+    pipe: Any = connection.pipeline(transaction=False)
+    pipe.hget(keys.quarantine(), job_id)
     pipe.zscore(keys.scheduled(lane), job_id)
     pipe.zscore(keys.leases(queue_of(lane)), f"{job_id}:{execution}")
-    pipe.lrange(keys.log(job_id), 0, -1)
+    pipe.lrange(keys.log(job_id), -_LOG_LINES, -1)
     pipe.hmget(keys.flow(job_id), _FLOW_FIELDS)
     with broker_errors():
-        due_s, lease_ms, lines, flow = pipe.execute(raise_on_error=False)
+        quarantine, due_s, lease_ms, lines, flow = pipe.execute(raise_on_error=False)
+    if not fields and not isinstance(quarantine, bytes):
+        return None
     return JobReply(
         fields,
-        [entry for _, entry in results] if isinstance(results, list) else [],
+        results,
+        left_out,
+        results_bytes,
         due_s if isinstance(due_s, float) else None,
         lease_ms if isinstance(lease_ms, float) else None,
-        text_of(quarantine),
+        text_of(quarantine) if isinstance(quarantine, bytes) else "",
         lines if isinstance(lines, list) else [],
         _flow(flow) if isinstance(flow, list) else None,
     )

@@ -17,7 +17,6 @@ _COMMANDS = {
     "jobs": ("runtime.cli.jobs:jobs", "The jobs of a queue in one state."),
     "job": ("runtime.cli.jobs:job", "One job: payload, attempts, timeline."),
     "enqueue": ("runtime.cli.produce:enqueue", "Enqueue one job or many."),
-    "trigger": ("runtime.cli.produce:trigger", "Report a CRM event; workflows start."),
     "pause": ("runtime.cli.steer:pause", "Let no further job of a queue start."),
     "resume": ("runtime.cli.steer:resume", "End a pause."),
     "retry": ("runtime.cli.steer:retry", "Run failed jobs again."),

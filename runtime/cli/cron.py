@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from runtime.cli.access import control, reader
+from runtime.cli.job_input import JsonObject
 from runtime.cli.options import F, actor_option, json_option, print_json
-from runtime.cli.produce import JsonObject
 from runtime.cli.tables import Column, moment, table
 from runtime.recurring import Recurring
 from runtime.snapshot import ActionResult, RecurringSnapshot

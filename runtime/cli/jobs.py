@@ -122,6 +122,7 @@ def job_lines(detail: JobDetail) -> Iterator[str]:
     for hold in detail.holds:
         yield f"held     {hold.message}"
     yield f"payload  {size(detail.payload_bytes)}"
+    yield from (f"  {part}" for part in detail.left_out)
     # ASCII: the payload is shown in a terminal, whatever is in it.
     yield from (f"  {line}" for line in json.dumps(detail.payload, indent=2).splitlines())
     for entry in detail.attempts:

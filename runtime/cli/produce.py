@@ -1,60 +1,22 @@
-"""``atlas enqueue`` and ``atlas trigger``: hand over work as the CRM does."""
+"""``atlas enqueue``: hand over work as a producer does."""
 
-import json
-import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import click
 
 from runtime.catalogue import Priority
 from runtime.cli.access import client
+from runtime.cli.job_input import DATA_HELP, JsonObject, ref_words
 from runtime.cli.options import json_option, print_json
-from runtime.client import NewJob
-
-_DATA_HELP = "JSON object; @FILE reads it from a file, - from standard input."
-
-
-class JsonObject(click.ParamType[dict[str, Any]]):
-    """A JSON object: as text, ``@file``, or ``-`` for standard input."""
-
-    name = "json"
-
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> dict[str, Any]:
-        """Read and parse it; anything else than an object is refused."""
-        if isinstance(value, dict):
-            return value
-        try:
-            parsed = json.loads(_read(str(value)))
-        except OSError as error:
-            self.fail(f"cannot read {str(value)[1:]}: {error.strerror}", param, ctx)
-        except UnicodeDecodeError:
-            self.fail("the text is not UTF-8", param, ctx)
-        except (ValueError, RecursionError) as error:  # also a number of thousands of digits
-            self.fail(f"not JSON: {error}", param, ctx)
-        if not isinstance(parsed, dict):
-            self.fail('a JSON object is needed, e.g. {"lead_id": "lead_1"}', param, ctx)
-        return parsed
-
-
-def _read(value: str) -> str:
-    if value == "-":
-        return sys.stdin.read()
-    if value.startswith("@"):
-        return Path(value[1:]).read_text(encoding="utf-8")
-    return value
+from runtime.new_job import DEFAULT_ORG, NewJob
 
 
 @click.command()
 @click.argument("kind")
-@click.option("--org", required=True, help="The organisation it belongs to, e.g. org_iron.")
-@click.option("--data", type=JsonObject(), default="{}", help=_DATA_HELP)
+@click.option("--org", default=DEFAULT_ORG, show_default=True,
+              help="The organisation it belongs to.")  # fmt: skip
+@click.option("--data", type=JsonObject(), default="{}", help=DATA_HELP)
 @click.option("--priority", type=click.IntRange(1, 5), help="1 critical to 5 background.")
 @click.option("--delay", type=click.FloatRange(0), help="Seconds until it may start.")
 @click.option("--count", type=click.IntRange(1, 1_000_000), default=1, help="How many of them.")
@@ -99,25 +61,7 @@ def enqueue(
     elif count > 1:
         click.echo(f"{created} jobs enqueued in {first.queue}")
     else:
-        click.echo(_words(first.id, first.queue, created=first.created))
-
-
-@click.command()
-@click.argument("trigger_type", metavar="TYPE")
-@click.option("--org", required=True, help="The organisation where it happened.")
-@click.option("--data", type=JsonObject(), default="{}", help=_DATA_HELP)
-@click.option("--id", "job_id", help="Its id: repeating the command changes nothing.")
-@json_option
-def trigger(
-    trigger_type: str, *, org: str, data: dict[str, Any], job_id: str | None, as_json: bool
-) -> None:
-    """Report a CRM event of TYPE (e.g. lead_created); the workflows that listen to it start."""
-    with client() as atlas:
-        ref = atlas.trigger_workflow(org, trigger_type, data, job_id=job_id)
-    if as_json:
-        print_json(ref)
-    else:
-        click.echo(_words(ref.id, ref.queue, created=ref.created))
+        click.echo(ref_words(first.id, first.queue, created=first.created))
 
 
 def _delay(seconds: float | None) -> timedelta | None:
@@ -127,7 +71,3 @@ def _delay(seconds: float | None) -> timedelta | None:
         return timedelta(seconds=seconds)
     except (OverflowError, ValueError):
         raise click.UsageError("--delay: so many seconds are not possible") from None
-
-
-def _words(job_id: str, queue: str, *, created: bool) -> str:
-    return f"{job_id} enqueued in {queue}" if created else f"{job_id} is known already"

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine
@@ -20,6 +19,7 @@ from typing import Any, Self
 
 import structlog
 
+from runtime.worker.child_command import child_command, child_environment
 from runtime.worker.frames import MAX_ANSWER_BYTES, packed, receive
 
 log = structlog.get_logger("atlas.worker")
@@ -66,7 +66,8 @@ class Child:
             OSError: it could not be started.
         """
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "runtime.worker.isolated_child", str(os.getpid()),
+            *child_command("runtime.worker.isolated_child", str(os.getpid())),
+            env=child_environment(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,

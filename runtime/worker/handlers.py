@@ -8,6 +8,7 @@ from typing import Any
 
 from runtime.catalogue import Catalogue, Kind
 from runtime.errors import CatalogueError
+from runtime.job_function import JobFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ def load_handler(kind: Kind) -> Handler:
         raise CatalogueError(f"kind {kind.name}: cannot load {kind.handler}: {error}") from error
     if not callable(function):
         raise CatalogueError(f"kind {kind.name}: {kind.handler} is not callable")
+    if isinstance(function, JobFunction):
+        return Handler(kind, function.handle, function.is_async)
     return Handler(kind, function, inspect.iscoroutinefunction(function))
 
 

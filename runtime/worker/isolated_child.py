@@ -15,7 +15,12 @@ from typing import Any
 import redis
 from pydantic_core import to_json
 
-from runtime.application import Application, JobContext, load_application
+from runtime.application import (
+    Application,
+    JobContext,
+    load_application,
+    look_in_working_directory,
+)
 from runtime.broker import open_broker
 from runtime.client import AtlasClient
 from runtime.connection import connect
@@ -120,6 +125,7 @@ class _Jobs:
         """The job that ran here and waits for its callback, or one read anew."""
         stock, self._stock = self._stock, None
         if stock is None or stock.id != request["job_id"] or request["run"] == "stock":
+            look_in_working_directory()
             job_id, attempt = request["job_id"], request["attempt"]
             stock = StockJob(self._settings, self._connection, job_id, attempt)
             self._loaded()

@@ -21,9 +21,9 @@ from runtime.client import AtlasClient
 from runtime.dead_letter import record_of
 from runtime.errors import AtlasError
 from runtime.figures import finite
-from runtime.job_rows import validate_payload
 from runtime.keys import QueueNames
 from runtime.middleware import Middleware, around_execute
+from runtime.payload_json import validate_payload
 from runtime.retry import RetryPolicy
 from runtime.settings import Settings
 from runtime.stock_job import RefusedError

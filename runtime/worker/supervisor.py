@@ -9,7 +9,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from runtime.catalogue import Catalogue
 from runtime.errors import AtlasError, SettingsError
 from runtime.keys import QueueNames
 from runtime.settings import Settings
+from runtime.worker.child_command import child_command, child_environment
 from runtime.worker.exits import EXIT_OK, cause_of, holds_nothing, stopped_in_order
 from runtime.worker.handlers import load_handlers
 from runtime.worker.readiness import look_before_start
@@ -190,15 +190,15 @@ class Supervisor:
 
     def _start_one(self) -> str:
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        command = [
-            sys.executable, "-m", "runtime.worker.process",
+        command = child_command(
+            "runtime.worker.process",
             "--parent", str(os.getpid()), "--name", name, "--queues", ",".join(self._queues),
             "--concurrency", str(self._concurrency), *(["--burst"] if self._burst else []),
             *(["--quiet"] if self._quiet else []),
-        ]  # fmt: skip
+        )  # fmt: skip
         # A process group of its own: Ctrl-C in a terminal reaches the supervisor, which passes it
         # on once; the children would count it twice otherwise.
-        process = subprocess.Popen(command, process_group=0)  # noqa: S603 - our own module
+        process = subprocess.Popen(command, env=child_environment(), process_group=0)  # noqa: S603 - our own module
         self._children.append(_Child(name, process, time.monotonic()))
         self._restarts.started()
         log.info("process started", name=name, pid=process.pid)

@@ -16,8 +16,8 @@ from runtime.application import JobContext
 from runtime.client import JobRef, NewJob
 from runtime.dead_letter import DeadLetterRecord
 from runtime.error_facts import error_facts
-from runtime.job_rows import validate_payload
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry
+from runtime.payload_json import validate_payload
 from runtime.snapshot import JobState
 
 CATALOGUE = application.catalogue

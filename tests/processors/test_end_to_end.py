@@ -18,6 +18,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from sqlalchemy import func, select
 
+from processors.client import CrmClient
 from processors.database.engine import Database, connect
 from processors.database.migrate import migrate
 from processors.database.models import (
@@ -30,7 +31,7 @@ from processors.database.models import (
     WorkflowExecution,
     WorkflowStep,
 )
-from runtime.client import AtlasClient, NewJob
+from runtime.client import NewJob
 from runtime.reader import Reader
 from runtime.settings import load_settings
 from runtime.snapshot import JobState
@@ -97,12 +98,12 @@ class Server:
 def server(tmp_path, redis_url, database_url) -> Iterator[Callable[..., Server]]:
     started = []
 
-    def make(**variables: str) -> tuple[Server, AtlasClient]:
+    def make(**variables: str) -> tuple[Server, CrmClient]:
         made = Server(tmp_path, redis_url, database_url, **variables)
         migrate(made.database)
         with made.database.write() as session:
             session.add(Organisation(id=ORG, name="Iron Works Gym"))
-        client = AtlasClient.from_settings(made.settings)
+        client = CrmClient.from_settings(made.settings)
         started.append((made, client))
         return made, client
 

@@ -30,8 +30,8 @@ def own_redis() -> Iterator[EmbeddedRedis]:
 def started(url: str, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     variables = {
         "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(log.parent),
-        "REDIS_URL": url, "RQ_KEY_PREFIX": "rq", "ATLAS_ENV": "test", "ATLAS_APPLICATION": APPLICATION,
-        "ATLAS_PROCESSES": "2", "EFFECTS_DB": str(log.parent / "effects.db"),
+        "REDIS_URL": url, "RQ_KEY_PREFIX": "rq", "ATLAS_ENV": "test",
+        "ATLAS_APPLICATION": APPLICATION, "ATLAS_PROCESSES": "2", "EFFECTS_DB": str(log.parent / "effects.db"),
     }  # fmt: skip
     with log.open("wb") as stream:
         process = subprocess.Popen(

@@ -168,7 +168,7 @@ def test_what_is_late_does_not_start(client, broker, raw, reader: Reader, contro
         ({"unique": Unique("a b")}, "key 'a b'"),
         ({"unique": Unique("k", "throttle")}, "needs a period"),
         ({"unique": Unique("k", "reject", timedelta(1))}, "needs a period"),
-        ({"concurrency_key": "k", "concurrency": 0}, "at least 1"),
+        ({"concurrency_key": "k", "concurrency": 0}, "from 1 to"),
         ({"unique": Unique("k", "keep_last"), "concurrency_key": "k"}, "exclude each other"),
         ({"not_after": datetime(2026, 1, 1)}, "aware"),  # noqa: DTZ001
         ({"headers": {"x": "y" * 3000}}, "headers"),

@@ -79,7 +79,11 @@ def payload_lines(detail: JobDetail) -> list[Line]:
     """The payload, as it came from the runtime: redacted."""
     text = json.dumps(detail.payload, indent=2, ensure_ascii=False, default=str)
     title = f"PAYLOAD  {size(detail.payload_bytes)}, redacted"
-    return [line((title, "heading")), *(line(f" {row}") for row in text.splitlines())]
+    return [
+        line((title, "heading")),
+        *(line((f" {part}", "warn")) for part in detail.left_out),
+        *(line(f" {row}") for row in text.splitlines()),
+    ]
 
 
 def timeline_lines(detail: JobDetail, now: datetime) -> list[Line]:

@@ -1,0 +1,50 @@
+"""What commands that enqueue have in common: their JSON argument, and what they say of a job."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+DATA_HELP = "JSON object; @FILE reads it from a file, - from standard input."
+
+
+class JsonObject(click.ParamType[dict[str, Any]]):
+    """A JSON object: as text, ``@file``, or ``-`` for standard input."""
+
+    name = "json"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> dict[str, Any]:
+        """Read and parse it; anything else than an object is refused."""
+        if isinstance(value, dict):
+            return value
+        try:
+            parsed = json.loads(_read(str(value)))
+        except OSError as error:
+            self.fail(f"cannot read {str(value)[1:]}: {error.strerror}", param, ctx)
+        except UnicodeDecodeError:
+            self.fail("the text is not UTF-8", param, ctx)
+        except (json.JSONDecodeError, RecursionError) as error:
+            self.fail(f"not JSON: {error}", param, ctx)
+        if not isinstance(parsed, dict):
+            self.fail('a JSON object is needed, e.g. {"lead_id": "lead_1"}', param, ctx)
+        return parsed
+
+
+def _read(value: str) -> str:
+    if value == "-":
+        return sys.stdin.read()
+    if value.startswith("@"):
+        return Path(value[1:]).read_text(encoding="utf-8")
+    return value
+
+
+def ref_words(job_id: str, queue: str, *, created: bool) -> str:
+    """What became of an enqueued job, in a line."""
+    return f"{job_id} enqueued in {queue}" if created else f"{job_id} is known already"

@@ -1,0 +1,97 @@
+"""The tutorial, run word for word in a directory that holds only it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runtime.application import Application, load_application
+
+PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
+BIN = Path(sys.executable).parent
+# Modules that a user may have lying about; each ends whoever takes it for ours or Python's.
+STRAYS = ("runtime.py", "processors.py", "queue.py", "tui/__init__.py", "redis.py", "click.py")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def environment(directory: Path, redis_url: str) -> dict[str, str]:
+    return {
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(directory),
+        "REDIS_URL": redis_url,
+        "ATLAS_LEASE_S": "3",
+        "ATLAS_RENEW_S": "1",
+    }
+
+
+def run(script: str, directory: Path, redis_url: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-emc", script],
+        cwd=directory,
+        env=environment(directory, redis_url),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.fixture
+def tutorial(tmp_path: Path) -> Path:
+    [module] = blocks("python")
+    (tmp_path / "myapp.py").write_text(module)
+    return tmp_path
+
+
+def test_the_tutorial_runs_word_for_word(tutorial: Path, redis_url: str) -> None:
+    if not (BIN / "atlas-worker").exists():
+        pytest.skip("the programs are not installed beside this Python")
+    done = run("".join(blocks("sh")), tutorial, redis_url)
+    assert done.returncode == 0, done.stderr
+    [printed] = re.findall(r"^```\n(welcomed .*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    assert printed in done.stdout
+    assert re.search(r"reports .*", done.stdout), done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_what_else_lies_in_the_directory_is_not_taken_for_ours(
+    tutorial: Path, redis_url: str
+) -> None:
+    if not (BIN / "atlas-worker").exists():
+        pytest.skip("the programs are not installed beside this Python")
+    for stray in STRAYS:
+        (tutorial / stray).parent.mkdir(exist_ok=True)
+        (tutorial / stray).write_text(f"raise SystemExit('{stray} was imported')\n")
+    script = (
+        "export ATLAS_APPLICATION=myapp\n"
+        'atlas enqueue count_words --data \'{"text": "one two"}\' --id isolated\n'
+        'atlas enqueue welcome --data \'{"address": "a"}\' --id plain\n'
+        "atlas-worker --burst\n"
+        "atlas-worker --burst\n"
+        "atlas job isolated\n"
+        "atlas job plain\n"
+        "atlas-dash --help\n"
+    )
+    done = run(script, tutorial, redis_url)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.stdout.count("finished") >= 2
+    assert "was imported" not in done.stdout + done.stderr
+
+
+def test_the_application_of_the_tutorial_is_short(tutorial: Path, monkeypatch) -> None:
+    [module] = blocks("python")
+    definition = module.partition("\n\nif __name__")[0]
+    assert len([line for line in definition.splitlines() if line.strip()]) <= 30
+    monkeypatch.chdir(tutorial)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    application = load_application("myapp")
+    assert isinstance(application, Application)
+    assert len(application.catalogue.kinds) == 3
+    assert len(application.recurring) == 1
+    del sys.modules["myapp"]
