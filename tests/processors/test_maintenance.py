@@ -90,7 +90,10 @@ def test_no_batch_begins_when_time_is_short(ran, database):
 
 def test_steps_whose_job_was_lost_are_offered_again(engine, database, add_workflow):
     add_workflow(*chain(TRIGGER, WAIT, EMAIL))
-    payload = {"trigger_type": "new_lead", "trigger_data": {"email": "ana@example.com"}}
+    payload = {
+        "trigger_type": "new_lead",
+        "trigger_data": {"email": "ana@example.com", "first_name": "Ana"},
+    }
     engine.start("process_trigger", payload, job_id="event")
     engine.run(engine.client.queue.popleft())
     engine.run(engine.client.queue.popleft())
@@ -165,7 +168,10 @@ def test_an_audit_comes_every_ten_minutes_and_one_at_a_time(make_settings, redis
 
 def test_waits_are_late_only_when_their_time_has_come(engine, database, add_workflow):
     add_workflow(*chain(TRIGGER, WAIT, EMAIL))
-    payload = {"trigger_type": "new_lead", "trigger_data": {"email": "ana@example.com"}}
+    payload = {
+        "trigger_type": "new_lead",
+        "trigger_data": {"email": "ana@example.com", "first_name": "Ana"},
+    }
     engine.start("process_trigger", payload, job_id="event")
     for _ in range(3):
         engine.run(engine.client.queue.popleft())
