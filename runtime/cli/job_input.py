@@ -30,7 +30,7 @@ class JsonObject(click.ParamType[dict[str, Any]]):
             self.fail(f"cannot read {str(value)[1:]}: {error.strerror}", param, ctx)
         except UnicodeDecodeError:
             self.fail("the text is not UTF-8", param, ctx)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # also a number of thousands of digits
             self.fail(f"not JSON: {error}", param, ctx)
         if not isinstance(parsed, dict):
             self.fail('a JSON object is needed, e.g. {"lead_id": "lead_1"}', param, ctx)
