@@ -39,8 +39,11 @@ def check(context: click.Context, definition: str, *, as_json: bool) -> None:
 @click.argument("definition")
 @click.option("--org", required=True, help="The organisation it belongs to.")
 @click.option("--status", type=click.Choice(_STATUSES), help="Default: its own, else draft.")
+@json_option
 @click.pass_context
-def save(context: click.Context, definition: str, *, org: str, status: str | None) -> None:
+def save(
+    context: click.Context, definition: str, *, org: str, status: str | None, as_json: bool
+) -> None:
     """Store DEFINITION (JSON, @FILE or -), or refuse it with everything that is wrong."""
     from processors.errors import DefinitionError  # noqa: PLC0415
     from processors.workflow.saving import save_workflow  # noqa: PLC0415 - imports SQLAlchemy
@@ -54,6 +57,9 @@ def save(context: click.Context, definition: str, *, org: str, status: str | Non
             for line in str(error).splitlines():
                 click.echo(f"not saved: {safe(line, 500)}", err=True)
             context.exit(EXIT_USAGE)
+    if as_json:
+        print_json({"id": saved.id, "org": org, "status": saved.status})
+        return
     click.echo(f"workflow {safe(saved.id, 100)} of {safe(org, 100)} saved, {saved.status}")
 
 

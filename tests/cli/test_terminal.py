@@ -78,9 +78,10 @@ def test_the_help_lists_every_command_and_none_is_broken(
     assert max(len(line) for line in text.splitlines()) <= 80
     names = [line.split()[0] for line in text.split("Commands:")[1].splitlines() if line.strip()]
     assert {"status", "jobs", "retry", "check", "outbox"} <= set(names)
-    commands = [[name] for name in names if name not in ("cron", "dead-letters")]
+    commands = [[name] for name in names if name not in ("cron", "dead-letters", "workflows")]
     commands += [["cron", name] for name in ("list", "set", "pause", "resume", "remove")]
     commands += [["dead-letters", name] for name in ("list", "show", "groups", "requeue")]
+    commands += [["workflows", name] for name in ("check", "save")]
     for command in commands:
         done = atlas(*command, "--help")
         assert done.code == 0, done
