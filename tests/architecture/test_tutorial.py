@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.apps.run import WORKERS, lines_of
 from runtime.application import Application, load_application
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
@@ -95,3 +96,8 @@ def test_the_application_of_the_tutorial_is_short(tutorial: Path, monkeypatch) -
     assert len(application.catalogue.kinds) == 3
     assert len(application.recurring) == 1
     del sys.modules["myapp"]
+
+
+@pytest.mark.parametrize("name", list(WORKERS))
+def test_the_stated_lines_are_those_of_the_applications(name: str) -> None:
+    assert f"| {name} | {lines_of(name)} |" in PAGE.read_text()

@@ -1,0 +1,1 @@
+"""The tutorial's application in Atlas, dramatiq and taskiq, side by side."""
