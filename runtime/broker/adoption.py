@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import redis
 
 from runtime.broker.calls import Arg, Call, numbers
-from runtime.broker.reads import execute, text_of, texts_of
+from runtime.broker.reads import text_of, texts_of
+from runtime.broker.replies import execute
 from runtime.connection import broker_errors
 from runtime.keys import Keys, queue_of
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import redis
 
+from runtime.broker.replies import execute
 from runtime.connection import broker_errors
 from runtime.errors import BrokerError, BrokerUnavailableError
 from runtime.keys import Keys
@@ -128,7 +129,7 @@ def _streams(connection: redis.Redis, names: Sequence[str]) -> list[tuple[int, i
         pipe.memory_usage(name, samples=0)
         pipe.xlen(name)
     with broker_errors():
-        replies = pipe.execute(raise_on_error=False)
+        replies = execute(pipe)
     return [
         (size or 0, length) if isinstance(length, int) else (0, 0)
         for size, length in zip(replies[0::2], replies[1::2], strict=True)

@@ -5,7 +5,7 @@ from typing import Any
 import redis
 
 from runtime.broker.bounded import Hash
-from runtime.broker.reads import execute
+from runtime.broker.replies import execute
 from runtime.connection import broker_errors
 from runtime.figures import whole
 from runtime.keys import Keys

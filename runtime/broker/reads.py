@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
-from redis.exceptions import ResponseError
 
 from runtime.broker.bounded import SHOWN_BYTES, Hash, read_hashes, read_results
+from runtime.broker.replies import execute
 from runtime.connection import broker_errors
 from runtime.keys import Keys, queue_of
 
@@ -60,23 +60,6 @@ class Overview:
     minutes: dict[int, Hash]
     breakers: dict[str, Hash]
     outages: Hash
-
-
-def execute(pipe: Any) -> list[Any]:
-    """A pipeline's replies; None where a key holds another type than the one asked for.
-
-    One such key, by whosever hand, must not hide all the others.
-    """
-    replies = pipe.execute(raise_on_error=False)
-    for reply in replies:
-        if isinstance(reply, Exception) and not is_wrong_type(reply):
-            raise reply
-    return [None if isinstance(reply, Exception) else reply for reply in replies]
-
-
-def is_wrong_type(error: Exception) -> bool:
-    """Whether Redis said that a key holds another type than the command is for."""
-    return isinstance(error, ResponseError) and "WRONGTYPE" in str(error)
 
 
 def read_names(connection: redis.Redis, keys: Keys) -> tuple[float, set[str], set[str]]:

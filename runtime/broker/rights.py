@@ -26,7 +26,8 @@ lrem l 0 b|ltrim l 0 9|sadd t a|scard t|sismember t a|smembers t|srandmember t|s
 zadd z 1 a 2 b 3 c|zcard z|zcount z 0 1|zincrby z 1 a|zrange z 0 -1|zrangebyscore z 0 1
 zrank z a|zscore z a|zrem z x|zremrangebyrank z 9 9|zremrangebyscore z 9 9|zpopmin z
 bzpopmin z 0.1|xadd x * a 1|xrange x - +|xrevrange x + -|time|info server|scan 0 COUNT 1
-sscan t 0|zscan z 0|zrevrange z 0 -1|hscan h 0
+sscan t 0|zscan z 0|zrevrange z 0 -1|hscan h 0|hstrlen h a|xlen x|xread COUNT 1 STREAMS x 0
+memory usage x
 evalsha 0000000000000000000000000000000000000000 1 r|ping|watch s|multi|exec
 """.replace("\n", "|").strip("|")
 TRIES = tuple(tuple(words.split(" ")) for words in _TRIES.split("|"))

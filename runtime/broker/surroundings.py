@@ -5,7 +5,8 @@ from typing import Any
 
 import redis
 
-from runtime.broker.reads import execute, text_of, texts_of
+from runtime.broker.reads import text_of, texts_of
+from runtime.broker.replies import execute
 from runtime.connection import broker_errors
 from runtime.figures import finite
 from runtime.keys import Keys, queue_of

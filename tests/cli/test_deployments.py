@@ -13,6 +13,7 @@ import click
 import pytest
 import redis
 
+from processors.client import CrmClient
 from runtime.cli.atlas import cli
 from runtime.client import AtlasClient, Flow, NewJob
 from runtime.errors import PrefixTakenError, UnknownJobError
@@ -25,6 +26,10 @@ from tests.model.observe import observe
 MARK = "zebra"
 QUEUE = "system:analytics"
 EVENT = '{"event": "zebra"}'
+WORKFLOW = (
+    '{"id": "%s", "name": "Hello", "trigger_type": "lead_created",'
+    ' "nodes": [{"id": "t", "type": "trigger", "data": {}}], "edges": []}'
+)
 # Each leaf of `atlas` with arguments that do something in the first deployment. A command that is
 # added without a line here fails the test.
 CASES: dict[str, list[str]] = {
@@ -59,6 +64,8 @@ CASES: dict[str, list[str]] = {
     "dead-letters show": ["1"],
     "dead-letters requeue": ["--all", "--yes", "--reason", "zebra"],
     "outbox": [],
+    "workflows check": [WORKFLOW % "hello"],
+    "workflows save": [WORKFLOW % "zebra", "--org", "zebra"],
     "migrate": ["--from", "older"],
     "env": [],
     "check": [],
@@ -114,8 +121,8 @@ class Shared:
             return self._atlas(*arguments)
 
     @contextmanager
-    def client(self, one: Deployment) -> Iterator[AtlasClient]:
-        with self.inside(one), AtlasClient.from_environment() as client:
+    def client(self, one: Deployment) -> Iterator[CrmClient]:
+        with self.inside(one), CrmClient.from_environment() as client:
             yield client
 
     def work_off(self, *deployments: Deployment) -> None:
@@ -174,6 +181,9 @@ def test_no_command_sees_or_touches_another_deployment(shared: Shared) -> None:
     for name, arguments in CASES.items():
         before = shared.seen(FIRST)
         done = shared.run(FIRST, *name.split(), *arguments, "--json")
+        if name == "workflows save":  # the database knows no such organisation
+            assert done.code == 2, done
+            continue
         assert done.code in (0, 1), (name, done)
         assert (name in MAY_FAIL) or done.code == 0, (name, done)
         assert shared.seen(FIRST) == before, name
@@ -208,7 +218,9 @@ def see_nothing(shared: Shared, one: Deployment) -> None:
 
 def mine(shared: Shared) -> set[str]:
     head = FIRST.prefix.removeprefix("rq:") + ":"
-    return {key for key in observe(shared.raw).values if key.startswith(head)}
+    # Token buckets are left out: they expire when they are full.
+    keys = (key for key in observe(shared.raw).values if key.startswith(head))
+    return {key for key in keys if ":atlas:bucket:" not in key}
 
 
 LEAD = {"lead_id": "unknown", "updates": {"status": "won"}}
@@ -282,7 +294,7 @@ def test_one_prefix_named_by_two_deployments_is_refused_to_the_second(
                 patch.setenv(name, value)
             for name, arguments in CASES.items():
                 done = shared._atlas(*name.split(), *arguments)
-                if name in {"outbox", "env"} or name.startswith("dead-letters"):
+                if name in {"outbox", "env"} or name.startswith(("dead-letters", "workflows")):
                     continue  # they ask the database, or nobody
                 assert done.code == 1, (name, done)
                 said = done.out if name == "check" else one_line(done.err)

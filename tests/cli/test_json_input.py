@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from runtime.client import AtlasClient, NewJob
+from processors.client import CrmClient
+from runtime.client import NewJob
 from runtime.errors import InvalidJobError
 from runtime.recurring import Recurring
 from runtime.settings import Settings
@@ -31,8 +32,10 @@ PLACES = (
     ids=lambda text: text[:12],
 )  # fmt: skip
 def test_what_is_no_usable_object_is_one_line(
-    atlas: Command, place: list[str], text: str, tmp_path
+    atlas: Command, place: list[str], text: str, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if place[0] == "trigger":  # the CRM's own command
+        monkeypatch.setenv("ATLAS_APPLICATION", "tests.cli.twin_crm")
     file = tmp_path / "data.json"
     file.write_text(text)
     for given in (text, f"@{file}"):
@@ -52,7 +55,7 @@ def test_the_client_refuses_a_number_that_no_worker_could_read(
 ) -> None:
     settings: Settings = make_settings(REDIS_URL=redis_url, ATLAS_APPLICATION="tests.cli.twin_crm")
     payload = {"event": "x", "data": {"n": value}}
-    with AtlasClient.from_settings(settings) as client:
+    with CrmClient.from_settings(settings) as client:
         for call in (
             lambda: client.enqueue("track_event", org="o", payload=payload),
             lambda: client.enqueue_many([NewJob("track_event", "o", payload)]),

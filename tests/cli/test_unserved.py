@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from processors.client import CrmClient
 from processors.unserved import UNUSED, unserved
 from runtime.alerts import find_alerts
-from runtime.client import AtlasClient
 from runtime.settings import Settings
 from runtime.snapshot import JobState, QueueSnapshot, QueueState
 from tests.cli.conftest import Command, one_line
@@ -49,7 +49,7 @@ def worker(production: dict[str, str], redis_url: str, tmp_path: Path) -> Iterat
 def test_in_production_a_channel_without_provider_waits_and_every_screen_says_why(
     atlas: Command, worker: WorkerCommand, production: dict[str, str]
 ) -> None:
-    with AtlasClient.from_environment() as client:
+    with CrmClient.from_environment() as client:
         client.send_email("org", to="jo@example.com", subject="Hi", text="x", job_id="mail")
         client.enqueue("track_event", org="org", payload={"event": "x"}, job_id="event")
     worker.start()

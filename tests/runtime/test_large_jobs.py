@@ -132,6 +132,7 @@ def test_a_key_of_another_type_is_no_job(client, reader: Reader, raw: redis.Redi
 
 def test_atlas_job_says_it_too(monkeypatch, redis_url: str, client, raw: redis.Redis) -> None:
     monkeypatch.setenv("REDIS_URL", redis_url)
+    monkeypatch.setenv("RQ_KEY_PREFIX", "rq")
     monkeypatch.setenv("ATLAS_APPLICATION", "tests.runtime.engine_app")
     client.enqueue("echo", org="org_a", payload={}, job_id="j")
     large(raw, "j", 20 * MB)

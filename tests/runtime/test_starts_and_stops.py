@@ -31,7 +31,8 @@ def started(url: str, log: Path, **environment: str) -> Iterator[subprocess.Pope
     variables = {
         "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(log.parent),
         "REDIS_URL": url, "RQ_KEY_PREFIX": "rq", "ATLAS_ENV": "test",
-        "ATLAS_APPLICATION": APPLICATION, "ATLAS_PROCESSES": "2", "EFFECTS_DB": str(log.parent / "effects.db"),
+        "ATLAS_APPLICATION": APPLICATION, "ATLAS_PROCESSES": "2",
+        "EFFECTS_DB": str(log.parent / "effects.db"),
     }  # fmt: skip
     with log.open("wb") as stream:
         process = subprocess.Popen(

@@ -2,12 +2,12 @@
   Notes that something outside (a database) is away, as one host sees it, or that it is back. What
   nobody has confirmed for a minute is forgotten.
 
-  KEYS[1] RQ key prefix
+  KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] what is away  [2] host  [3] error ('' = it is back)
   Returns 1 when that is news
 ]]
 -- @include guard clock events
-local p, now = KEYS[1], clock_ms()
+local now = clock_ms()
 local key, what, host, error = p .. ':atlas:outages', ARGV[1], ARGV[2], ARGV[3]
 local FORGOTTEN_MS = 60000
 local known = redis.call('HGETALL', key)
