@@ -18,7 +18,7 @@ from runtime.middleware import LogContext, TraceContext
 if TYPE_CHECKING:
     import click
 
-    from runtime.settings import Settings
+    from runtime.config.settings import Settings
 
 
 @contextmanager
@@ -48,8 +48,8 @@ def _audits(settings: "Settings", *, repair: bool) -> Iterable[AuditResult]:
 
 
 def _commands() -> Iterable["click.Command"]:
-    from processors.commands import outbox  # noqa: PLC0415 - imports click
     from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
+    from processors.messaging.commands import outbox  # noqa: PLC0415 - imports click
     from processors.trigger_command import trigger  # noqa: PLC0415
     from processors.workflow.commands import workflows  # noqa: PLC0415
 

@@ -5,7 +5,7 @@ from typing import Any, TypedDict, Unpack
 
 from runtime.async_client import AsyncAtlasClient
 from runtime.client import AtlasClient
-from runtime.new_job import JobRef, NewJob
+from runtime.jobs.new_job import JobRef, NewJob
 
 
 class EmailContent(TypedDict, total=False):

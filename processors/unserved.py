@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from runtime.settings import Settings
+from runtime.config.settings import Settings
 
 _INSTEAD = {
     "email": "set EMAIL_SENDER=smtp and SMTP_URL",

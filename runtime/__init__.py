@@ -12,8 +12,19 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from runtime.application import Application, CheckResult, JobContext
     from runtime.async_client import AsyncAtlasClient
-    from runtime.catalogue import Breaker, Catalogue, Kind, Priority, Queue, RateLimit, Resource
+    from runtime.catalogue.catalogue import (
+        Breaker,
+        Catalogue,
+        Kind,
+        Priority,
+        Queue,
+        RateLimit,
+        Resource,
+    )
+    from runtime.catalogue.recurring import Recurring
+    from runtime.catalogue.retry import RetryPolicy, RetryRule
     from runtime.client import AtlasClient
+    from runtime.config.settings import Settings, load_settings
     from runtime.errors import (
         AtlasError,
         BrokerError,
@@ -31,12 +42,17 @@ if TYPE_CHECKING:
     )
     from runtime.job_function import JobFunction
     from runtime.job_outcome import JobStatus
+    from runtime.jobs.new_job import (
+        DEFAULT_ORG,
+        Flow,
+        FlowProgress,
+        FlowRef,
+        JobRef,
+        NewJob,
+        Unique,
+    )
     from runtime.middleware import LogContext, Middleware, TraceContext
-    from runtime.new_job import DEFAULT_ORG, Flow, FlowProgress, FlowRef, JobRef, NewJob, Unique
     from runtime.outcomes import Cancel, DeadLetter, Retry, Snooze
-    from runtime.recurring import Recurring
-    from runtime.retry import RetryPolicy, RetryRule
-    from runtime.settings import Settings, load_settings
 
 __all__ = [
     "DEFAULT_ORG",
@@ -93,13 +109,13 @@ _MODULES = {
     "CheckResult": "runtime.application",
     "JobContext": "runtime.application",
     "AsyncAtlasClient": "runtime.async_client",
-    "Breaker": "runtime.catalogue",
-    "Catalogue": "runtime.catalogue",
-    "Kind": "runtime.catalogue",
-    "Priority": "runtime.catalogue",
-    "Queue": "runtime.catalogue",
-    "RateLimit": "runtime.catalogue",
-    "Resource": "runtime.catalogue",
+    "Breaker": "runtime.catalogue.catalogue",
+    "Catalogue": "runtime.catalogue.catalogue",
+    "Kind": "runtime.catalogue.catalogue",
+    "Priority": "runtime.catalogue.catalogue",
+    "Queue": "runtime.catalogue.catalogue",
+    "RateLimit": "runtime.catalogue.catalogue",
+    "Resource": "runtime.catalogue.catalogue",
     "AtlasClient": "runtime.client",
     "AtlasError": "runtime.errors",
     "BrokerError": "runtime.errors",
@@ -119,22 +135,22 @@ _MODULES = {
     "LogContext": "runtime.middleware",
     "Middleware": "runtime.middleware",
     "TraceContext": "runtime.middleware",
-    "DEFAULT_ORG": "runtime.new_job",
-    "Flow": "runtime.new_job",
-    "FlowProgress": "runtime.new_job",
-    "FlowRef": "runtime.new_job",
-    "JobRef": "runtime.new_job",
-    "NewJob": "runtime.new_job",
-    "Unique": "runtime.new_job",
+    "DEFAULT_ORG": "runtime.jobs.new_job",
+    "Flow": "runtime.jobs.new_job",
+    "FlowProgress": "runtime.jobs.new_job",
+    "FlowRef": "runtime.jobs.new_job",
+    "JobRef": "runtime.jobs.new_job",
+    "NewJob": "runtime.jobs.new_job",
+    "Unique": "runtime.jobs.new_job",
     "Cancel": "runtime.outcomes",
     "DeadLetter": "runtime.outcomes",
     "Retry": "runtime.outcomes",
     "Snooze": "runtime.outcomes",
-    "Recurring": "runtime.recurring",
-    "RetryPolicy": "runtime.retry",
-    "RetryRule": "runtime.retry",
-    "Settings": "runtime.settings",
-    "load_settings": "runtime.settings",
+    "Recurring": "runtime.catalogue.recurring",
+    "RetryPolicy": "runtime.catalogue.retry",
+    "RetryRule": "runtime.catalogue.retry",
+    "Settings": "runtime.config.settings",
+    "load_settings": "runtime.config.settings",
 }
 
 

@@ -14,18 +14,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from runtime.catalogue import Catalogue, Priority, Queue
+from runtime.catalogue.catalogue import Catalogue, Priority, Queue
+from runtime.catalogue.retry import RetryPolicy
 from runtime.errors import CatalogueError
 from runtime.job_decorator import JobDecorator, When
 from runtime.middleware import Middleware
-from runtime.retry import RetryPolicy
 
 if TYPE_CHECKING:
     import click
 
+    from runtime.catalogue.recurring import Recurring
     from runtime.client import AtlasClient
-    from runtime.recurring import Recurring
-    from runtime.settings import Settings
+    from runtime.config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

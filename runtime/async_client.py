@@ -12,8 +12,10 @@ from pydantic import BaseModel
 
 from runtime.application import load_application
 from runtime.broker.broker import AsyncBroker
+from runtime.broker.connection import connect_shared
+from runtime.broker.keys import Keys, QueueNames
 from runtime.broker.queries import flow_counts, job_facts
-from runtime.catalogue import Catalogue, Priority
+from runtime.catalogue.catalogue import Catalogue, Priority
 from runtime.client_steps import (
     NO_PAYLOAD,
     JobName,
@@ -26,14 +28,12 @@ from runtime.client_steps import (
     refs_of,
     scheduled,
 )
-from runtime.connection import connect_shared
+from runtime.config.settings import Settings, load_settings
 from runtime.errors import UnknownJobError
 from runtime.job_checks import check_timeout, checked_id, checked_job, checked_list
 from runtime.job_outcome import JobStatus, status_of, wait_for_result
-from runtime.job_rows import RowMaker
-from runtime.keys import Keys, QueueNames
-from runtime.middleware import Middleware, around_enqueue
-from runtime.new_job import (
+from runtime.jobs.encode import RowMaker
+from runtime.jobs.new_job import (
     DEFAULT_ORG,
     Flow,
     FlowProgress,
@@ -43,8 +43,8 @@ from runtime.new_job import (
     NewJob,
     OnChildFailure,
 )
-from runtime.settings import Settings, load_settings
-from runtime.text import safe
+from runtime.middleware import Middleware, around_enqueue
+from runtime.sanitize.text import safe
 
 _CONNECTIONS = 32
 _WAITERS = 128

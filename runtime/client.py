@@ -9,8 +9,9 @@ from pydantic import BaseModel
 from runtime.application import load_application
 from runtime.broker import open_broker
 from runtime.broker.broker import Broker
+from runtime.broker.keys import QueueNames
 from runtime.broker.queries import Query, flow_counts, job_facts
-from runtime.catalogue import Catalogue, Priority
+from runtime.catalogue.catalogue import Catalogue, Priority
 from runtime.client_steps import (
     CHUNK,
     NO_PAYLOAD,
@@ -24,13 +25,12 @@ from runtime.client_steps import (
     refs_of,
     scheduled,
 )
+from runtime.config.settings import Settings, load_settings
 from runtime.errors import UnknownJobError
 from runtime.job_checks import check_timeout, checked_id, checked_job, checked_list
 from runtime.job_outcome import JobStatus, status_of, wait_for_result
-from runtime.job_rows import PlacedRow, RowMaker
-from runtime.keys import QueueNames
-from runtime.middleware import Middleware, around_enqueue
-from runtime.new_job import (
+from runtime.jobs.encode import PlacedRow, RowMaker
+from runtime.jobs.new_job import (
     DEFAULT_ORG,
     Flow,
     FlowProgress,
@@ -40,11 +40,11 @@ from runtime.new_job import (
     NewJob,
     OnChildFailure,
 )
-from runtime.settings import Settings, load_settings
-from runtime.text import safe
+from runtime.middleware import Middleware, around_enqueue
+from runtime.sanitize.text import safe
 
 if TYPE_CHECKING:
-    from runtime.snapshot import JobState
+    from runtime.view.snapshot import JobState
 
 T = TypeVar("T")
 
@@ -232,8 +232,8 @@ class AtlasClient:
             BrokerUnavailableError: Redis is away.
         """
         # Most producers only enqueue.
-        from runtime.broker import reads  # noqa: PLC0415
-        from runtime.jobview import state_of  # noqa: PLC0415
+        from runtime.broker.reads import reads  # noqa: PLC0415
+        from runtime.view.from_redis import state_of  # noqa: PLC0415
 
         states = {}
         for start in range(0, len(job_ids), CHUNK):

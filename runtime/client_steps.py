@@ -8,15 +8,15 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
-from runtime.broker import calls
-from runtime.broker.calls import Call, Enqueued
-from runtime.catalogue import Priority
+from runtime.broker.calls import calls
+from runtime.broker.calls.calls import Call, Enqueued
+from runtime.catalogue.catalogue import Priority
 from runtime.errors import InvalidJobError
 from runtime.job_checks import checked_flow
 from runtime.job_function import JobFunction
-from runtime.job_rows import PlacedRow, RowMaker
-from runtime.new_job import Flow, FlowRef, JobOptions, JobRef, NewJob
-from runtime.text import safe
+from runtime.jobs.encode import PlacedRow, RowMaker
+from runtime.jobs.new_job import Flow, FlowRef, JobOptions, JobRef, NewJob
+from runtime.sanitize.text import safe
 
 T = TypeVar("T")
 CHUNK = 500

@@ -8,10 +8,10 @@ from functools import lru_cache
 from reprlib import Repr
 from typing import Any, get_args
 
-from runtime.catalogue import Priority
+from runtime.catalogue.catalogue import Priority
 from runtime.errors import InvalidJobError
-from runtime.new_job import Expired, Flow, NewJob, OnChildFailure, Unique, UniqueMode
-from runtime.text import safe
+from runtime.jobs.new_job import Expired, Flow, NewJob, OnChildFailure, Unique, UniqueMode
+from runtime.sanitize.text import safe
 
 # RQ's rule for job ids (rq/job.py, JOB_ID_PATTERN); the length is ours.
 _JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, TypeVar, o
 
 from pydantic import ValidationError
 
-from runtime.catalogue import Kind, Priority, Queue
+from runtime.catalogue.catalogue import Kind, Priority, Queue
+from runtime.catalogue.retry import RetryPolicy
 from runtime.errors import CatalogueError
 from runtime.job_function import JobFunction
-from runtime.new_job import DEFAULT_ORG
-from runtime.retry import RetryPolicy
+from runtime.jobs.new_job import DEFAULT_ORG
 
 if TYPE_CHECKING:
     from runtime.application import Application, JobContext
-    from runtime.recurring import Recurring
+    from runtime.catalogue.recurring import Recurring
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -105,7 +105,7 @@ class JobDecorator:
         every, cron = self._when.every, self._when.cron
         if every is None and not cron:
             return ()
-        from runtime.recurring import Recurring  # noqa: PLC0415 - croniter is slow to import
+        from runtime.catalogue.recurring import Recurring  # noqa: PLC0415 - croniter is slow to import
 
         try:
             made.payload.model_validate({})

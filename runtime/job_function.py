@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.errors import PydanticSchemaGenerationError
 
 from runtime.errors import CatalogueError, InvalidPayloadError
-from runtime.new_job import NewJob
+from runtime.jobs.new_job import NewJob
 
 if TYPE_CHECKING:
     from runtime.application import JobContext

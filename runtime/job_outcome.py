@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 from runtime.broker.encoding import decode_value
+from runtime.broker.keys import Keys
 from runtime.broker.queries import JobFacts, Query, job_facts, next_result
 from runtime.errors import (
     JobCanceledError,
@@ -14,8 +15,7 @@ from runtime.errors import (
     ResultTimeoutError,
     UnknownJobError,
 )
-from runtime.keys import Keys
-from runtime.text import safe
+from runtime.sanitize.text import safe
 
 # Who cancels or deletes a job writes no result that would wake who waits for one.
 _LOOK_S = 2.0

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from runtime.application import load_application
 from runtime.broker import adoption, open_broker
 from runtime.broker.broker import Broker
+from runtime.broker.connection import broker_errors
+from runtime.broker.keys import Keys, QueueNames
 from runtime.broker.ownership import compare, deployment_name
-from runtime.catalogue import Catalogue
-from runtime.connection import broker_errors
+from runtime.catalogue.catalogue import Catalogue
+from runtime.config.settings import Settings
 from runtime.errors import MigrationError
-from runtime.keys import Keys, QueueNames
-from runtime.settings import Settings
 
 OLD_PREFIX = "rq"
 _CHUNK = 500

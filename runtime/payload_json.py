@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError, from_json
 
-from runtime.catalogue import Kind
+from runtime.catalogue.catalogue import Kind
 from runtime.errors import InvalidPayloadError
-from runtime.text import safe
+from runtime.sanitize.text import safe
 
 # Fewer brackets than this cannot nest deeper, and fewer bytes hold no longer number, than a reader
 # of JSON takes (pydantic-core: 200 levels, 4,300 digits).

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import redis
 
-from runtime.allowed import is_allowed, not_allowed
-from runtime.bridge import fetch, load_rq
-from runtime.connection import broker_errors
+from runtime.broker.connection import broker_errors
+from runtime.config.settings import Settings
 from runtime.errors import AtlasError, BrokerUnavailableError
 from runtime.outcomes import Cancel, Snooze
-from runtime.settings import Settings
+from runtime.stock.allowed import is_allowed, not_allowed
+from runtime.stock.bridge import fetch, load_rq
 
 if TYPE_CHECKING:
     from collections.abc import Callable

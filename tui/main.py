@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from runtime.cli.failures import run_command
+from runtime.cli.shared.errors import run_command
 
 # Textual reads these when it is imported. Ten frames a second are plenty for a picture that
 # changes once, and animations and smooth scrolling send the same content again and again.

@@ -12,11 +12,11 @@ from datetime import datetime
 import psutil
 import redis
 
-from runtime.bridge import load_rq
 from runtime.client import AtlasClient, NewJob
-from runtime.reader import Reader
-from runtime.settings import load_settings
-from runtime.snapshot import JobState
+from runtime.config.settings import load_settings
+from runtime.stock.bridge import load_rq
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
 
 TOTAL = ("rq:atlas:totals", "dev:bench:plain|fin")
 

@@ -14,9 +14,9 @@ from sqlalchemy import and_, or_, select, update
 from processors.database.engine import Database
 from processors.database.models import StoredDeadLetter, utc_now
 from processors.dead_letters.reading import Choice, is_open
-from runtime.catalogue import Catalogue
+from runtime.catalogue.catalogue import Catalogue
 from runtime.client import AtlasClient, NewJob
-from runtime.control import Control
+from runtime.control.control import Control
 from runtime.errors import InvalidJobError
 from runtime.payload_json import validate_payload
 

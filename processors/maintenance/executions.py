@@ -16,8 +16,8 @@ from processors.payloads import RepairExecutions
 from processors.resources import resources_of
 from runtime.application import AuditResult, JobContext
 from runtime.client import AtlasClient
+from runtime.config.settings import Settings
 from runtime.outcomes import Snooze
-from runtime.settings import Settings
 
 log = structlog.get_logger("atlas.audit")
 

@@ -34,8 +34,8 @@ from processors.workflow.progress import (
     move_on,
 )
 from runtime.client import NewJob
-from runtime.settings import Settings
-from runtime.snapshot import JobState
+from runtime.config.settings import Settings
+from runtime.view.snapshot import JobState
 
 PAGE = 500
 # Which of the jobs there are: `AtlasClient.states`.

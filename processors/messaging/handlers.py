@@ -14,9 +14,6 @@ from processors.messaging.events import message_event
 from processors.messaging.ledger import Draft, Origin, reserve
 from processors.messaging.personal import Limits, needs_filling, personal
 from processors.messaging.phone import e164
-from processors.messaging.refusals import NO_VALUE
-from processors.messaging.rendering import render
-from processors.messaging.sender import Channel, File, Guarantee, OutgoingMessage
 from processors.payloads import (
     MAX_BODY,
     MAX_SMS,
@@ -26,6 +23,9 @@ from processors.payloads import (
     SendWhatsapp,
 )
 from processors.resources import resources_of
+from processors.senders.refusals import NO_VALUE
+from processors.senders.sender import Channel, File, Guarantee, OutgoingMessage
+from processors.templates.rendering import render
 from processors.workflow.delivered import settle_step
 from runtime.application import JobContext
 from runtime.client import NewJob

@@ -6,8 +6,8 @@ from email.policy import SMTP
 from email.utils import formatdate
 
 from processors.messaging.plain_text import html_to_text
-from processors.messaging.refusals import NOT_VALID
-from processors.messaging.sender import OutgoingMessage, RejectedError
+from processors.senders.refusals import NOT_VALID
+from processors.senders.sender import OutgoingMessage, RejectedError
 from runtime.mail_address import Mailbox, read_mailbox
 
 

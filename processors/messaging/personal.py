@@ -10,7 +10,7 @@ from processors.crm.contacts import find_by_contact
 from processors.database.models import Organisation, utc_now
 from processors.errors import DefinitionError
 from processors.messaging.ledger import Draft
-from processors.messaging.refusals import NO_VALUE
+from processors.senders.refusals import NO_VALUE
 from processors.workflow.interpolation import fill, has_variables
 from processors.workflow.scope import build_scope
 

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from processors.crm.leads import add_tag_to, clamp_score, update_lead_fields
 from processors.database.models import Lead
 from processors.errors import DefinitionError, MissingValueError, TemplateError
-from processors.messaging.rendering import render
 from processors.payloads import MAX_SMS, MAX_WHATSAPP, SendEmail, SendSms, SendWhatsapp
+from processors.templates.rendering import render
 from processors.values import MISSING, id_text, shown
 from processors.workflow.definition import Node
 from processors.workflow.interpolation import (
@@ -24,7 +24,7 @@ from processors.workflow.interpolation import (
     wording_of,
 )
 from processors.workflow.validator import ACTIONS
-from runtime.catalogue import Priority
+from runtime.catalogue.catalogue import Priority
 
 _PRIORITIES = {
     "critical": Priority.CRITICAL,

@@ -4,10 +4,10 @@ from typing import Any
 
 import click
 
-from processors.commands import open_database
-from runtime.cli.failures import EXIT_USAGE
-from runtime.cli.options import json_option, print_json
-from runtime.text import safe
+from processors.messaging.commands import open_database
+from runtime.cli.shared.errors import EXIT_USAGE
+from runtime.cli.shared.options import json_option, print_json
+from runtime.sanitize.text import safe
 
 _STATUSES = ("draft", "active", "paused", "archived")
 

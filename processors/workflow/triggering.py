@@ -20,7 +20,7 @@ from processors.workflow.steps import activity_facts
 from processors.workflow.triggers import starting_triggers, trigger_types
 from processors.workflow.validator import refuse_cycle
 from runtime.application import JobContext
-from runtime.catalogue import Priority
+from runtime.catalogue.catalogue import Priority
 from runtime.client import NewJob
 from runtime.outcomes import DeadLetter
 

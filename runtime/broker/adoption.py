@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import redis
 
-from runtime.broker.calls import Arg, Call, numbers
-from runtime.broker.reads import text_of, texts_of
+from runtime.broker.calls.calls import Arg, Call, numbers
+from runtime.broker.connection import broker_errors
+from runtime.broker.keys import Keys, queue_of
+from runtime.broker.reads.reads import text_of, texts_of
 from runtime.broker.replies import execute
-from runtime.connection import broker_errors
-from runtime.keys import Keys, queue_of
 
 _STEP = 1_000
 _DECLARED = b'"declared":true'

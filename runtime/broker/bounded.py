@@ -5,10 +5,10 @@ from typing import Any
 
 import redis
 
+from runtime.broker.connection import broker_errors
+from runtime.broker.keys import Keys
 from runtime.broker.replies import execute
-from runtime.connection import broker_errors
 from runtime.errors import BrokerError, BrokerUnavailableError
-from runtime.keys import Keys
 
 Hash = dict[bytes, bytes]
 

@@ -11,12 +11,12 @@ from hiredis import pack_command
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from runtime.broker import ownership
-from runtime.broker.calls import Arg, Call
+from runtime.broker.calls.calls import Arg, Call
+from runtime.broker.connection import broker_errors
+from runtime.broker.keys import Keys
 from runtime.broker.queries import Query
 from runtime.broker.scripts import script
-from runtime.connection import broker_errors
 from runtime.errors import AtlasError, BrokerUnavailableError
-from runtime.keys import Keys
 from runtime.waiting_pool import PoolExhaustedError, WaitingPool
 
 T = TypeVar("T")

@@ -6,9 +6,9 @@ where ``RQ_KEY_PREFIX`` names one, two deployments might name the same, and the 
 Writers set the stamp with their first call; readers only compare.
 """
 
+from runtime.broker.keys import Keys
 from runtime.errors import PrefixTakenError
-from runtime.keys import Keys
-from runtime.text import safe
+from runtime.sanitize.text import safe
 
 
 def deployment_name(queue_prefix: str, application: str) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from runtime.broker.calls import Arg
-from runtime.keys import Keys
+from runtime.broker.calls.calls import Arg
+from runtime.broker.keys import Keys
 
 T_co = TypeVar("T_co", covariant=True)
 

@@ -12,8 +12,8 @@ from typing import Any
 import redis
 from redis.exceptions import NoPermissionError, ReadOnlyError, ResponseError
 
-from runtime.connection import broker_errors
-from runtime.keys import Keys
+from runtime.broker.connection import broker_errors
+from runtime.broker.keys import Keys
 
 # By kind of key (s text, h hash, l list, t set, z sorted set, x stream), in an order in which each
 # finds what it needs. `r` is what scripts get as their key. The first ones take away what the

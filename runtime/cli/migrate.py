@@ -5,10 +5,10 @@ import shlex
 
 import click
 
-from runtime.cli.options import json_option, print_json, read_settings
+from runtime.cli.shared.options import json_option, print_json, read_settings
+from runtime.config.validators import PREFIX
 from runtime.migration import OLD_PREFIX, MigrationReport
 from runtime.migration import migrate as move
-from runtime.setting_checks import PREFIX
 
 
 @click.command()

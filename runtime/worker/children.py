@@ -66,7 +66,7 @@ class Child:
             OSError: it could not be started.
         """
         process = await asyncio.create_subprocess_exec(
-            *child_command("runtime.worker.isolated_child", str(os.getpid())),
+            *child_command("runtime.worker.attempt.isolated_child", str(os.getpid())),
             env=child_environment(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,

@@ -8,8 +8,8 @@ from typing import Any
 
 import structlog
 
-from runtime.broker import calls
 from runtime.broker.broker import AsyncBroker
+from runtime.broker.calls import calls
 from runtime.errors import BrokerError, OutsideUnavailableError
 
 log = structlog.get_logger("atlas.worker")

@@ -5,6 +5,7 @@ from contextlib import closing
 import structlog
 
 from runtime.broker import open_broker
+from runtime.config.settings import Settings
 from runtime.errors import (
     BrokerError,
     BrokerPasswordError,
@@ -12,7 +13,6 @@ from runtime.errors import (
     PrefixTakenError,
 )
 from runtime.migration import left_behind, left_behind_words
-from runtime.settings import Settings
 
 log = structlog.get_logger("atlas.supervisor")
 

@@ -6,9 +6,9 @@ import threading
 
 import structlog
 
-from runtime.bridge import settle_ended
-from runtime.connection import connect
-from runtime.settings import Settings
+from runtime.broker.connection import connect
+from runtime.config.settings import Settings
+from runtime.stock.bridge import settle_ended
 
 log = structlog.get_logger("atlas.worker")
 

@@ -11,10 +11,10 @@ import structlog
 
 from runtime.application import NoteTaker
 from runtime.stock_job import RefusedError
+from runtime.worker.attempt.isolated import ChildError, read_answer, value_of
+from runtime.worker.attempt.verdict import StockRetry
 from runtime.worker.children import Child, ChildEndedError, Children
-from runtime.worker.decide import StockRetry
-from runtime.worker.isolated import ChildError, read_answer, value_of
-from runtime.worker.running import Running
+from runtime.worker.claiming.held_jobs import Running
 
 log = structlog.get_logger("atlas.worker")
 

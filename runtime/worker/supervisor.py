@@ -17,19 +17,20 @@ from types import FrameType
 import structlog
 
 from runtime.application import Application, load_application
-from runtime.broker import calls, open_broker
+from runtime.broker import open_broker
+from runtime.broker.calls import calls
+from runtime.broker.keys import QueueNames
 from runtime.broker.policy import Policy
-from runtime.broker.registration import is_registered
-from runtime.catalogue import Catalogue
+from runtime.broker.workers import is_registered
+from runtime.catalogue.catalogue import Catalogue
+from runtime.config.settings import Settings
 from runtime.errors import AtlasError, SettingsError
-from runtime.keys import QueueNames
-from runtime.settings import Settings
+from runtime.worker.attempt.handlers import load_handlers
 from runtime.worker.child_command import child_command, child_environment
 from runtime.worker.exits import EXIT_OK, cause_of, holds_nothing, stopped_in_order
-from runtime.worker.handlers import load_handlers
 from runtime.worker.readiness import look_before_start
-from runtime.worker.recurrence import check_declared
 from runtime.worker.restarts import Restarts
+from runtime.worker.services.recurring import check_declared
 
 log = structlog.get_logger("atlas.supervisor")
 

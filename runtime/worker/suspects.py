@@ -15,14 +15,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from runtime.broker import calls
 from runtime.broker.broker import AsyncBroker
-from runtime.broker.calls import ClaimedJob
+from runtime.broker.calls import calls
+from runtime.broker.calls.calls import ClaimedJob
 from runtime.broker.policy import is_suspect
 from runtime.errors import BrokerError
+from runtime.worker.attempt.isolated import CHILD_DIED, ChildError, IsolatedRequest, run_isolated
 from runtime.worker.children import Children
-from runtime.worker.isolated import CHILD_DIED, ChildError, IsolatedRequest, run_isolated
-from runtime.worker.running import Running
+from runtime.worker.claiming.held_jobs import Running
 
 # Children of one worker process at a time: each is an interpreter with the application in it.
 _AT_A_TIME = 4

@@ -16,11 +16,11 @@ import redis
 from processors.client import CrmClient
 from runtime.cli.atlas import cli
 from runtime.client import AtlasClient, Flow, NewJob
+from runtime.config.settings import Settings
 from runtime.errors import PrefixTakenError, UnknownJobError
-from runtime.new_job import Unique
-from runtime.settings import Settings
-from tests.cli.conftest import Command, Outcome, one_line
+from runtime.jobs.new_job import Unique
 from tests.model.observe import observe
+from tests.runtime.cli.conftest import Command, Outcome, one_line
 
 # Whatever the first deployment writes or names holds this word; nobody else's answer may.
 MARK = "zebra"
@@ -87,7 +87,7 @@ class Deployment:
 
 
 FIRST = Deployment("dev", "processors")
-OTHERS = (Deployment("stage", "processors"), Deployment("dev", "tests.cli.twin_crm"))
+OTHERS = (Deployment("stage", "processors"), Deployment("dev", "tests.runtime.cli.twin_crm"))
 ALL = (FIRST, *OTHERS)
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from processors.client import CrmClient
+from runtime.catalogue.recurring import Recurring
 from runtime.client import NewJob
+from runtime.config.settings import Settings
 from runtime.errors import InvalidJobError
-from runtime.recurring import Recurring
-from runtime.settings import Settings
-from tests.cli.conftest import Command, one_line
+from tests.runtime.cli.conftest import Command, one_line
 
 LONG = "9" * 5_000
 PLACES = (
@@ -35,7 +35,7 @@ def test_what_is_no_usable_object_is_one_line(
     atlas: Command, place: list[str], text: str, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if place[0] == "trigger":  # the CRM's own command
-        monkeypatch.setenv("ATLAS_APPLICATION", "tests.cli.twin_crm")
+        monkeypatch.setenv("ATLAS_APPLICATION", "tests.runtime.cli.twin_crm")
     file = tmp_path / "data.json"
     file.write_text(text)
     for given in (text, f"@{file}"):
@@ -53,7 +53,9 @@ def test_what_is_no_usable_object_is_one_line(
 def test_the_client_refuses_a_number_that_no_worker_could_read(
     make_settings, redis_url: str, value: Any
 ) -> None:
-    settings: Settings = make_settings(REDIS_URL=redis_url, ATLAS_APPLICATION="tests.cli.twin_crm")
+    settings: Settings = make_settings(
+        REDIS_URL=redis_url, ATLAS_APPLICATION="tests.runtime.cli.twin_crm"
+    )
     payload = {"event": "x", "data": {"n": value}}
     with CrmClient.from_settings(settings) as client:
         for call in (

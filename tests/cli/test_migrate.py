@@ -11,19 +11,20 @@ from datetime import timedelta
 import pytest
 import redis
 
-from runtime.auditor import Auditor
-from runtime.broker import calls, open_broker
+from runtime.broker import open_broker
+from runtime.broker.calls import calls
+from runtime.broker.connection import connect
+from runtime.broker.keys import QueueNames
 from runtime.broker.policy import Policy
 from runtime.client import AtlasClient, NewJob
-from runtime.connection import connect
-from runtime.control import Control
-from runtime.keys import QueueNames
-from runtime.new_job import Unique
-from runtime.reader import Reader
-from runtime.settings import Settings
-from runtime.snapshot import JobState
-from tests.cli.conftest import APPLICATION, ROOT, Command, one_line
+from runtime.config.settings import Settings
+from runtime.control.auditor import Auditor
+from runtime.control.control import Control
+from runtime.jobs.new_job import Unique
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
 from tests.model.observe import observe
+from tests.runtime.cli.conftest import APPLICATION, ROOT, Command, one_line
 
 OWN = f"rq:dev:{APPLICATION}"
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.cli.conftest import ROOT, Command, one_line
+from tests.runtime.cli.conftest import ROOT, Command, one_line
 
 FULL = "/dev/full"
 pytestmark = pytest.mark.skipif(not os.path.exists(FULL), reason="no /dev/full here")  # noqa: PTH110

@@ -8,16 +8,16 @@ from urllib.parse import quote
 import pytest
 import redis
 
-from runtime.auditor import Auditor
 from runtime.broker import rights
+from runtime.catalogue.recurring import Recurring
 from runtime.client import AtlasClient, NewJob
-from runtime.control import Control
-from runtime.embedded import EmbeddedRedis
-from runtime.reader import Reader
-from runtime.recurring import Recurring
-from runtime.settings import Settings
-from runtime.snapshot import JobState
-from tests.cli.conftest import APPLICATION, Command, Outcome
+from runtime.config.settings import Settings
+from runtime.control.auditor import Auditor
+from runtime.control.control import Control
+from runtime.embedded.server import EmbeddedRedis
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
+from tests.runtime.cli.conftest import APPLICATION, Command, Outcome
 
 LUA = Path(rights.__file__).parent / "lua"
 PREFIX = f"rq:dev:{APPLICATION}"

@@ -10,14 +10,14 @@ import pytest
 
 from processors.client import CrmClient
 from processors.unserved import UNUSED, unserved
-from runtime.alerts import find_alerts
-from runtime.settings import Settings
-from runtime.snapshot import JobState, QueueSnapshot, QueueState
-from tests.cli.conftest import Command, one_line
+from runtime.config.settings import Settings
+from runtime.view.alerts import find_alerts
+from runtime.view.snapshot import JobState, QueueSnapshot, QueueState
+from tests.runtime.cli.conftest import Command, one_line
 from tests.runtime.conftest import WorkerCommand, wait_until
-from tui.data.sample import SampleSource
-from tui.health import queue_health
-from tui.widgets.alerts import alert_lines
+from tui.sample.source import SampleSource
+from tui.text.alerts import alert_lines
+from tui.text.health import queue_health
 
 EMAIL = "EMAIL_SENDER=outbox stores messages and delivers none; set EMAIL_SENDER=smtp and SMTP_URL"
 SMTP = {"EMAIL_SENDER": "smtp", "SMTP_URL": "smtp://127.0.0.1:1"}

@@ -13,12 +13,12 @@ from typing import Any
 from processors import application
 from processors.resources import Resources
 from runtime.application import JobContext
+from runtime.catalogue.error_facts import error_facts
 from runtime.client import JobRef, NewJob
-from runtime.dead_letter import DeadLetterRecord
-from runtime.error_facts import error_facts
+from runtime.jobs.dead_letter import DeadLetterRecord
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry
 from runtime.payload_json import validate_payload
-from runtime.snapshot import JobState
+from runtime.view.snapshot import JobState
 
 CATALOGUE = application.catalogue
 ORG = "org_iron"

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from processors import application as domain
-from processors.messaging.sender import Guarantee, OutgoingMessage
-from runtime.settings import Settings
+from processors.senders.sender import Guarantee, OutgoingMessage
+from runtime.config.settings import Settings
 
 
 class HeldTexts:

@@ -13,8 +13,8 @@ from processors.analytics.recorder import EventRecorder
 from processors.database.models import AnalyticsEvent
 from processors.errors import DatabaseUnavailableError
 from runtime.client import NewJob
-from runtime.reader import Reader
-from runtime.snapshot import JobState
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
 from tests.processors import test_end_to_end
 from tests.processors.harness import ORG
 from tests.processors.test_end_to_end import Server

@@ -9,10 +9,10 @@ import pytest
 import redis
 
 from processors.database.models import AnalyticsEvent, Message, StoredDeadLetter
+from runtime.broker.connection import connect
 from runtime.client import NewJob
-from runtime.connection import connect
-from runtime.embedded import EmbeddedRedis
-from runtime.reader import Reader
+from runtime.embedded.server import EmbeddedRedis
+from runtime.view.reader import Reader
 from tests.processors import test_end_to_end
 from tests.processors.harness import ORG
 from tests.processors.test_end_to_end import Server

@@ -16,7 +16,9 @@ from sqlalchemy import select, update
 from processors.database.models import Message, WorkflowExecution, WorkflowStep
 from processors.errors import RecipientError, TemplateError
 from processors.messaging.delivery import CALL_LIMIT, KEY_LIFETIME
-from processors.messaging.sender import (
+from processors.messaging.outbox import list_messages
+from processors.resources import Resources
+from processors.senders.sender import (
     AmbiguousError,
     Guarantee,
     NotSentError,
@@ -24,9 +26,7 @@ from processors.messaging.sender import (
     RejectedError,
     UnavailableError,
 )
-from processors.messaging.smtp_sender import SmtpSender, SmtpServer
-from processors.outbox import list_messages
-from processors.resources import Resources
+from processors.senders.smtp import SmtpSender, SmtpServer
 from runtime.client import NewJob
 from runtime.outcomes import DeadLetter, Retry, Snooze
 from tests.processors.harness import ORG, Engine

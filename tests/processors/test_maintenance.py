@@ -20,9 +20,9 @@ from processors.maintenance.cleanup import clean_up
 from processors.payloads import Audit, CleanUp
 from processors.recurring import RECURRING
 from processors.resources import Resources
+from runtime.catalogue.recurring import Recurring
 from runtime.client import AtlasClient, NewJob
-from runtime.dead_letter import DeadLetterRecord
-from runtime.recurring import Recurring
+from runtime.jobs.dead_letter import DeadLetterRecord
 from tests.processors.harness import ORG, Engine
 from tests.processors.shapes import EMAIL, TRIGGER, chain
 
@@ -148,7 +148,7 @@ def test_an_audit_comes_every_ten_minutes_and_one_at_a_time(make_settings, redis
 def test_health_is_recorded_once_a_job(engine, database):
     job = NewJob("check_health", ORG, {})
     context = engine.context(NewJob("check_health", ORG, {}, job_id="h"))
-    from processors.maintenance.health import check_health
+    from processors.health.handlers import check_health
     from processors.payloads import CheckHealth
 
     for _ in range(2):

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from processors.database.models import AnalyticsEvent, WorkflowStep
-from processors.outbox import list_messages
+from processors.messaging.outbox import list_messages
 from tests.processors.harness import ORG
 from tests.processors.shapes import EMAIL, SMS, TAG, TRIGGER, chain, node
 

@@ -12,8 +12,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
-from processors.messaging.refusals import is_of_recipient
-from processors.messaging.sender import (
+from processors.senders.refusals import is_of_recipient
+from processors.senders.sender import (
     AmbiguousError,
     File,
     Guarantee,
@@ -24,8 +24,8 @@ from processors.messaging.sender import (
     SendError,
     UnavailableError,
 )
-from processors.messaging.simulated_sender import FAULTS, SimulatedSender
-from processors.messaging.smtp_sender import SmtpSender, SmtpServer
+from processors.senders.simulated import FAULTS, SimulatedSender
+from processors.senders.smtp import SmtpSender, SmtpServer
 from runtime.errors import SettingsError
 
 

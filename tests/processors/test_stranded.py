@@ -23,7 +23,7 @@ from processors.database.models import (
 from processors.recurring import RECURRING
 from processors.resources import Resources
 from runtime.client import AtlasClient, NewJob
-from runtime.snapshot import JobState
+from runtime.view.snapshot import JobState
 from tests.processors.harness import ORG, Engine
 from tests.processors.shapes import EMAIL, SMS, TAG, TRIGGER, WAIT, chain
 

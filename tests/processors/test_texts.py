@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from processors.database.models import Lead, Organisation, WorkflowExecution, WorkflowStep
 from processors.errors import RecipientError
-from processors.outbox import list_messages
+from processors.messaging.outbox import list_messages
 from runtime.client import NewJob
 from runtime.outcomes import DeadLetter
 from tests.processors.harness import ORG

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runtime.application import Application, JobContext
-from runtime.catalogue import Catalogue, Kind, Queue
+from runtime.catalogue.catalogue import Catalogue, Kind, Queue
+from runtime.catalogue.retry import RetryPolicy
+from runtime.config.settings import Settings
 from runtime.errors import OutsideUnavailableError
-from runtime.retry import RetryPolicy
-from runtime.settings import Settings
 from runtime.worker import outside
 from tests.runtime.engine_app import Note
 

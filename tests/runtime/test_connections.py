@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from runtime.broker import calls, open_broker
+from runtime.broker import open_broker
+from runtime.broker.calls import calls
+from runtime.broker.connection import connect
 from runtime.client import AtlasClient, NewJob
-from runtime.connection import connect
 from runtime.errors import BrokerUnavailableError, InvalidJobError
 from runtime.waiting_pool import MAX_CONNECTIONS, WaitingPool
-from runtime.worker.threads import HandlerThreads
+from runtime.worker.attempt.threads import HandlerThreads
 from tests.runtime.conftest import ROOT, WorkerCommand
 from tests.runtime.drive import POLICY
 

@@ -4,12 +4,12 @@ import random
 
 import pytest
 
-from runtime.broker.calls import ClaimedJob
-from runtime.catalogue import Breaker
-from runtime.error_facts import error_facts
+from runtime.broker.calls.calls import ClaimedJob
+from runtime.catalogue.catalogue import Breaker
+from runtime.catalogue.error_facts import error_facts
+from runtime.catalogue.retry import RetryPolicy, RetryRule
 from runtime.errors import BrokerError, BrokerUnavailableError
-from runtime.retry import RetryPolicy, RetryRule
-from runtime.worker import decide
+from runtime.worker.attempt import verdict
 
 JOB = ClaimedJob(b"", "j", "dev:q", "e", 1, 0, "", "", "", "")
 ANYTHING_IS_FATAL = (RetryRule("never", errors=("AtlasError",)),)
@@ -19,10 +19,10 @@ class NotReadyError(BrokerUnavailableError):
     """A subclass."""
 
 
-def facts(*, attempts: int) -> decide.AttemptFacts:
+def facts(*, attempts: int) -> verdict.AttemptFacts:
     policy = RetryPolicy(attempts, rules=ANYTHING_IS_FATAL)
     breaker = Breaker(errors=("AtlasError",))
-    return decide.AttemptFacts(JOB, "send", policy, 0.0, 0.0, "o", breaker)
+    return verdict.AttemptFacts(JOB, "send", policy, 0.0, 0.0, "o", breaker)
 
 
 @pytest.mark.parametrize("attempts", [1, 5])
@@ -30,13 +30,13 @@ def facts(*, attempts: int) -> decide.AttemptFacts:
 @pytest.mark.parametrize("in_child", [False, True])
 def test_redis_trouble_uses_no_attempt_and_blames_nobody(attempts, error, in_child) -> None:
     if in_child:
-        error = decide.RemoteError("E", str(error), "Traceback", facts=error_facts(error))
-    ended = decide.raised(facts(attempts=attempts), error, 1.0, random.Random(1))
+        error = verdict.RemoteError("E", str(error), "Traceback", facts=error_facts(error))
+    ended = verdict.raised(facts(attempts=attempts), error, 1.0, random.Random(1))
     assert (ended.outcome, ended.fault, ended.dead_letter) == ("snoozed", False, "")
     assert 0 < ended.delay_ms <= 3_000
     assert ended.error.startswith("it waits for Redis: ")
 
 
 def test_what_redis_refuses_for_good_is_a_failure() -> None:
-    ended = decide.raised(facts(attempts=5), BrokerError("WRONGTYPE"), 1.0, random.Random(1))
+    ended = verdict.raised(facts(attempts=5), BrokerError("WRONGTYPE"), 1.0, random.Random(1))
     assert ended.outcome == "failed"

@@ -10,14 +10,14 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runtime import envelope
-from runtime.catalogue import Priority
+from runtime.broker.keys import QueueNames
+from runtime.catalogue.catalogue import Priority
 from runtime.client import AtlasClient, Flow, NewJob
 from runtime.errors import InvalidJobError, InvalidPayloadError, UnknownKindError
-from runtime.keys import QueueNames
+from runtime.jobs import envelope
+from runtime.jobs.new_job import Unique
 from runtime.middleware import TraceContext
-from runtime.new_job import Unique
-from runtime.text import safe
+from runtime.sanitize.text import safe
 from tests.runtime.engine_app import Note, application
 
 FAR = timezone(timedelta(hours=-23))

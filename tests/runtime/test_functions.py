@@ -24,7 +24,7 @@ from runtime import (
     UnknownJobError,
     UnknownKindError,
 )
-from runtime.control import Control
+from runtime.control.control import Control
 from tests.runtime import function_app
 from tests.runtime.conftest import WorkerCommand
 

@@ -1,4 +1,4 @@
-"""The keys that the scripts build are those of `runtime.keys`, in both directions.
+"""The keys that the scripts build are those of `runtime.broker.keys`, in both directions.
 
 A key's shape is its name below the prefix, with a star for each value: `queue:*`.
 """
@@ -11,7 +11,7 @@ import pytest
 
 import runtime
 from runtime.broker import scripts
-from runtime.keys import OF_SCRIPTS, Keys
+from runtime.broker.keys import OF_SCRIPTS, Keys
 
 LUA = sorted((Path(scripts.__file__).parent / "lua").rglob("*.lua"))
 _PREFIX = r"(?:\bp|KEYS\[1\])"

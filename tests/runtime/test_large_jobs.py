@@ -12,15 +12,15 @@ import pytest
 import redis
 from click.testing import CliRunner
 
-from runtime import envelope
-from runtime.cli.jobs import job, job_lines
+from runtime.cli.commands.jobs import job, job_lines
 from runtime.client import AtlasClient, NewJob
-from runtime.control import Control
-from runtime.reader import Reader
-from runtime.snapshot import JobState
+from runtime.control.control import Control
+from runtime.jobs import envelope
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
 from tests.runtime.drive import claim, ended, finish
 from tui.data.live import LiveSource
-from tui.widgets.job_text import payload_lines
+from tui.text.job_text import payload_lines
 
 MB = 1_000_000
 

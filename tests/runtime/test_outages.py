@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import redis
 
-from runtime.broker import calls
 from runtime.broker.broker import Broker
-from runtime.cli.check import check_redis
+from runtime.broker.calls import calls
+from runtime.cli.commands.check import check_redis
 from runtime.client import AtlasClient
-from runtime.overview import compose_outages
-from runtime.reader import Reader
-from runtime.settings import Settings
-from runtime.snapshot import JobState
+from runtime.config.settings import Settings
+from runtime.view.compose import compose_outages
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
 from tests.runtime import outside_app
 from tests.runtime.conftest import ROOT, wait_until
 

@@ -18,9 +18,9 @@ from rq.serializers import JSONSerializer
 
 from runtime.broker.broker import Broker
 from runtime.client import AtlasClient
-from runtime.reader import Reader
-from runtime.settings import Settings
-from runtime.snapshot import JobState
+from runtime.config.settings import Settings
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
 from tests.runtime.conftest import WorkerCommand, wait_until
 from tests.runtime.drive import PLAIN, claim, ended, finish, places
 

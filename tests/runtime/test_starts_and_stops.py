@@ -13,7 +13,7 @@ import psutil
 import pytest
 import redis
 
-from runtime.embedded import EmbeddedRedis
+from runtime.embedded.server import EmbeddedRedis
 from runtime.worker.exits import EXIT_FENCED, EXIT_LEFT_JOBS, cause_of
 from runtime.worker.restarts import Restarts
 from tests.runtime.conftest import APPLICATION, ROOT, running, wait_until

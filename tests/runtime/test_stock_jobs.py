@@ -13,16 +13,16 @@ from rq import Callback, Queue, Repeat, Retry
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
-from runtime.bridge import load_rq
-from runtime.broker import calls
 from runtime.broker.broker import Broker
-from runtime.control import Control
+from runtime.broker.calls import calls
+from runtime.broker.keys import Keys
+from runtime.config.settings import Settings
+from runtime.control.control import Control
 from runtime.errors import AtlasError
-from runtime.keys import Keys
-from runtime.reader import Reader
-from runtime.settings import Settings
-from runtime.snapshot import JobState
-from runtime.worker import decide
+from runtime.stock.bridge import load_rq
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
+from runtime.worker.attempt import verdict
 from tests.runtime import stock_functions
 from tests.runtime.conftest import ROOT, WorkerCommand, wait_until
 from tests.runtime.drive import PLAIN, POLICY, QUEUES, claim, ended, finish, places
@@ -160,7 +160,7 @@ def test_a_retry_may_be_at_the_front(
 )
 def test_retries_wait_as_rq_reckons(retries: int, intervals: list[int], delays: list[int]) -> None:
     """As `rq.job.Job.get_retry_interval` does, which counts down what is left."""
-    policies = [decide.stock_policy(f"{retries}|{intervals}", n + 1) for n in range(retries)]
+    policies = [verdict.stock_policy(f"{retries}|{intervals}", n + 1) for n in range(retries)]
     assert [p.delays_s for p in policies] == [(float(d),) for d in delays]
     assert {p.attempts for p in policies} == {retries + 1}
 
@@ -289,8 +289,8 @@ def test_the_bridge_sets_the_prefix_before_it_imports_rq(engine: Settings, redis
     """In a process of its own, by the settlement of a job: whoever calls first."""
     code = (
         "import redis, os\n"
-        "from runtime.bridge import settle_ended\n"
-        "from runtime.settings import load_settings\n"
+        "from runtime.stock.bridge import settle_ended\n"
+        "from runtime.config.settings import load_settings\n"
         "settings = load_settings(env_file=None)\n"
         "prefix = os.environ.pop('RQ_KEY_PREFIX')\n"
         "raw = redis.Redis.from_url(os.environ['REDIS_URL'])\n"

@@ -8,9 +8,9 @@ import redis
 
 from runtime.broker.broker import Broker
 from runtime.client import AtlasClient, NewJob
-from runtime.reader import Reader
-from runtime.settings import Settings
-from runtime.snapshot import JobState
+from runtime.config.settings import Settings
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
 from tests.runtime import unruly
 from tests.runtime.conftest import WorkerCommand, running, wait_until
 from tests.runtime.drive import claim, disown
