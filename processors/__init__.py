@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from processors.catalogue import CATALOGUE
 from processors.middleware import OneAtATime
 from processors.recurring import RECURRING
-from processors.unserved import UNUSED, unserved
+from processors.senders.unserved import UNUSED, unserved
 from runtime.application import Application, AuditResult, CheckResult
 from runtime.middleware import LogContext, TraceContext
 
@@ -50,8 +50,8 @@ def _audits(settings: "Settings", *, repair: bool) -> Iterable[AuditResult]:
 def _commands() -> Iterable["click.Command"]:
     from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
     from processors.messaging.commands import outbox  # noqa: PLC0415 - imports click
-    from processors.trigger_command import trigger  # noqa: PLC0415
     from processors.workflow.commands import workflows  # noqa: PLC0415
+    from processors.workflow.trigger_command import trigger  # noqa: PLC0415
 
     return (outbox, dead_letters, trigger, workflows)
 

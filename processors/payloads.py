@@ -17,7 +17,7 @@ from pydantic import (
 
 from processors.naming import name_key
 from processors.workflow import events
-from runtime.mail_address import read_address, read_mailbox, require_line
+from runtime.sanitize.mail_address import read_address, read_mailbox, require_line
 
 _MAX_RECIPIENTS = 1_000
 MAX_BODY = 200_000

@@ -40,8 +40,7 @@ if TYPE_CHECKING:
         UnknownKindError,
         UnknownQueueError,
     )
-    from runtime.job_function import JobFunction
-    from runtime.job_outcome import JobStatus
+    from runtime.jobs.function import JobFunction
     from runtime.jobs.new_job import (
         DEFAULT_ORG,
         Flow,
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
         NewJob,
         Unique,
     )
+    from runtime.jobs.outcome import JobStatus
     from runtime.middleware import LogContext, Middleware, TraceContext
     from runtime.outcomes import Cancel, DeadLetter, Retry, Snooze
 
@@ -130,8 +130,8 @@ _MODULES = {
     "UnknownJobError": "runtime.errors",
     "UnknownKindError": "runtime.errors",
     "UnknownQueueError": "runtime.errors",
-    "JobFunction": "runtime.job_function",
-    "JobStatus": "runtime.job_outcome",
+    "JobFunction": "runtime.jobs.function",
+    "JobStatus": "runtime.jobs.outcome",
     "LogContext": "runtime.middleware",
     "Middleware": "runtime.middleware",
     "TraceContext": "runtime.middleware",

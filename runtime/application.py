@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from runtime.catalogue.catalogue import Catalogue, Priority, Queue
 from runtime.catalogue.retry import RetryPolicy
 from runtime.errors import CatalogueError
-from runtime.job_decorator import JobDecorator, When
+from runtime.jobs.decorator import JobDecorator, When
 from runtime.middleware import Middleware
 
 if TYPE_CHECKING:

@@ -14,24 +14,11 @@ from runtime.application import load_application
 from runtime.broker.broker import AsyncBroker
 from runtime.broker.connection import connect_shared
 from runtime.broker.keys import Keys, QueueNames
-from runtime.broker.queries import flow_counts, job_facts
+from runtime.broker.reads.queries import flow_counts, job_facts
 from runtime.catalogue.catalogue import Catalogue, Priority
-from runtime.client_steps import (
-    NO_PAYLOAD,
-    JobName,
-    Jobs,
-    chunks_of,
-    enqueue_call,
-    flow_steps,
-    new_job,
-    numbered,
-    refs_of,
-    scheduled,
-)
 from runtime.config.settings import Settings, load_settings
 from runtime.errors import UnknownJobError
-from runtime.job_checks import check_timeout, checked_id, checked_job, checked_list
-from runtime.job_outcome import JobStatus, status_of, wait_for_result
+from runtime.jobs.checks import check_timeout, checked_id, checked_job, checked_list
 from runtime.jobs.encode import RowMaker
 from runtime.jobs.new_job import (
     DEFAULT_ORG,
@@ -42,6 +29,19 @@ from runtime.jobs.new_job import (
     JobRef,
     NewJob,
     OnChildFailure,
+)
+from runtime.jobs.outcome import JobStatus, status_of, wait_for_result
+from runtime.jobs.steps import (
+    NO_PAYLOAD,
+    JobName,
+    Jobs,
+    chunks_of,
+    enqueue_call,
+    flow_steps,
+    new_job,
+    numbered,
+    refs_of,
+    scheduled,
 )
 from runtime.middleware import Middleware, around_enqueue
 from runtime.sanitize.text import safe

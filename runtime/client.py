@@ -10,9 +10,24 @@ from runtime.application import load_application
 from runtime.broker import open_broker
 from runtime.broker.broker import Broker
 from runtime.broker.keys import QueueNames
-from runtime.broker.queries import Query, flow_counts, job_facts
+from runtime.broker.reads.queries import Query, flow_counts, job_facts
 from runtime.catalogue.catalogue import Catalogue, Priority
-from runtime.client_steps import (
+from runtime.config.settings import Settings, load_settings
+from runtime.errors import UnknownJobError
+from runtime.jobs.checks import check_timeout, checked_id, checked_job, checked_list
+from runtime.jobs.encode import PlacedRow, RowMaker
+from runtime.jobs.new_job import (
+    DEFAULT_ORG,
+    Flow,
+    FlowProgress,
+    FlowRef,
+    JobOptions,
+    JobRef,
+    NewJob,
+    OnChildFailure,
+)
+from runtime.jobs.outcome import JobStatus, status_of, wait_for_result
+from runtime.jobs.steps import (
     CHUNK,
     NO_PAYLOAD,
     JobName,
@@ -24,21 +39,6 @@ from runtime.client_steps import (
     numbered,
     refs_of,
     scheduled,
-)
-from runtime.config.settings import Settings, load_settings
-from runtime.errors import UnknownJobError
-from runtime.job_checks import check_timeout, checked_id, checked_job, checked_list
-from runtime.job_outcome import JobStatus, status_of, wait_for_result
-from runtime.jobs.encode import PlacedRow, RowMaker
-from runtime.jobs.new_job import (
-    DEFAULT_ORG,
-    Flow,
-    FlowProgress,
-    FlowRef,
-    JobOptions,
-    JobRef,
-    NewJob,
-    OnChildFailure,
 )
 from runtime.middleware import Middleware, around_enqueue
 from runtime.sanitize.text import safe

@@ -9,7 +9,7 @@ from runtime.application import JobContext, load_application
 from runtime.catalogue.catalogue import Priority
 from runtime.client import AtlasClient
 from runtime.config.settings import load_settings
-from runtime.payload_json import validate_payload
+from runtime.jobs.payload import validate_payload
 from runtime.worker.attempt.handlers import load_handler
 
 

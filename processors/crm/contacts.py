@@ -6,8 +6,8 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from processors.crm.organisations import country_of
+from processors.crm.phone import spelling
 from processors.database.models import Lead, Organisation
-from processors.messaging.phone import spelling
 
 # Enough digits to leave few rows to read, and few enough to be the same in every spelling.
 _LAST_DIGITS = 6

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session, object_session
 
 from processors.crm.contacts import find_by_contact
 from processors.crm.organisations import country_of
+from processors.crm.phone import spelling
 from processors.database.insert import insert_new
 from processors.database.models import Lead, Organisation, utc_now
 from processors.errors import DefinitionError
-from processors.messaging.phone import spelling
 from processors.naming import bounded, snake_case
 from processors.values import id_text, shown
-from runtime.mail_address import read_address
+from runtime.sanitize.mail_address import read_address
 
 _TEXT_FIELDS = {
     "first_name": 200,

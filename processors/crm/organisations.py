@@ -8,7 +8,7 @@ from sqlalchemy.orm import object_session
 
 from processors.database.models import Organisation
 from processors.errors import DefinitionError
-from runtime.countries import country_code
+from runtime.sanitize.countries import country_code
 
 _LOCALE_KEYS = ("locale", "language")
 

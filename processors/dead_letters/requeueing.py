@@ -18,7 +18,7 @@ from runtime.catalogue.catalogue import Catalogue
 from runtime.client import AtlasClient, NewJob
 from runtime.control.control import Control
 from runtime.errors import InvalidJobError
-from runtime.payload_json import validate_payload
+from runtime.jobs.payload import validate_payload
 
 CHUNK = 500
 

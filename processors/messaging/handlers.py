@@ -7,13 +7,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from processors.crm.organisations import country_of
+from processors.crm.phone import e164
 from processors.database.models import Message, Organisation, utc_now
 from processors.errors import RecipientError, TemplateError
 from processors.messaging.delivery import Attempt, Tally, ToMessage, deliver
 from processors.messaging.events import message_event
 from processors.messaging.ledger import Draft, Origin, reserve
 from processors.messaging.personal import Limits, needs_filling, personal
-from processors.messaging.phone import e164
 from processors.payloads import (
     MAX_BODY,
     MAX_SMS,

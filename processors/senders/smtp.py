@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from processors.messaging.mail import Mail, compose
+from processors.senders.mail import Mail, compose
 from processors.senders.refusals import NO_SMTPUTF8
 from processors.senders.sender import (
     AmbiguousError,

@@ -64,6 +64,6 @@ def save(
 
 
 def _read(context: click.Context, definition: str) -> dict[str, Any]:
-    from runtime.cli.job_input import JsonObject  # noqa: PLC0415 - imports the client
+    from runtime.cli.shared.job_input import JsonObject  # noqa: PLC0415 - imports the client
 
     return JsonObject().convert(definition, None, context)

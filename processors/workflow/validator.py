@@ -14,7 +14,7 @@ from processors.workflow.node_settings import (
     workflow_problems,
 )
 from processors.workflow.triggers import event_of, trigger_types
-from runtime.cron import problem as cron_problem
+from runtime.catalogue.cron import problem as cron_problem
 
 NODE_TYPES = ("trigger", "action", "condition", "wait")
 # Handles by which other engines of the CRM take another way than straight on.

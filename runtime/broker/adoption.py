@@ -1,4 +1,7 @@
-"""What a move of a deployment's keys from an old prefix asks of Redis; see `runtime.migration`."""
+"""What moving a deployment's keys from an old prefix asks of Redis.
+
+See `runtime.control.migration`.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +13,7 @@ from runtime.broker.calls.calls import Arg, Call, numbers
 from runtime.broker.connection import broker_errors
 from runtime.broker.keys import Keys, queue_of
 from runtime.broker.reads.reads import text_of, texts_of
-from runtime.broker.replies import execute
+from runtime.broker.reads.replies import execute
 
 _STEP = 1_000
 _DECLARED = b'"declared":true'

@@ -14,10 +14,10 @@ from runtime.broker import ownership
 from runtime.broker.calls.calls import Arg, Call
 from runtime.broker.connection import broker_errors
 from runtime.broker.keys import Keys
-from runtime.broker.queries import Query
+from runtime.broker.reads.queries import Query
 from runtime.broker.scripts import script
+from runtime.broker.waiting_pool import PoolExhaustedError, WaitingPool
 from runtime.errors import AtlasError, BrokerUnavailableError
-from runtime.waiting_pool import PoolExhaustedError, WaitingPool
 
 T = TypeVar("T")
 

@@ -20,9 +20,9 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
+from runtime.broker.waiting_pool import WAIT_S, WaitingPool
 from runtime.config.settings import Settings
 from runtime.errors import BrokerError, BrokerPasswordError, BrokerUnavailableError
-from runtime.waiting_pool import WAIT_S, WaitingPool
 
 # Redis serves again without our doing: wait and repeat.
 _PASSING = (

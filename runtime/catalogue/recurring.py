@@ -9,8 +9,8 @@ from itertools import islice, takewhile
 from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from runtime.cron import due_times
-from runtime.cron import problem as cron_problem
+from runtime.catalogue.cron import due_times
+from runtime.catalogue.cron import problem as cron_problem
 from runtime.errors import InvalidJobError
 
 Missed = Literal["skip", "once", "all"]
@@ -34,8 +34,8 @@ class Recurring:
         id: lower-case letters, digits and ``-``; the job of a slot is ``cron-<id>-<slot>``, with
             the slot in seconds since the epoch.
         kind, org, payload: as for `AtlasClient.enqueue`.
-        cron: five fields, minute first, see `runtime.cron`; exactly one of `cron` and `every_s` is
-            given.
+        cron: five fields, minute first, see `runtime.catalogue.cron`; exactly one of `cron` and
+            `every_s` is given.
         every_s: whole seconds between two slots, which lie at multiples of it since the epoch.
         timezone: whose wall clock `cron` means.
         missed: what becomes of slots that passed while no worker ran: ``skip`` them, run ``once``

@@ -40,8 +40,11 @@ _COMMANDS = {
     "cron": ("runtime.cli.commands.cron:cron", "Jobs that run again and again."),
     "explain": ("runtime.cli.commands.diagnose:explain", "Why a job is not running."),
     "audit": ("runtime.cli.commands.diagnose:audit", "Check that every job is where it belongs."),
-    "migrate": ("runtime.cli.migrate:migrate", "Move the jobs of an old key prefix to this one."),
-    "env": ("runtime.cli.migrate:env", "What RQ's own tools need, as shell lines."),
+    "migrate": (
+        "runtime.cli.commands.migrate:migrate",
+        "Move the jobs of an old key prefix to this one.",
+    ),
+    "env": ("runtime.cli.commands.migrate:env", "What RQ's own tools need, as shell lines."),
     "check": (
         "runtime.cli.commands.check:check",
         "Show the configuration and what would not work.",

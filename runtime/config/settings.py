@@ -34,8 +34,8 @@ from runtime.config.sources import (
     reference,
     unprintable,
 )
-from runtime.countries import country_code
 from runtime.errors import SettingsError
+from runtime.sanitize.countries import country_code
 
 Lower = BeforeValidator(checks.lower)
 Mailbox = Annotated[str, AfterValidator(checks.mailbox)]

@@ -9,8 +9,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
-from runtime.mail_address import read_mailbox
-from runtime.redis_address import check_database, check_parameters
+from runtime.config.redis_address import check_database, check_parameters
+from runtime.sanitize.mail_address import read_mailbox
 
 PREFIX = r"[A-Za-z0-9_.:{}-]+"
 DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"

@@ -14,8 +14,8 @@ from runtime.catalogue.catalogue import Catalogue
 from runtime.catalogue.recurring import Recurring
 from runtime.config.settings import Settings
 from runtime.errors import InvalidJobError, UnknownJobError
-from runtime.job_checks import check_org
-from runtime.payload_json import validate_payload
+from runtime.jobs.checks import check_org
+from runtime.jobs.payload import validate_payload
 from runtime.sanitize.text import safe
 from runtime.view.snapshot import ActionResult, Plan
 

@@ -12,10 +12,10 @@ from runtime.broker.calls.calls import JobRow
 from runtime.broker.keys import QueueNames
 from runtime.catalogue.catalogue import Catalogue, Kind
 from runtime.errors import InvalidJobError
-from runtime.job_checks import check_org, checked_id, checked_job, checked_key
 from runtime.jobs import envelope
+from runtime.jobs.checks import check_org, checked_id, checked_job, checked_key
 from runtime.jobs.new_job import NewJob, Unique
-from runtime.payload_json import encode_payload, validate_payload
+from runtime.jobs.payload import encode_payload, validate_payload
 from runtime.sanitize.redact import redact_payload
 from runtime.sanitize.text import safe
 

@@ -1,7 +1,7 @@
 """The way to RQ's classes, and settling what a stock RQ producer enqueued.
 
 RQ reads its key prefix once, from the environment, when it is first imported (rq/defaults.py); so
-`load_rq` sets it, and nothing imports RQ but this and `runtime.stock_job`, after it.
+`load_rq` sets it, and nothing imports RQ but this and `runtime.stock.job`, after it.
 """
 
 import json

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from runtime.broker.bounded import Hash
+from runtime.broker.reads.bounded import Hash
 from runtime.broker.reads.reads import Overview
 from runtime.catalogue.catalogue import Queue
 from runtime.sanitize.numbers import finite, whole
@@ -24,7 +24,8 @@ from runtime.view.snapshot import (
 
 HISTORY_MINUTES = 60
 _PERCENTILE_MINUTES = 5
-# Workers look every five seconds (runtime/worker/outside.py), and a connect may take as long.
+# Workers look every five seconds (runtime/worker/services/outside.py), and a connect may take as
+# long.
 _OUTAGE_FRESH_S = 30.0
 # Four beats missed (runtime/worker/services/heartbeat.py beats every 5 s).
 LOST_AFTER_S = 20.0

@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from runtime.broker.bounded import LEFT_OUT
 from runtime.broker.encoding import decode_value, inflate_text
 from runtime.broker.keys import QueueNames
 from runtime.broker.policy import is_suspect
+from runtime.broker.reads.bounded import LEFT_OUT
 from runtime.catalogue.catalogue import Catalogue, Kind
 from runtime.catalogue.recurring import Recurring
 from runtime.catalogue.retry import RetryPolicy

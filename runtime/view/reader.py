@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from runtime.application import load_application
-from runtime.broker import bounded, open_broker
+from runtime.broker import open_broker
 from runtime.broker.broker import Broker
 from runtime.broker.keys import QueueNames
-from runtime.broker.reads import reads, streams, waiting
+from runtime.broker.reads import bounded, reads, streams, waiting
 from runtime.catalogue.catalogue import Catalogue, Priority
 from runtime.config.settings import Settings
 from runtime.errors import UnknownJobError

@@ -28,25 +28,31 @@ from runtime.config.logging_setup import configure_logging
 from runtime.config.settings import Settings, load_settings
 from runtime.errors import AtlasError
 from runtime.stock.bridge import settle_left_behind
+from runtime.worker.attempt.children import Children
 from runtime.worker.attempt.handlers import load_handlers
 from runtime.worker.attempt.progress import FLUSH_S, Notes, NoteWriter
 from runtime.worker.attempt.runner import Runner, cancel_overdue
 from runtime.worker.attempt.threads import HandlerThreads
-from runtime.worker.children import Children
 from runtime.worker.claiming.claimer import Claimer
 from runtime.worker.claiming.held_jobs import Running, RunningJobs
 from runtime.worker.claiming.leases import LeaseKeeper
 from runtime.worker.claiming.slots import Slots
 from runtime.worker.claiming.watchdog import LOOK_S, Watchdog
-from runtime.worker.exits import EXIT_FAILED, EXIT_LEFT_JOBS, EXIT_OK, EXIT_RECYCLE, EXIT_STUCK
-from runtime.worker.outside import PROBE_S, Outside
 from runtime.worker.process_options import ProcessOptions
 from runtime.worker.services.flusher import Flusher
 from runtime.worker.services.heartbeat import BEAT_S, Pulse
 from runtime.worker.services.maintenance import Maintenance, every
+from runtime.worker.services.outside import PROBE_S, Outside
 from runtime.worker.services.recurring import Recurrence
-from runtime.worker.settler import Settler
+from runtime.worker.services.settler import Settler
 from runtime.worker.system.event_loop import precise_loop
+from runtime.worker.system.exits import (
+    EXIT_FAILED,
+    EXIT_LEFT_JOBS,
+    EXIT_OK,
+    EXIT_RECYCLE,
+    EXIT_STUCK,
+)
 from runtime.worker.system.parent_death import die_with_parent
 from runtime.worker.system.tasks import end_tasks
 

@@ -6,13 +6,13 @@ import structlog
 
 from runtime.broker import open_broker
 from runtime.config.settings import Settings
+from runtime.control.migration import left_behind, left_behind_words
 from runtime.errors import (
     BrokerError,
     BrokerPasswordError,
     BrokerUnavailableError,
     PrefixTakenError,
 )
-from runtime.migration import left_behind, left_behind_words
 
 log = structlog.get_logger("atlas.supervisor")
 

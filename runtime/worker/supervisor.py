@@ -26,11 +26,11 @@ from runtime.catalogue.catalogue import Catalogue
 from runtime.config.settings import Settings
 from runtime.errors import AtlasError, SettingsError
 from runtime.worker.attempt.handlers import load_handlers
-from runtime.worker.child_command import child_command, child_environment
-from runtime.worker.exits import EXIT_OK, cause_of, holds_nothing, stopped_in_order
 from runtime.worker.readiness import look_before_start
 from runtime.worker.restarts import Restarts
 from runtime.worker.services.recurring import check_declared
+from runtime.worker.system.child_command import child_command, child_environment
+from runtime.worker.system.exits import EXIT_OK, cause_of, holds_nothing, stopped_in_order
 
 log = structlog.get_logger("atlas.supervisor")
 

@@ -16,8 +16,8 @@ from runtime.application import JobContext
 from runtime.catalogue.error_facts import error_facts
 from runtime.client import JobRef, NewJob
 from runtime.jobs.dead_letter import DeadLetterRecord
+from runtime.jobs.payload import validate_payload
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry
-from runtime.payload_json import validate_payload
 from runtime.view.snapshot import JobState
 
 CATALOGUE = application.catalogue

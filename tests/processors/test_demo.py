@@ -20,7 +20,7 @@ from processors.demo.workflows import WORKFLOWS
 from processors.demo.workload import Afternoon, schedule
 from processors.workflow.validator import problems_of
 from runtime.client import NewJob
-from runtime.payload_json import validate_payload
+from runtime.jobs.payload import validate_payload
 from tests.processors.harness import CATALOGUE
 
 ROOT = Path(__file__).parent.parent.parent

@@ -10,7 +10,7 @@ from runtime.catalogue.catalogue import Catalogue, Kind, Queue
 from runtime.catalogue.retry import RetryPolicy
 from runtime.config.settings import Settings
 from runtime.errors import OutsideUnavailableError
-from runtime.worker import outside
+from runtime.worker.services import outside
 from tests.runtime.engine_app import Note
 
 HERE = __name__

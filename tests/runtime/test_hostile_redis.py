@@ -20,7 +20,7 @@ from rq.serializers import JSONSerializer
 from runtime.client import AtlasClient
 from runtime.control.control import Control
 from runtime.embedded.server import EmbeddedRedis
-from runtime.stock_job import RefusedError, StockJob
+from runtime.stock.job import RefusedError, StockJob
 from runtime.view.reader import Reader
 from runtime.view.snapshot import JobState
 from tests.runtime.conftest import WorkerCommand, running, wait_until

@@ -9,10 +9,10 @@ from typing import Any
 
 import redis
 
-from runtime.broker.bounded import SHOWN_BYTES, Hash, read_hashes, read_results
 from runtime.broker.connection import broker_errors
 from runtime.broker.keys import Keys, queue_of
-from runtime.broker.replies import execute
+from runtime.broker.reads.bounded import SHOWN_BYTES, Hash, read_hashes, read_results
+from runtime.broker.reads.replies import execute
 
 # A job keeps so many lines at most (see `calls.note`).
 _LOG_LINES = 100

@@ -4,10 +4,10 @@ from typing import Any
 
 import redis
 
-from runtime.broker.bounded import Hash
 from runtime.broker.connection import broker_errors
 from runtime.broker.keys import Keys
-from runtime.broker.replies import execute
+from runtime.broker.reads.bounded import Hash
+from runtime.broker.reads.replies import execute
 from runtime.sanitize.numbers import whole
 
 

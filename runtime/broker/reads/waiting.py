@@ -8,7 +8,7 @@ import redis
 from runtime.broker.connection import broker_errors
 from runtime.broker.keys import Keys, queue_of
 from runtime.broker.reads.reads import text_of, texts_of
-from runtime.broker.replies import execute
+from runtime.broker.reads.replies import execute
 from runtime.sanitize.numbers import finite
 
 

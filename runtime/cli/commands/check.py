@@ -17,8 +17,8 @@ from runtime.cli.shared.errors import EXIT_FAILED
 from runtime.cli.shared.options import json_option, print_json, read_settings
 from runtime.cli.shared.tables import Column, table
 from runtime.config.settings import Settings, read_variables
+from runtime.control.migration import OLD_PREFIX, left_behind, left_behind_words
 from runtime.errors import AtlasError, BrokerError, BrokerUnavailableError, PrefixTakenError
-from runtime.migration import OLD_PREFIX, left_behind, left_behind_words
 from runtime.sanitize.text import safe
 from runtime.view.alerts import outage_words
 from runtime.view.reader import Reader

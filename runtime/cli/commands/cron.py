@@ -5,8 +5,8 @@ from typing import Any
 import click
 
 from runtime.catalogue.recurring import Recurring
-from runtime.cli.job_input import JsonObject
 from runtime.cli.shared.access import control, reader
+from runtime.cli.shared.job_input import JsonObject
 from runtime.cli.shared.options import F, actor_option, json_option, print_json
 from runtime.cli.shared.tables import Column, moment, table
 from runtime.view.snapshot import ActionResult, RecurringSnapshot

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from runtime.catalogue.catalogue import Priority
-from runtime.cli.job_input import DATA_HELP, JsonObject, ref_words
 from runtime.cli.shared.access import client
+from runtime.cli.shared.job_input import DATA_HELP, JsonObject, ref_words
 from runtime.cli.shared.options import json_option, print_json
 from runtime.jobs.new_job import DEFAULT_ORG, NewJob
 

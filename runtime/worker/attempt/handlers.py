@@ -8,7 +8,7 @@ from typing import Any
 
 from runtime.catalogue.catalogue import Catalogue, Kind
 from runtime.errors import CatalogueError
-from runtime.job_function import JobFunction
+from runtime.jobs.function import JobFunction
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from typing import Any
 
 from runtime.catalogue.error_facts import ErrorFacts
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry, Snooze
+from runtime.worker.attempt.children import ChildEndedError, Children
+from runtime.worker.attempt.frames import MAX_ANSWER_BYTES
 from runtime.worker.attempt.verdict import RemoteError
-from runtime.worker.children import ChildEndedError, Children
-from runtime.worker.frames import MAX_ANSWER_BYTES
 
 # The error class of an attempt whose child ended by itself.
 CHILD_DIED = "ChildProcessDied"

@@ -1,4 +1,4 @@
-"""A child process of `runtime.worker.children`: runs one job after the other until it is ended."""
+"""A child process of `runtime.worker.attempt.children`: runs job after job until it is ended."""
 
 import asyncio
 import json
@@ -28,12 +28,12 @@ from runtime.client import AtlasClient
 from runtime.config.settings import Settings, load_settings
 from runtime.jobs.fingerprint import error_text, handler_traceback
 from runtime.outcomes import Outcome
-from runtime.stock_job import RefusedError, StockJob
+from runtime.stock.job import RefusedError, StockJob
+from runtime.worker.attempt.child_state import ChildState
+from runtime.worker.attempt.frames import MAX_ANSWER_BYTES, packed, receive_blocking
 from runtime.worker.attempt.handlers import Handler, load_handler
 from runtime.worker.attempt.isolated import outcome_to
 from runtime.worker.attempt.progress import ChildNotes
-from runtime.worker.child_state import ChildState
-from runtime.worker.frames import MAX_ANSWER_BYTES, packed, receive_blocking
 from runtime.worker.system.parent_death import die_with_parent
 
 _MAX_MESSAGE = 20_000

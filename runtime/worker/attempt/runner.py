@@ -22,19 +22,19 @@ from runtime.config.settings import Settings
 from runtime.errors import AtlasError
 from runtime.jobs import envelope
 from runtime.jobs.dead_letter import record_of
+from runtime.jobs.payload import validate_payload
 from runtime.middleware import Middleware, around_execute
-from runtime.payload_json import validate_payload
 from runtime.sanitize.numbers import finite
 from runtime.stock.allowed import is_allowed, not_allowed
-from runtime.stock_job import RefusedError
+from runtime.stock.job import RefusedError
 from runtime.worker.attempt import verdict
+from runtime.worker.attempt.children import Children
 from runtime.worker.attempt.handlers import Handler
 from runtime.worker.attempt.isolated import ChildError, IsolatedRequest, run_isolated
+from runtime.worker.attempt.stock import StockJobs
+from runtime.worker.attempt.suspects import Suspects
 from runtime.worker.attempt.threads import HandlerThreads, HandlerTimeoutError
-from runtime.worker.children import Children
 from runtime.worker.claiming.held_jobs import Running, RunningJobs
-from runtime.worker.stock import StockJobs
-from runtime.worker.suspects import Suspects
 
 log = structlog.get_logger("atlas.worker")
 

@@ -18,7 +18,7 @@ from runtime.broker.calls import calls
 from runtime.broker.workers import blame
 from runtime.errors import AtlasError
 from runtime.worker.claiming.held_jobs import Running, RunningJobs
-from runtime.worker.exits import EXIT_FENCED
+from runtime.worker.system.exits import EXIT_FENCED
 
 log = structlog.get_logger("atlas.worker")
 

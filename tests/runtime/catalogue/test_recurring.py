@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.catalogue.cron import problem as cron_problem
 from runtime.catalogue.recurring import Recurring
-from runtime.cron import problem as cron_problem
 from runtime.errors import InvalidJobError
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -15,8 +15,8 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from runtime.config.settings import Settings
+from runtime.worker.attempt.children import Child, ChildEndedError, Children
 from runtime.worker.attempt.isolated import ChildError, read_answer, value_of
-from runtime.worker.children import Child, ChildEndedError, Children
 from tests.runtime import stock_functions
 from tests.runtime.conftest import running, wait_until
 from tests.runtime.drive import PLAIN

@@ -15,7 +15,7 @@ from runtime.broker.broker import Broker
 from runtime.client import AtlasClient
 from runtime.view.reader import Reader
 from runtime.view.snapshot import JobState
-from runtime.worker.exits import (
+from runtime.worker.system.exits import (
     EXIT_FENCED,
     EXIT_LEFT_JOBS,
     EXIT_OK,

@@ -11,7 +11,7 @@ from runtime.client import AtlasClient
 from runtime.config.settings import Settings
 from runtime.view.reader import Reader
 from runtime.view.snapshot import JobState
-from runtime.worker.exits import EXIT_FENCED, EXIT_STUCK, stopped_in_order
+from runtime.worker.system.exits import EXIT_FENCED, EXIT_STUCK, stopped_in_order
 from tests.runtime import unruly
 from tests.runtime.conftest import WorkerCommand, running, wait_until
 from tests.runtime.drive import disown

@@ -2,7 +2,7 @@
 
 -- Counts one lost execution of a job: back to the front of its queue. Most jobs lose their worker
 -- through no fault of their own; from `suspect_from` losses on a job runs in a process of its own
--- (runtime/worker/suspects.py), where it is found out. One that its worker is lost with even then
+-- (runtime/worker/attempt/suspects.py), where it is found out. One that its worker is lost with even then
 -- goes to the back, and fails as stalled after `lost_alone` of those; with 0 as `suspect_from` it
 -- fails at the first loss. A dead letter is never failed this way: nobody else would tell of the job
 -- that it is about. Past the limit it waits before each run, or one that ends its worker would end

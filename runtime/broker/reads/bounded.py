@@ -7,7 +7,7 @@ import redis
 
 from runtime.broker.connection import broker_errors
 from runtime.broker.keys import Keys
-from runtime.broker.replies import execute
+from runtime.broker.reads.replies import execute
 from runtime.errors import BrokerError, BrokerUnavailableError
 
 Hash = dict[bytes, bytes]

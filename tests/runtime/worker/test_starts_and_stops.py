@@ -14,8 +14,8 @@ import pytest
 import redis
 
 from runtime.embedded.server import EmbeddedRedis
-from runtime.worker.exits import EXIT_FENCED, EXIT_LEFT_JOBS, cause_of
 from runtime.worker.restarts import Restarts
+from runtime.worker.system.exits import EXIT_FENCED, EXIT_LEFT_JOBS, cause_of
 from tests.runtime.conftest import APPLICATION, ROOT, running, wait_until
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from runtime.catalogue.catalogue import Kind, Priority, Queue
 from runtime.catalogue.retry import RetryPolicy
 from runtime.errors import CatalogueError
-from runtime.job_function import JobFunction
+from runtime.jobs.function import JobFunction
 from runtime.jobs.new_job import DEFAULT_ORG
 
 if TYPE_CHECKING:

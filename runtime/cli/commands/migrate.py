@@ -7,8 +7,8 @@ import click
 
 from runtime.cli.shared.options import json_option, print_json, read_settings
 from runtime.config.validators import PREFIX
-from runtime.migration import OLD_PREFIX, MigrationReport
-from runtime.migration import migrate as move
+from runtime.control.migration import OLD_PREFIX, MigrationReport
+from runtime.control.migration import migrate as move
 
 
 @click.command()

@@ -10,10 +10,10 @@ from typing import Any
 import structlog
 
 from runtime.application import NoteTaker
-from runtime.stock_job import RefusedError
+from runtime.stock.job import RefusedError
+from runtime.worker.attempt.children import Child, ChildEndedError, Children
 from runtime.worker.attempt.isolated import ChildError, read_answer, value_of
 from runtime.worker.attempt.verdict import StockRetry
-from runtime.worker.children import Child, ChildEndedError, Children
 from runtime.worker.claiming.held_jobs import Running
 
 log = structlog.get_logger("atlas.worker")

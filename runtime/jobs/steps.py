@@ -12,9 +12,9 @@ from runtime.broker.calls import calls
 from runtime.broker.calls.calls import Call, Enqueued
 from runtime.catalogue.catalogue import Priority
 from runtime.errors import InvalidJobError
-from runtime.job_checks import checked_flow
-from runtime.job_function import JobFunction
+from runtime.jobs.checks import checked_flow
 from runtime.jobs.encode import PlacedRow, RowMaker
+from runtime.jobs.function import JobFunction
 from runtime.jobs.new_job import Flow, FlowRef, JobOptions, JobRef, NewJob
 from runtime.sanitize.text import safe
 

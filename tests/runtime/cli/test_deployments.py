@@ -130,7 +130,7 @@ class Shared:
         command = [sys.executable, "-m", "runtime.worker", "--burst", "--processes", "1"]
         workers = [
             subprocess.Popen(
-                command, env={**self.variables(one), "PYTHONPATH": str(Path(__file__).parents[2])}
+                command, env={**self.variables(one), "PYTHONPATH": str(Path(__file__).parents[3])}
             )
             for one in deployments
         ]
@@ -302,7 +302,7 @@ def test_one_prefix_named_by_two_deployments_is_refused_to_the_second(
         worker = [sys.executable, "-m", "runtime.worker", "--burst", "--processes", "1"]
         ended = subprocess.run(
             worker,
-            env={**variables, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**variables, "PYTHONPATH": str(Path(__file__).parents[3])},
             capture_output=True,
             text=True,
             check=False,

@@ -12,10 +12,11 @@ from runtime.broker.connection import connect, connect_async
 from runtime.config.settings import Settings, load_settings
 from runtime.errors import SettingsError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # A value that each variable takes and that is not its default.
 VALUES = {
-    "ATLAS_ENV": "production", "QUEUE_PREFIX": "blue", "ATLAS_APPLICATION": "tests.runtime.cli.domain",
+    "ATLAS_ENV": "production", "QUEUE_PREFIX": "blue",
+    "ATLAS_APPLICATION": "tests.runtime.cli.domain",
     "ATLAS_ALLOWED_FUNCTIONS": "a.b", "REDIS_URL": "redis://:pw@h:1/2", "REDIS_HOST": "h",
     "REDIS_PORT": "1", "REDIS_USERNAME": "u", "REDIS_PASSWORD": "pw", "REDIS_DB": "3",
     "REDIS_TLS": "true", "RQ_KEY_PREFIX": "q", "DATABASE_URL": "postgresql://u:p@h/crm",

@@ -8,7 +8,7 @@ from email.utils import formatdate
 from processors.messaging.plain_text import html_to_text
 from processors.senders.refusals import NOT_VALID
 from processors.senders.sender import OutgoingMessage, RejectedError
-from runtime.mail_address import Mailbox, read_mailbox
+from runtime.sanitize.mail_address import Mailbox, read_mailbox
 
 
 @dataclass(frozen=True, slots=True)

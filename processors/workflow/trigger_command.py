@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from runtime.cli.job_input import DATA_HELP, JsonObject, ref_words
+from runtime.cli.shared.job_input import DATA_HELP, JsonObject, ref_words
 from runtime.cli.shared.options import json_option, print_json, read_settings
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from processors.client import CrmClient
-from processors.unserved import UNUSED, unserved
+from processors.senders.unserved import UNUSED, unserved
 from runtime.config.settings import Settings
 from runtime.view.alerts import find_alerts
 from runtime.view.snapshot import JobState, QueueSnapshot, QueueState

@@ -8,7 +8,7 @@ from pydantic_core import from_json
 
 from runtime.broker.encoding import decode_value
 from runtime.broker.keys import Keys
-from runtime.broker.queries import JobFacts, Query, job_facts, next_result
+from runtime.broker.reads.queries import JobFacts, Query, job_facts, next_result
 from runtime.errors import (
     JobCanceledError,
     JobFailedError,

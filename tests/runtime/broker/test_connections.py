@@ -14,9 +14,9 @@ import redis
 from runtime.broker import open_broker
 from runtime.broker.calls import calls
 from runtime.broker.connection import connect
+from runtime.broker.waiting_pool import MAX_CONNECTIONS, WaitingPool
 from runtime.client import AtlasClient, NewJob
 from runtime.errors import BrokerUnavailableError, InvalidJobError
-from runtime.waiting_pool import MAX_CONNECTIONS, WaitingPool
 from runtime.worker.attempt.threads import HandlerThreads
 from tests.runtime.conftest import ROOT, WorkerCommand
 from tests.runtime.drive import POLICY

@@ -20,8 +20,8 @@ from runtime.broker.calls import calls
 from runtime.broker.calls.calls import ClaimedJob
 from runtime.broker.policy import is_suspect
 from runtime.errors import BrokerError
+from runtime.worker.attempt.children import Children
 from runtime.worker.attempt.isolated import CHILD_DIED, ChildError, IsolatedRequest, run_isolated
-from runtime.worker.children import Children
 from runtime.worker.claiming.held_jobs import Running
 
 # Children of one worker process at a time: each is an interpreter with the application in it.

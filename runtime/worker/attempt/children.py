@@ -2,8 +2,8 @@
 
 A child is a fresh interpreter (no fork: no inherited locks), leads its own session and dies with
 this process. It runs one job at a time and says after each whether it is as it was before
-(`runtime.worker.child_state`). Jobs of one worker share children: all of them passed the same
-list of allowed functions, or are of the same application.
+(`runtime.worker.attempt.child_state`). Jobs of one worker share children: all of them passed the
+same list of allowed functions, or are of the same application.
 """
 
 import asyncio
@@ -19,8 +19,8 @@ from typing import Any, Self
 
 import structlog
 
-from runtime.worker.child_command import child_command, child_environment
-from runtime.worker.frames import MAX_ANSWER_BYTES, packed, receive
+from runtime.worker.attempt.frames import MAX_ANSWER_BYTES, packed, receive
+from runtime.worker.system.child_command import child_command, child_environment
 
 log = structlog.get_logger("atlas.worker")
 
