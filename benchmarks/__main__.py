@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 
 from benchmarks.report import Row, table, write_picture
-from runtime.embedded import EmbeddedRedis
+from runtime.embedded.server import EmbeddedRedis
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"

@@ -17,7 +17,7 @@ from runtime.middleware import LogContext, TraceContext
 if TYPE_CHECKING:
     import click
 
-    from runtime.settings import Settings
+    from runtime.config.settings import Settings
 
 
 @contextmanager
@@ -35,8 +35,8 @@ def _checks(settings: "Settings") -> Iterable[CheckResult]:
 
 
 def _commands() -> Iterable["click.Command"]:
-    from processors.commands import outbox  # noqa: PLC0415 - imports click
     from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
+    from processors.messaging.commands import outbox  # noqa: PLC0415 - imports click
 
     return (outbox, dead_letters)
 

@@ -16,9 +16,17 @@ from processors.payloads import (
     TrackEvent,
     UpdateLead,
 )
-from runtime.catalogue import Breaker, Catalogue, Kind, Priority, Queue, RateLimit, Resource
-from runtime.dead_letter import DeadLetterRecord
-from runtime.retry import RetryPolicy, RetryRule
+from runtime.catalogue.catalogue import (
+    Breaker,
+    Catalogue,
+    Kind,
+    Priority,
+    Queue,
+    RateLimit,
+    Resource,
+)
+from runtime.catalogue.retry import RetryPolicy, RetryRule
+from runtime.jobs.dead_letter import DeadLetterRecord
 
 # The providers. A sender says itself what is its provider's fault (away, no answer, login refused)
 # and what is not (a refused recipient, 429): it raises Retry with `fault`; besides that, only an
@@ -199,7 +207,7 @@ KINDS = (
         "check_health",
         "system:health",
         CheckHealth,
-        "processors.maintenance.health:check_health",
+        "processors.health.handlers:check_health",
         retry=_HEALTH,
         timeout_s=30,
         hint=("level",),

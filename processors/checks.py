@@ -6,11 +6,11 @@ from pathlib import Path
 
 from processors.database.engine import connect, sqlite_file
 from processors.database.migrate import HEAD, current_revision
-from processors.messaging.sender import SendError
-from processors.messaging.senders import CHANNELS, make_sender
+from processors.senders.by_channel import CHANNELS, make_sender
+from processors.senders.sender import SendError
 from runtime.application import CheckResult
+from runtime.config.settings import Settings
 from runtime.errors import AtlasError, SettingsError
-from runtime.settings import Settings
 
 
 def check(settings: Settings) -> Iterator[CheckResult]:

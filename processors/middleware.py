@@ -3,8 +3,8 @@
 from collections.abc import Collection
 from dataclasses import replace
 
+from runtime.jobs.new_job import JobRef, NewJob, Unique
 from runtime.middleware import EnqueueNext, Middleware
-from runtime.new_job import JobRef, NewJob, Unique
 
 
 class OneAtATime(Middleware):

@@ -1,6 +1,6 @@
 """What the domain does again and again, by itself."""
 
-from runtime.recurring import Recurring
+from runtime.catalogue.recurring import Recurring
 
 # Jobs that belong to no gym.
 SYSTEM_ORG = "system"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from processors.database.engine import Database, connect
 from processors.database.migrate import migrate
-from processors.messaging.sender import Channel, Sender
-from processors.messaging.senders import make_senders
+from processors.senders.by_channel import make_senders
+from processors.senders.sender import Channel, Sender
 from runtime.application import JobContext
-from runtime.settings import Settings
+from runtime.config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

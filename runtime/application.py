@@ -12,16 +12,16 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from runtime.catalogue import Catalogue
+from runtime.catalogue.catalogue import Catalogue
 from runtime.errors import CatalogueError
 from runtime.middleware import Middleware
 
 if TYPE_CHECKING:
     import click
 
+    from runtime.catalogue.recurring import Recurring
     from runtime.client import AtlasClient
-    from runtime.recurring import Recurring
-    from runtime.settings import Settings
+    from runtime.config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,18 @@ from typing import Any, Self
 from pydantic import BaseModel
 
 from runtime.application import load_application
-from runtime.broker import calls, open_broker, reads
+from runtime.broker import open_broker
 from runtime.broker.broker import Broker
-from runtime.catalogue import Catalogue, Priority
+from runtime.broker.calls import calls
+from runtime.broker.keys import QueueNames
+from runtime.broker.reads import reads
+from runtime.catalogue.catalogue import Catalogue, Priority
+from runtime.config.settings import Settings, load_settings
 from runtime.errors import InvalidJobError, UnknownJobError
-from runtime.job_rows import PlacedRow, RowMaker
-from runtime.keys import QueueNames
+from runtime.jobs.encode import PlacedRow, RowMaker
+from runtime.jobs.new_job import Flow, FlowProgress, FlowRef, JobRef, NewJob, OnChildFailure
 from runtime.middleware import Middleware, around_enqueue
-from runtime.new_job import Flow, FlowProgress, FlowRef, JobRef, NewJob, OnChildFailure
-from runtime.settings import Settings, load_settings
-from runtime.text import safe
+from runtime.sanitize.text import safe
 
 _CHUNK = 500
 _MAX_CHILDREN = 10_000

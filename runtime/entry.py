@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from runtime.application import JobContext, load_application
-from runtime.catalogue import Priority
+from runtime.catalogue.catalogue import Priority
 from runtime.client import AtlasClient
-from runtime.job_rows import validate_payload
-from runtime.settings import load_settings
-from runtime.worker.handlers import load_handler
+from runtime.config.settings import load_settings
+from runtime.jobs.encode import validate_payload
+from runtime.worker.attempt.handlers import load_handler
 
 
 def perform(
@@ -55,6 +55,6 @@ def perform(
 
 
 def _current_job_id() -> str:
-    from runtime.bridge import current_job_id  # noqa: PLC0415 - RQ is slow to import
+    from runtime.stock.bridge import current_job_id  # noqa: PLC0415 - RQ is slow to import
 
     return current_job_id()

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from runtime.new_job import JobRef, NewJob
+from runtime.jobs.new_job import JobRef, NewJob
 
 if TYPE_CHECKING:
     from runtime.application import JobContext

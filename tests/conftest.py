@@ -8,8 +8,8 @@ from unittest import mock
 
 import pytest
 
-from runtime.embedded import EmbeddedRedis, EmbeddedRedisError
-from runtime.settings import Settings, load_settings
+from runtime.config.settings import Settings, load_settings
+from runtime.embedded.server import EmbeddedRedis, EmbeddedRedisError
 from tests.postgres import PrivatePostgres, find_programs
 
 IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}

@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from runtime.guard import Guard
+from runtime.embedded.guard import Guard
 
 _UNPRIVILEGED = ("postgres", "nobody")
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from runtime.settings import Settings
+from runtime.config.settings import Settings
 from tui.keymap import KEYS
 
 README = Path(__file__).parents[1] / "README.md"

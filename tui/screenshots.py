@@ -22,7 +22,7 @@ from textual.pilot import Pilot  # noqa: E402 - Textual reads its settings at im
 
 from tui.app import DashApp  # noqa: E402
 from tui.data.model import Reading  # noqa: E402
-from tui.data.sample import SampleSource  # noqa: E402
+from tui.sample.source import SampleSource  # noqa: E402
 from tui.screens.base import Place  # noqa: E402
 from tui.session import Options  # noqa: E402
 

@@ -5,7 +5,7 @@ import asyncio
 from pydantic import BaseModel
 
 from runtime.application import Application, JobContext
-from runtime.catalogue import Catalogue, Kind, Queue
+from runtime.catalogue.catalogue import Catalogue, Kind, Queue
 
 
 class Number(BaseModel):

@@ -13,9 +13,9 @@ import psutil
 import redis
 
 from runtime.client import AtlasClient, NewJob
-from runtime.reader import Reader
-from runtime.settings import load_settings
-from runtime.snapshot import JobState
+from runtime.config.settings import load_settings
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
 
 TOTAL = ("rq:atlas:totals", "dev:bench:plain|fin")
 

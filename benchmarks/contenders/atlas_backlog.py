@@ -12,15 +12,16 @@ from typing import TypeVar
 import redis
 
 from benchmarks.contenders.application import application
-from runtime.broker import calls, open_broker
+from runtime.broker import open_broker
 from runtime.broker.broker import Broker
-from runtime.broker.calls import ClaimedJob, Ended, QueueDemand
+from runtime.broker.calls import calls
+from runtime.broker.calls.calls import ClaimedJob, Ended, QueueDemand
+from runtime.broker.keys import QueueNames
 from runtime.broker.policy import Policy
 from runtime.client import AtlasClient, NewJob
-from runtime.keys import QueueNames
-from runtime.reader import Reader
-from runtime.settings import load_settings
-from runtime.snapshot import JobState
+from runtime.config.settings import load_settings
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
 
 T = TypeVar("T")
 _QUEUE = "bench:plain"

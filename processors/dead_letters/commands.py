@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from processors.commands import open_database
-from runtime.cli.failures import EXIT_FAILED
-from runtime.cli.options import QueueName, actor_option, json_option, print_json
-from runtime.cli.tables import Column, moment, number, table
-from runtime.text import safe
+from processors.messaging.commands import open_database
+from runtime.cli.shared.errors import EXIT_FAILED
+from runtime.cli.shared.options import QueueName, actor_option, json_option, print_json
+from runtime.cli.shared.tables import Column, moment, number, table
+from runtime.sanitize.text import safe
 
 if TYPE_CHECKING:
     from processors.dead_letters.reading import Choice, DeadLetterView
@@ -153,7 +153,7 @@ def requeue(
     from processors.database.models import utc_now  # noqa: PLC0415 - imports SQLAlchemy
     from processors.dead_letters.operating import hand_over, requeue_now  # noqa: PLC0415
     from processors.dead_letters.reading import Choice, count_open  # noqa: PLC0415
-    from runtime.cli.steer import report  # noqa: PLC0415 - imports Redis' client
+    from runtime.cli.commands.steer import report  # noqa: PLC0415 - imports Redis' client
 
     if [bool(ids), everything, group is not None].count(True) != 1:
         raise click.UsageError("give ids, --group FINGERPRINT, or --all")

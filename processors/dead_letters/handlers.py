@@ -13,9 +13,9 @@ from processors.dead_letters.settling import settle
 from processors.payloads import RequeueDeadLetters, storable_json
 from processors.resources import resources_of
 from runtime.application import JobContext, load_application
-from runtime.control import Control
-from runtime.dead_letter import DeadLetterRecord
-from runtime.fingerprint import fingerprint
+from runtime.control.control import Control
+from runtime.jobs.dead_letter import DeadLetterRecord
+from runtime.jobs.fingerprint import fingerprint
 from runtime.outcomes import Snooze
 
 # Left of the job's time when no further chunk is begun.

@@ -5,10 +5,10 @@ from processors.dead_letters.reading import Choice
 from processors.dead_letters.requeueing import Requeuer
 from processors.recurring import SYSTEM_ORG
 from runtime.application import load_application
-from runtime.cli.access import client, control
-from runtime.cli.options import read_settings
-from runtime.new_job import Unique
-from runtime.snapshot import ActionResult
+from runtime.cli.shared.access import client, control
+from runtime.cli.shared.options import read_settings
+from runtime.jobs.new_job import Unique
+from runtime.view.snapshot import ActionResult
 
 
 def requeue_now(database: Database, choice: Choice, *, actor: str, reason: str) -> ActionResult:

@@ -5,10 +5,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from runtime.broker import open_broker, reads
-from runtime.jobview import STOCK_KIND, read_message
-from runtime.keys import QueueNames
-from runtime.settings import Settings
+from runtime.broker import open_broker
+from runtime.broker.keys import QueueNames
+from runtime.broker.reads import reads
+from runtime.config.settings import Settings
+from runtime.view.from_redis import STOCK_KIND, read_message
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from processors.database.engine import Database
 from processors.database.models import StoredDeadLetter
-from runtime.redact import redact_payload, redact_text
+from runtime.sanitize.redact import redact_payload, redact_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from sqlalchemy import and_, or_, select, update
 from processors.database.engine import Database
 from processors.database.models import StoredDeadLetter, utc_now
 from processors.dead_letters.reading import Choice, is_open
-from runtime.catalogue import Catalogue
+from runtime.catalogue.catalogue import Catalogue
 from runtime.client import AtlasClient, NewJob
-from runtime.control import Control
+from runtime.control.control import Control
 from runtime.errors import InvalidJobError
-from runtime.job_rows import validate_payload
+from runtime.jobs.encode import validate_payload
 
 CHUNK = 500
 

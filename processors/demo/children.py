@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from runtime.guard import Guard
+from runtime.embedded.guard import Guard
 
 _TAIL_LINES = 5
 

@@ -17,10 +17,10 @@ from processors.demo.address import Address, published
 from processors.demo.children import Child
 from processors.demo.stopping import Stopped, Stopping
 from processors.demo.terminal import is_interactive, restored
-from processors.outbox import count_messages
-from runtime.embedded import EmbeddedRedis
+from processors.messaging.outbox import count_messages
+from runtime.config.settings import Settings
+from runtime.embedded.server import EmbeddedRedis
 from runtime.errors import AtlasError
-from runtime.settings import Settings
 
 _ROOT = Path(__file__).parent.parent.parent
 _POLL_S = 0.1

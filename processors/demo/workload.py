@@ -19,10 +19,10 @@ from typing import Any
 from processors.database.engine import connect
 from processors.demo.gyms import GYMS, Gym, booking, headlines, person, some_gym
 from processors.demo.seed import seed
-from runtime.catalogue import Priority
+from runtime.catalogue.catalogue import Priority
 from runtime.client import AtlasClient, NewJob
+from runtime.config.settings import load_settings
 from runtime.errors import AtlasError, BrokerUnavailableError
-from runtime.settings import load_settings
 
 _REPEATS = 0.01
 _REDIS_PAUSE_S = 1.0

@@ -1,1 +1,1 @@
-"""Clean-up and health checks."""
+"""Clean-up and the audit of where jobs are."""

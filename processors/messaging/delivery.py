@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from processors.database.engine import Database
 from processors.database.models import Message, utc_now
 from processors.messaging.ledger import Draft, Origin, begin_call, end_call, reserve
-from processors.messaging.refusals import is_of_recipient
-from processors.messaging.sender import (
+from processors.senders.refusals import is_of_recipient
+from processors.senders.sender import (
     AmbiguousError,
     Guarantee,
     OutgoingMessage,

@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from processors.messaging.sender import Channel
 from processors.payloads import SendEmail, SendSms, SendWhatsapp
-from runtime.catalogue import Priority
+from processors.senders.sender import Channel
+from runtime.catalogue.catalogue import Priority
 from runtime.client import NewJob
 
 

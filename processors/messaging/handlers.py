@@ -12,10 +12,10 @@ from processors.messaging.delivery import Attempt, Tally, ToMessage, deliver
 from processors.messaging.events import message_event
 from processors.messaging.ledger import Draft, Origin, reserve
 from processors.messaging.phone import e164
-from processors.messaging.rendering import render
-from processors.messaging.sender import Channel, File, Guarantee, OutgoingMessage
 from processors.payloads import SendEmail, SendSms, SendWhatsapp
 from processors.resources import resources_of
+from processors.senders.sender import Channel, File, Guarantee, OutgoingMessage
+from processors.templates.rendering import render
 from processors.workflow.delivered import settle_step
 from runtime.application import JobContext
 from runtime.client import NewJob

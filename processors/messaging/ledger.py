@@ -21,8 +21,8 @@ from sqlalchemy.orm import Session
 
 from processors.database.insert import insert_new
 from processors.database.models import Message
-from processors.messaging.refusals import NOT_VALID
-from processors.messaging.sender import Channel
+from processors.senders.refusals import NOT_VALID
+from processors.senders.sender import Channel
 from runtime.application import JobContext
 
 

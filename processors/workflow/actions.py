@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from processors.crm.leads import add_tag_to, clamp_score, update_lead_fields
 from processors.database.models import Lead
 from processors.errors import DefinitionError, TemplateError
-from processors.messaging.rendering import render
 from processors.payloads import SendEmail, SendSms, SendWhatsapp
+from processors.templates.rendering import render
 from processors.workflow.definition import Node
 from processors.workflow.interpolation import interpolate
 from processors.workflow.validator import ACTIONS
-from runtime.catalogue import Priority
+from runtime.catalogue.catalogue import Priority
 
 _PRIORITIES = {
     "critical": Priority.CRITICAL,

@@ -38,7 +38,7 @@ from processors.workflow.scope import build_scope, default_variables
 from processors.workflow.steps import activity_facts, run_step
 from processors.workflow.triggers import canonical, configurations, filter_holds, trigger_types
 from runtime.application import JobContext
-from runtime.catalogue import Priority
+from runtime.catalogue.catalogue import Priority
 from runtime.client import NewJob
 from runtime.outcomes import Cancel, DeadLetter
 

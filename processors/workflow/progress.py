@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from processors.database.insert import insert_new
 from processors.database.models import WorkflowExecution, WorkflowStep, utc_now
 from processors.workflow.definition import Graph
-from runtime.catalogue import Priority
+from runtime.catalogue.catalogue import Priority
 from runtime.client import NewJob
 
 OPEN = ("pending", "running", "waiting")

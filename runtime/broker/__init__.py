@@ -1,9 +1,9 @@
 """The only place that issues Redis commands: Lua scripts and the calls around them."""
 
 from runtime.broker.broker import AsyncBroker, Broker
-from runtime.connection import connect, connect_async
-from runtime.keys import Keys
-from runtime.settings import Settings
+from runtime.broker.connection import connect, connect_async
+from runtime.broker.keys import Keys
+from runtime.config.settings import Settings
 
 
 def open_broker(settings: Settings, *, timeout_s: float = 5.0) -> Broker:

@@ -11,11 +11,11 @@ import redis.asyncio
 from hiredis import pack_command
 from redis.exceptions import NoScriptError, ResponseError
 
-from runtime.broker.calls import Arg, Call
+from runtime.broker.calls.calls import Arg, Call
+from runtime.broker.connection import broker_errors
+from runtime.broker.keys import Keys
 from runtime.broker.scripts import script
-from runtime.connection import broker_errors
 from runtime.errors import BrokerUnavailableError
-from runtime.keys import Keys
 
 T = TypeVar("T")
 

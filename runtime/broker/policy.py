@@ -8,8 +8,8 @@ from typing import Any, Self
 from pydantic_core import to_json
 
 from runtime.broker.encoding import deflate_text
-from runtime.catalogue import Breaker, Catalogue, Resource, Retention
-from runtime.keys import QueueNames
+from runtime.broker.keys import QueueNames
+from runtime.catalogue.catalogue import Breaker, Catalogue, Resource, Retention
 
 LOST_TEXT = "Stalled: the worker that ran this attempt was lost before it ended."
 STALLED_TEXT = (
@@ -62,7 +62,7 @@ class Policy:
 
     @cached_property
     def for_claim(self) -> bytes:
-        """JSON for claim-1.lua."""
+        """JSON for claim.lua."""
         resources = {}
         for name, (resource, queues) in self.resources.items():
             rate = resource.rate
@@ -77,7 +77,7 @@ class Policy:
 
     @cached_property
     def for_finish(self) -> bytes:
-        """JSON for finish-1.lua."""
+        """JSON for finish.lua."""
         queues: dict[str, dict[str, Any]] = {name: {"wake": True} for name in self.wake}
         for name, (resource, full_names) in self.resources.items():
             for queue in full_names:

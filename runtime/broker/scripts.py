@@ -1,6 +1,6 @@
 """The Lua scripts: found by name, includes resolved, run by digest.
 
-A script is a file ``lua/<verb>-<number of keys>.lua``. A line ``-- @include a b`` is replaced by
+A script is a file ``lua/<verb>.lua``. A line ``-- @include a b`` is replaced by
 ``lua/lib/a.lua`` and ``lua/lib/b.lua``: Redis has no modules of its own.
 """
 
@@ -35,6 +35,6 @@ def script(name: str) -> Script:
         parts = match.group(1).split()
         return "\n".join((folder / "lib" / f"{part}.lua").read_text("utf-8") for part in parts)
 
-    source = (folder / f"{name}-1.lua").read_text("utf-8")
+    source = (folder / f"{name}.lua").read_text("utf-8")
     text = _INCLUDE.sub(include, source)
     return Script(name, text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())

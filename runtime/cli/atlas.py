@@ -6,32 +6,44 @@ from collections.abc import Sequence
 import click
 
 from runtime import __version__
-from runtime.cli.failures import run_command
+from runtime.cli.shared.errors import run_command
 
 # Name, where it is, and what the list of commands says of it.
 _COMMANDS = {
-    "status": ("runtime.cli.status:status", "Queues, workers, Redis and host at a glance."),
-    "queues": ("runtime.cli.status:queues", "The queues with their limits and times."),
-    "workers": ("runtime.cli.status:workers", "The worker processes."),
-    "jobs": ("runtime.cli.jobs:jobs", "The jobs of a queue in one state."),
-    "job": ("runtime.cli.jobs:job", "One job: payload, attempts, timeline."),
-    "enqueue": ("runtime.cli.produce:enqueue", "Enqueue one job or many."),
-    "trigger": ("runtime.cli.produce:trigger", "Report a CRM event; workflows start."),
-    "pause": ("runtime.cli.steer:pause", "Let no further job of a queue start."),
-    "resume": ("runtime.cli.steer:resume", "End a pause."),
-    "retry": ("runtime.cli.steer:retry", "Run failed jobs again."),
-    "delete": ("runtime.cli.steer:delete", "Delete jobs."),
-    "breaker": ("runtime.cli.govern:breaker", "Hold a resource's breaker open or closed."),
-    "quiet": ("runtime.cli.govern:quiet", "Let workers claim nothing."),
-    "unquiet": ("runtime.cli.govern:unquiet", "Let quiet workers claim again."),
-    "org": ("runtime.cli.govern:org", "Give an organisation a weight and a cap."),
-    "resources": ("runtime.cli.watch:resources", "The resources: breakers, limits, what runs."),
-    "events": ("runtime.cli.watch:events", "What happened, and with --follow what happens."),
-    "memory": ("runtime.cli.watch:memory", "What each queue uses of Redis' memory."),
-    "cron": ("runtime.cli.cron:cron", "Jobs that run again and again."),
-    "explain": ("runtime.cli.diagnose:explain", "Why a job is not running."),
-    "audit": ("runtime.cli.diagnose:audit", "Check that every job is where it belongs."),
-    "check": ("runtime.cli.check:check", "Show the configuration and what would not work."),
+    "status": (
+        "runtime.cli.commands.status:status",
+        "Queues, workers, Redis and host at a glance.",
+    ),
+    "queues": ("runtime.cli.commands.status:queues", "The queues with their limits and times."),
+    "workers": ("runtime.cli.commands.status:workers", "The worker processes."),
+    "jobs": ("runtime.cli.commands.jobs:jobs", "The jobs of a queue in one state."),
+    "job": ("runtime.cli.commands.jobs:job", "One job: payload, attempts, timeline."),
+    "enqueue": ("runtime.cli.commands.produce:enqueue", "Enqueue one job or many."),
+    "trigger": ("runtime.cli.commands.produce:trigger", "Report a CRM event; workflows start."),
+    "pause": ("runtime.cli.commands.steer:pause", "Let no further job of a queue start."),
+    "resume": ("runtime.cli.commands.steer:resume", "End a pause."),
+    "retry": ("runtime.cli.commands.steer:retry", "Run failed jobs again."),
+    "delete": ("runtime.cli.commands.steer:delete", "Delete jobs."),
+    "breaker": ("runtime.cli.commands.govern:breaker", "Hold a resource's breaker open or closed."),
+    "quiet": ("runtime.cli.commands.govern:quiet", "Let workers claim nothing."),
+    "unquiet": ("runtime.cli.commands.govern:unquiet", "Let quiet workers claim again."),
+    "org": ("runtime.cli.commands.govern:org", "Give an organisation a weight and a cap."),
+    "resources": (
+        "runtime.cli.commands.watch:resources",
+        "The resources: breakers, limits, what runs.",
+    ),
+    "events": (
+        "runtime.cli.commands.watch:events",
+        "What happened, and with --follow what happens.",
+    ),
+    "memory": ("runtime.cli.commands.watch:memory", "What each queue uses of Redis' memory."),
+    "cron": ("runtime.cli.commands.cron:cron", "Jobs that run again and again."),
+    "explain": ("runtime.cli.commands.diagnose:explain", "Why a job is not running."),
+    "audit": ("runtime.cli.commands.diagnose:audit", "Check that every job is where it belongs."),
+    "check": (
+        "runtime.cli.commands.check:check",
+        "Show the configuration and what would not work.",
+    ),
 }
 
 
@@ -63,7 +75,7 @@ class AtlasGroup(click.Group):
         root = ctx.find_root()
         known: dict[str, click.Command] | None = root.meta.get("atlas.application")
         if known is None:
-            from runtime.cli.offered import offered_commands  # noqa: PLC0415 - slow, rarely needed
+            from runtime.cli.shared.offered import offered_commands  # noqa: PLC0415 - slow, rarely needed
 
             known = offered_commands()
             root.meta["atlas.application"] = known

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import click
 
 from runtime import __version__
-from runtime.cli.failures import run_command
-from runtime.logging_setup import configure_logging
-from runtime.settings import load_settings
+from runtime.cli.shared.errors import run_command
+from runtime.config.logging_setup import configure_logging
+from runtime.config.settings import load_settings
 from runtime.worker import supervisor
 
 

@@ -20,31 +20,32 @@ import click
 import structlog
 
 from runtime.application import Application, load_application
-from runtime.bridge import settle_left_behind
-from runtime.broker import open_async_broker, open_broker, steering
-from runtime.broker.calls import ClaimedJob, Ended
+from runtime.broker import open_async_broker, open_broker
+from runtime.broker.calls import operators
+from runtime.broker.calls.calls import ClaimedJob, Ended
+from runtime.broker.keys import QueueNames
 from runtime.broker.policy import Policy
 from runtime.client import AtlasClient
+from runtime.config.logging_setup import configure_logging
+from runtime.config.settings import Settings, load_settings
 from runtime.errors import AtlasError
-from runtime.keys import QueueNames
-from runtime.logging_setup import configure_logging
-from runtime.settings import Settings, load_settings
-from runtime.worker.claimer import Claimer
-from runtime.worker.ending import end_tasks
-from runtime.worker.flusher import Flusher
-from runtime.worker.handlers import load_handlers
-from runtime.worker.leases import LeaseKeeper
-from runtime.worker.maintenance import Maintenance, every
-from runtime.worker.notes import FLUSH_S, Notes, NoteWriter
-from runtime.worker.parent_death import die_with_parent
-from runtime.worker.precise_selector import precise_loop
-from runtime.worker.pulse import BEAT_S, Pulse
-from runtime.worker.recurrence import Recurrence
-from runtime.worker.runner import Runner, cancel_overdue
-from runtime.worker.running import Running, RunningJobs
-from runtime.worker.slots import Slots
-from runtime.worker.threads import HandlerThreads
-from runtime.worker.watchdog import LOOK_S, Watchdog
+from runtime.stock.bridge import settle_left_behind
+from runtime.worker.attempt.handlers import load_handlers
+from runtime.worker.attempt.progress import FLUSH_S, Notes, NoteWriter
+from runtime.worker.attempt.runner import Runner, cancel_overdue
+from runtime.worker.attempt.threads import HandlerThreads
+from runtime.worker.claiming.claimer import Claimer
+from runtime.worker.claiming.held_jobs import Running, RunningJobs
+from runtime.worker.claiming.leases import LeaseKeeper
+from runtime.worker.claiming.slots import Slots
+from runtime.worker.claiming.watchdog import LOOK_S, Watchdog
+from runtime.worker.services.flusher import Flusher
+from runtime.worker.services.heartbeat import BEAT_S, Pulse
+from runtime.worker.services.maintenance import Maintenance, every
+from runtime.worker.services.recurring import Recurrence
+from runtime.worker.system.event_loop import precise_loop
+from runtime.worker.system.parent_death import die_with_parent
+from runtime.worker.system.tasks import end_tasks
 
 log = structlog.get_logger("atlas.worker")
 
@@ -257,7 +258,7 @@ class WorkerProcess:
         """Claim nothing any more, until an operator says otherwise; what runs goes on."""
 
         async def tell() -> None:
-            call = steering.set_quiet("signal", "", [self._options.name], quiet=True)
+            call = operators.set_quiet("signal", "", [self._options.name], quiet=True)
             await self._broker.run_until_done(call)
             # The next claim, at once, is the one that learns of it.
             self._claimer.wanted.set()
@@ -339,7 +340,7 @@ class WorkerProcess:
             self._claimer.wanted.set()  # to see whether anything is left
 
     def _settle_stock(self, job_id: str) -> None:
-        from runtime.bridge import settle_stock_job  # noqa: PLC0415 - RQ is slow to import
+        from runtime.stock.bridge import settle_stock_job  # noqa: PLC0415 - RQ is slow to import
 
         def settle() -> None:
             try:

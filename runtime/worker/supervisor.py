@@ -18,15 +18,16 @@ from types import FrameType
 import structlog
 
 from runtime.application import load_application
-from runtime.broker import calls, open_broker
+from runtime.broker import open_broker
+from runtime.broker.calls import calls
+from runtime.broker.keys import QueueNames
 from runtime.broker.policy import Policy
-from runtime.broker.registration import is_registered
+from runtime.broker.workers import is_registered
+from runtime.config.settings import Settings
 from runtime.errors import AtlasError
-from runtime.keys import QueueNames
-from runtime.settings import Settings
-from runtime.worker.handlers import load_handlers
+from runtime.worker.attempt.handlers import load_handlers
 from runtime.worker.process import EXIT_OK, EXIT_RECYCLE
-from runtime.worker.recurrence import check_declared
+from runtime.worker.services.recurring import check_declared
 
 log = structlog.get_logger("atlas.supervisor")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from processors import application
 from runtime.cli.atlas import _COMMANDS
-from runtime.settings import Settings
+from runtime.config.settings import Settings
 from tests.readme import README, made_anew
 
 ROOT = Path(__file__).parents[2]

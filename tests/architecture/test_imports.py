@@ -34,7 +34,10 @@ def test_the_import_contracts_hold():
     [
         # A producer (a web process of the CRM) pays for nothing but the client.
         ("import runtime.client", {"processors", "tui", "textual", "rich", "rq", "sqlalchemy"}),
-        ("import runtime.reader, runtime.control", {"processors", "tui", "textual", "rich"}),
+        (
+            "import runtime.view.reader, runtime.control.control",
+            {"processors", "tui", "textual", "rich"},
+        ),
         # Structlog loads rich by itself where it is installed; we may not.
         ("import runtime.worker.supervisor", {"processors", "tui", "textual", "sqlalchemy"}),
         ("import processors", {"tui", "textual", "rich", "rq", "redis", "sqlalchemy", "alembic"}),

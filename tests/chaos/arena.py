@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from runtime.embedded import EmbeddedRedis
+from runtime.embedded.server import EmbeddedRedis
 from tests.chaos.arms import orders, until
 from tests.chaos.oracle import Oracle, Verdict
 from tests.chaos.plan import FULL, Size

@@ -11,13 +11,13 @@ from subprocess import Popen, TimeoutExpired
 
 import psutil
 
-from runtime.auditor import Auditor
 from runtime.broker import open_broker
 from runtime.client import AtlasClient, NewJob
-from runtime.control import Control
+from runtime.config.settings import Settings
+from runtime.control.auditor import Auditor
+from runtime.control.control import Control
 from runtime.errors import BrokerUnavailableError
-from runtime.reader import Reader
-from runtime.settings import Settings
+from runtime.view.reader import Reader
 from tests.chaos.arms import Order, lives, until
 from tests.chaos.oracle import State
 from tests.runtime.conftest import ROOT

@@ -7,11 +7,11 @@ from dataclasses import replace
 from pydantic import BaseModel, ConfigDict
 
 from runtime.application import Application, JobContext
-from runtime.catalogue import RETENTION, Catalogue, Kind, Queue, Resource
+from runtime.catalogue.catalogue import RETENTION, Catalogue, Kind, Queue, Resource
+from runtime.catalogue.recurring import Recurring
+from runtime.catalogue.retry import RetryPolicy
 from runtime.outcomes import DeadLetter
-from runtime.recurring import Recurring
-from runtime.retry import RetryPolicy
-from runtime.worker import maintenance
+from runtime.worker.services import maintenance
 from tests.chaos import failpoints, provider
 
 RECURRING = "CHAOS_RECURRING"

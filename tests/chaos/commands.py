@@ -15,10 +15,10 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from runtime.catalogue.recurring import Recurring
 from runtime.client import AtlasClient, NewJob
-from runtime.control import Control
+from runtime.control.control import Control
 from runtime.errors import UnknownJobError
-from runtime.recurring import Recurring
 from tests.chaos.poison import open_jobs
 
 QUEUES = ("cmd:plain", "cmd:fair")

@@ -8,8 +8,8 @@ import time
 from pydantic import BaseModel
 
 from runtime.application import Application, JobContext
-from runtime.catalogue import Catalogue, Kind, Queue
-from runtime.retry import RetryPolicy
+from runtime.catalogue.catalogue import Catalogue, Kind, Queue
+from runtime.catalogue.retry import RetryPolicy
 
 
 class Work(BaseModel):

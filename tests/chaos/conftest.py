@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from runtime.embedded import EmbeddedRedis
+from runtime.embedded.server import EmbeddedRedis
 from tests.chaos.arena import Arena
 from tests.chaos.atlas_arm import AtlasArm
 from tests.chaos.oracle import Oracle

@@ -18,7 +18,7 @@ from typing import Any
 import redis.asyncio.client
 
 from runtime.broker.broker import AsyncBroker, Broker
-from runtime.worker.flusher import Flusher
+from runtime.worker.services.flusher import Flusher
 
 VARIABLE, FIRED = "CHAOS_FAILPOINT", "CHAOS_FAILPOINT_FIRED"
 

@@ -9,7 +9,7 @@ from functools import cache
 
 from hypothesis import strategies as st
 
-from runtime.envelope import ENTRY_POINT, encode
+from runtime.jobs.envelope import ENTRY_POINT, encode
 from tests.runtime.drive import FAIR, PLAIN
 
 # Numbers and times that are none, or more than fits.

@@ -11,17 +11,17 @@ import redis
 
 from runtime.application import load_application
 from runtime.broker.broker import Broker
-from runtime.broker.calls import ClaimedJob, Ended
+from runtime.broker.calls.calls import ClaimedJob, Ended
 from runtime.client import AtlasClient, NewJob
+from runtime.config.settings import Settings
 from runtime.errors import UnknownJobError
-from runtime.reader import Reader
-from runtime.settings import Settings
-from runtime.snapshot import JobState
-from runtime.worker.handlers import load_handlers
-from runtime.worker.notes import Notes
-from runtime.worker.runner import Runner
-from runtime.worker.running import Running
-from runtime.worker.threads import HandlerThreads
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
+from runtime.worker.attempt.handlers import load_handlers
+from runtime.worker.attempt.progress import Notes
+from runtime.worker.attempt.runner import Runner
+from runtime.worker.attempt.threads import HandlerThreads
+from runtime.worker.claiming.held_jobs import Running
 from tests.chaos.hostile import MAX_BYTES, HostileJob
 from tests.runtime.drive import FAIR, PLAIN, RATED, claim, finish
 

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 
-from runtime.auditor import Auditor
+from runtime.catalogue.recurring import Recurring
 from runtime.client import AtlasClient
-from runtime.control import Control
+from runtime.config.settings import Settings, load_settings
+from runtime.control.auditor import Auditor
+from runtime.control.control import Control
 from runtime.errors import UnknownJobError
-from runtime.new_job import Flow, NewJob
-from runtime.recurring import Recurring
-from runtime.settings import Settings, load_settings
+from runtime.jobs.new_job import Flow, NewJob
 from tests.chaos.arms import orders
 from tests.chaos.atlas_arm import new_job
 from tests.chaos.oracle import Oracle

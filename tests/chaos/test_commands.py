@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from runtime.auditor import Auditor
-from runtime.broker import calls, steering
 from runtime.broker.broker import Broker
-from runtime.broker.calls import JobRow
+from runtime.broker.calls import calls, operators
+from runtime.broker.calls.calls import JobRow
 from runtime.client import AtlasClient
-from runtime.control import Control
-from runtime.settings import Settings
+from runtime.config.settings import Settings
+from runtime.control.auditor import Auditor
+from runtime.control.control import Control
 from tests.chaos.commands import QUEUES, Judge, Operators
 from tests.chaos.poison import open_jobs
 from tests.chaos.watched import WatchedWorker
@@ -112,9 +112,9 @@ def test_what_was_canceled_does_not_come_back_with_all_that_failed(
     broker.run(calls.enqueue([JobRow("j", PLAIN, b"[]", "", "echo")]))
     finish(broker, ended(claim(broker).jobs[0], "failed"))
     raw.hset("rq:job:j", "status", "canceled")  # as RQ does that takes it for a running one
-    assert broker.run(steering.requeue_failed(PLAIN, float("inf"), 10)) == (0, 1)
+    assert broker.run(operators.requeue_failed(PLAIN, float("inf"), 10)) == (0, 1)
     assert status(raw, "j") == "canceled"
-    assert broker.run(steering.requeue("ana", "why", ["j"])) == [True]
+    assert broker.run(operators.requeue("ana", "why", ["j"])) == [True]
 
 
 def test_a_few_commands(commanded: Callable[[int, int], None]) -> None:

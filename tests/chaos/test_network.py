@@ -7,7 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from runtime.embedded import EmbeddedRedis
+from runtime.embedded.server import EmbeddedRedis
 from tests.chaos.arena import Arena, holds
 from tests.chaos.arms import orders, until
 from tests.chaos.conftest import MakeArena

@@ -16,11 +16,11 @@ import redis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from runtime.auditor import Auditor
 from runtime.broker.broker import Broker
 from runtime.client import AtlasClient
-from runtime.control import Control
-from runtime.settings import Settings
+from runtime.config.settings import Settings
+from runtime.control.auditor import Auditor
+from runtime.control.control import Control
 from tests.chaos.garbage import nonsense, own_keys, spoil, this_minute
 from tests.chaos.hostile import MAX_BYTES, HostileJob, hostile_jobs
 from tests.chaos.poison import Bench, fates, healthy, look_at_everything, open_jobs, plant

@@ -3,7 +3,7 @@
 import math
 from collections import Counter, defaultdict
 
-from runtime.keys import queue_of
+from runtime.broker.keys import queue_of
 from tests.model.observe import Seen
 from tests.model.reference import LANES, OPEN, ORG_CAP, REGISTRIES, WORKERS, Job, Model
 from tests.runtime.drive import FAIR, PLAIN

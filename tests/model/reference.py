@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from runtime.catalogue import Retention
-from runtime.keys import queue_of
+from runtime.broker.keys import queue_of
+from runtime.catalogue.catalogue import Retention
 from tests.runtime.drive import FAIR, PLAIN
 
 WORKERS = ("w1", "w2", "w3")

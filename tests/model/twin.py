@@ -5,9 +5,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from runtime.broker import calls, steering
 from runtime.broker.broker import Broker
-from runtime.broker.calls import Call, Claim, ClaimedJob, Ended, JobRow, OutcomeName, QueueDemand
+from runtime.broker.calls import calls, operators
+from runtime.broker.calls.calls import (
+    Call,
+    Claim,
+    ClaimedJob,
+    Ended,
+    JobRow,
+    OutcomeName,
+    QueueDemand,
+)
 from runtime.broker.policy import Policy
 from tests.model.judge import QUEUES, judge
 from tests.model.observe import Seen, observe
@@ -162,22 +170,22 @@ class Twin:
         assert answer == (True, len(due), len(aged))
 
     def pause(self, queue: str, *, paused: bool, twice: bool = False) -> None:
-        call = steering.set_paused("ana", "why", queue, logical=queue, paused=paused)
+        call = operators.set_paused("ana", "why", queue, logical=queue, paused=paused)
         self._both(call, lambda: self.model.set_paused(queue, paused=paused), twice=twice)
 
     def requeue(self, ids: Sequence[str], *, twice: bool = False) -> None:
-        call = steering.requeue("ana", "why", ids)
+        call = operators.requeue("ana", "why", ids)
         self._both(call, lambda: self.model.requeue(ids), twice=twice)
 
     def requeue_failed(self, lane: str, limit: int) -> None:
         """Oldest first, as far as the registry's seconds tell."""
         ids = list(self.seen.scores(f"failed:{lane}"))[:limit]
-        answer = self._run(steering.requeue_failed(lane, float("inf"), limit))
+        answer = self._run(operators.requeue_failed(lane, float("inf"), limit))
         self.model.requeue(ids)
         assert answer == (len(ids), 0)
 
     def delete(self, ids: Sequence[str]) -> None:
-        assert self._run(steering.delete("ana", "why", ids)) == self.model.delete(ids)
+        assert self._run(operators.delete("ana", "why", ids)) == self.model.delete(ids)
 
     def mend(self) -> None:
         """The auditor may always be let loose on a system that is in order."""
@@ -251,7 +259,7 @@ def _row(job_id: str, lane: str, org: str, delayed: bool) -> JobRow:
 
 
 def _mend(pairs: Sequence[tuple[str, str]], *, repair: bool) -> Call[list[str]]:
-    return steering.mend(pairs, _POLICY, repair=repair)
+    return operators.mend(pairs, _POLICY, repair=repair)
 
 
 def places_of(lane: str) -> list[tuple[str, str]]:

@@ -9,9 +9,9 @@ import pytest
 from processors.database.engine import Database, connect
 from processors.database.migrate import migrate
 from processors.database.models import Lead, Organisation, Workflow
-from processors.messaging.outbox_sender import OutboxSender
 from processors.resources import Resources
-from runtime.settings import Settings
+from processors.senders.outbox import OutboxSender
+from runtime.config.settings import Settings
 from tests.processors.harness import ORG, Engine
 
 

@@ -11,10 +11,10 @@ from typing import Any
 from processors import application
 from processors.resources import Resources
 from runtime.application import JobContext
+from runtime.catalogue.error_facts import error_facts
 from runtime.client import JobRef, NewJob
-from runtime.dead_letter import DeadLetterRecord
-from runtime.error_facts import error_facts
-from runtime.job_rows import validate_payload
+from runtime.jobs.dead_letter import DeadLetterRecord
+from runtime.jobs.encode import validate_payload
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry
 
 CATALOGUE = application.catalogue

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from processors import application as domain
-from runtime.catalogue import Catalogue
+from runtime.catalogue.catalogue import Catalogue
 
 _CATALOGUE = domain.catalogue
 application = replace(

@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner
 
 from processors import application
-from processors.commands import STATUSES, outbox
 from processors.database.models import MESSAGE_STATUSES
 from processors.errors import (
     DatabaseUnavailableError,
@@ -19,11 +18,12 @@ from processors.errors import (
     RecipientError,
     TemplateError,
 )
-from processors.messaging.senders import make_senders
-from processors.outbox import OutboxMessage, count_messages, list_messages
+from processors.messaging.commands import STATUSES, outbox
+from processors.messaging.outbox import OutboxMessage, count_messages, list_messages
+from processors.senders.by_channel import make_senders
+from runtime.catalogue.error_facts import error_facts
 from runtime.client import NewJob
-from runtime.error_facts import error_facts
-from runtime.worker.handlers import load_handlers
+from runtime.worker.attempt.handlers import load_handlers
 from tests.processors.harness import ORG
 
 ROOT = Path(__file__).parent.parent.parent
@@ -158,7 +158,7 @@ def test_checks_say_what_works_and_never_raise(make_settings, tmp_path):
 def atlas(make_settings, tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path / 'outbox.db'}"
     settings = make_settings(DATABASE_URL=url)
-    monkeypatch.setattr("processors.commands.read_settings", lambda: settings)
+    monkeypatch.setattr("processors.messaging.commands.read_settings", lambda: settings)
 
     monkeypatch.setenv("COLUMNS", "200")
 

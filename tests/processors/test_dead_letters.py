@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import select
 
 from processors.database.models import Message, StoredDeadLetter, WorkflowExecution, WorkflowStep
-from processors.messaging.sender import Guarantee, UnavailableError
 from processors.resources import Resources
+from processors.senders.sender import Guarantee, UnavailableError
 from runtime.client import AtlasClient, NewJob
-from runtime.dead_letter import DeadLetterRecord
+from runtime.jobs.dead_letter import DeadLetterRecord
 from tests.processors.harness import ORG, Engine
 from tests.processors.shapes import EMAIL, TAG, TRIGGER, WAIT, chain
 from tests.processors.test_delivery import Provider

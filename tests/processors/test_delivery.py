@@ -12,15 +12,15 @@ from sqlalchemy import select, update
 from processors.database.models import Message, WorkflowExecution, WorkflowStep
 from processors.errors import RecipientError, TemplateError
 from processors.messaging.delivery import CALL_LIMIT, KEY_LIFETIME
-from processors.messaging.sender import (
+from processors.messaging.outbox import list_messages
+from processors.resources import Resources
+from processors.senders.sender import (
     AmbiguousError,
     Guarantee,
     RateLimitedError,
     RejectedError,
     UnavailableError,
 )
-from processors.outbox import list_messages
-from processors.resources import Resources
 from runtime.client import NewJob
 from runtime.outcomes import DeadLetter, Retry, Snooze
 from tests.processors.harness import ORG, Engine

@@ -20,7 +20,7 @@ from processors.demo.workflows import WORKFLOWS
 from processors.demo.workload import Afternoon, schedule
 from processors.workflow.validator import validate
 from runtime.client import NewJob
-from runtime.job_rows import validate_payload
+from runtime.jobs.encode import validate_payload
 from tests.processors.harness import CATALOGUE
 
 ROOT = Path(__file__).parent.parent.parent

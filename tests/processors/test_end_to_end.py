@@ -31,9 +31,9 @@ from processors.database.models import (
     WorkflowStep,
 )
 from runtime.client import AtlasClient, NewJob
-from runtime.reader import Reader
-from runtime.settings import load_settings
-from runtime.snapshot import JobState
+from runtime.config.settings import load_settings
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
 from tests.processors.harness import ORG
 from tests.processors.shapes import EMAIL, SMS, TAG, TRIGGER, chain, node
 

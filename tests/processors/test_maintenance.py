@@ -20,9 +20,9 @@ from processors.maintenance.cleanup import clean_up
 from processors.payloads import Audit, CleanUp
 from processors.recurring import RECURRING
 from processors.resources import Resources
+from runtime.catalogue.recurring import Recurring
 from runtime.client import AtlasClient, NewJob
-from runtime.dead_letter import DeadLetterRecord
-from runtime.recurring import Recurring
+from runtime.jobs.dead_letter import DeadLetterRecord
 from tests.processors.harness import ORG, Engine
 from tests.processors.shapes import EMAIL, TRIGGER, WAIT, chain
 
@@ -181,7 +181,7 @@ def test_waits_are_late_only_when_their_time_has_come(engine, database, add_work
 def test_health_is_recorded_once_a_job(engine, database):
     job = NewJob("check_health", ORG, {})
     context = engine.context(NewJob("check_health", ORG, {}, job_id="h"))
-    from processors.maintenance.health import check_health
+    from processors.health.handlers import check_health
     from processors.payloads import CheckHealth
 
     for _ in range(2):

@@ -3,7 +3,7 @@
 import pytest
 
 from processors.errors import TemplateError
-from processors.messaging.rendering import _environment, render, template_names
+from processors.templates.rendering import _environment, render, template_names
 
 DATA = {
     "lead": {"first_name": "Ana <b>"},

@@ -23,13 +23,13 @@ from processors.dead_letters.reading import Choice
 from processors.dead_letters.requeueing import Requeuer
 from processors.resources import Resources
 from runtime.client import AtlasClient, NewJob
-from runtime.control import Control
+from runtime.config.settings import Settings, load_settings
+from runtime.control.control import Control
 from runtime.outcomes import Snooze
-from runtime.reader import Reader
-from runtime.settings import Settings, load_settings
-from runtime.snapshot import JobState
-from tests.cli.test_terminal import in_terminal
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
 from tests.processors.harness import ORG, Engine
+from tests.runtime.cli.test_terminal import in_terminal
 
 ROOT = Path(__file__).parent.parent.parent
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -89,7 +89,7 @@ def system(redis_url, database, database_url, tmp_path, monkeypatch):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("runtime.logging_setup.configure_logging", lambda _settings: None)
+    monkeypatch.setattr("runtime.config.logging_setup.configure_logging", lambda _settings: None)
     made = System(variables, database)
     with made.client:
         yield made

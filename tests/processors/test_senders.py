@@ -14,7 +14,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from processors.messaging.phone import e164
-from processors.messaging.sender import (
+from processors.senders.sender import (
     AmbiguousError,
     File,
     Guarantee,
@@ -24,8 +24,8 @@ from processors.messaging.sender import (
     SendError,
     UnavailableError,
 )
-from processors.messaging.simulated_sender import FAULTS, SimulatedSender
-from processors.messaging.smtp_sender import SmtpSender, SmtpServer
+from processors.senders.simulated import FAULTS, SimulatedSender
+from processors.senders.smtp import SmtpSender, SmtpServer
 from runtime.errors import SettingsError
 
 

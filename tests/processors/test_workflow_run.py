@@ -15,8 +15,8 @@ from processors.database.models import (
     WorkflowExecution,
     WorkflowStep,
 )
-from processors.outbox import list_messages
-from runtime.catalogue import Priority
+from processors.messaging.outbox import list_messages
+from runtime.catalogue.catalogue import Priority
 from runtime.client import NewJob
 from runtime.errors import BrokerUnavailableError
 from runtime.outcomes import Cancel, DeadLetter

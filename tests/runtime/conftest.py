@@ -16,11 +16,11 @@ import redis
 
 from runtime.broker import open_broker
 from runtime.broker.broker import Broker
+from runtime.broker.connection import connect
 from runtime.client import AtlasClient
-from runtime.connection import connect
-from runtime.control import Control
-from runtime.reader import Reader
-from runtime.settings import Settings
+from runtime.config.settings import Settings
+from runtime.control.control import Control
+from runtime.view.reader import Reader
 
 ROOT = Path(__file__).parents[2]
 APPLICATION = "tests.runtime.engine_app"

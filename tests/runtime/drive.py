@@ -5,13 +5,13 @@ from itertools import count
 
 import redis
 
-from runtime.broker import calls
 from runtime.broker.broker import Broker
-from runtime.broker.calls import Claim, ClaimedJob, Ended, OutcomeName, QueueDemand
+from runtime.broker.calls import calls
+from runtime.broker.calls.calls import Claim, ClaimedJob, Ended, OutcomeName, QueueDemand
 from runtime.broker.encoding import deflate_text
+from runtime.broker.keys import Keys, QueueNames
 from runtime.broker.policy import Policy
-from runtime.catalogue import Retention
-from runtime.keys import Keys, QueueNames
+from runtime.catalogue.catalogue import Retention
 from tests.runtime.engine_app import application
 
 PLAIN, FAIR, RATED = "dev:test:plain", "dev:test:fair", "dev:test:rated"

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pydantic import BaseModel, ConfigDict
 
 from runtime.application import Application, JobContext
-from runtime.catalogue import Catalogue, Kind, Queue, RateLimit
+from runtime.catalogue.catalogue import Catalogue, Kind, Queue, RateLimit
+from runtime.catalogue.retry import RetryPolicy
 from runtime.outcomes import Cancel, DeadLetter, Retry, Snooze
-from runtime.retry import RetryPolicy
 
 
 class Note(BaseModel):

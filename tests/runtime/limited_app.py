@@ -7,11 +7,11 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from runtime.application import Application, JobContext
-from runtime.catalogue import Breaker, Catalogue, Kind, Queue, RateLimit, Resource
-from runtime.dead_letter import DeadLetterRecord
+from runtime.catalogue.catalogue import Breaker, Catalogue, Kind, Queue, RateLimit, Resource
+from runtime.catalogue.retry import RetryPolicy, RetryRule
+from runtime.jobs.dead_letter import DeadLetterRecord
 from runtime.middleware import LogContext, Middleware, TraceContext
 from runtime.outcomes import DeadLetter, Retry
-from runtime.retry import RetryPolicy, RetryRule
 
 
 class Note(BaseModel):

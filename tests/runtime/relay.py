@@ -7,7 +7,7 @@ from typing import Self
 import redis
 
 from runtime.broker.scripts import script
-from runtime.embedded import EmbeddedRedis
+from runtime.embedded.server import EmbeddedRedis
 
 
 class Relay:

@@ -17,13 +17,13 @@ from rq import Callback, Queue
 from rq.registry import StartedJobRegistry
 from rq.serializers import JSONSerializer
 
-from runtime.bridge import perform_stock_job
 from runtime.client import AtlasClient
-from runtime.control import Control
-from runtime.embedded import EmbeddedRedis
+from runtime.control.control import Control
+from runtime.embedded.server import EmbeddedRedis
 from runtime.errors import InvalidJobError
-from runtime.reader import Reader
-from runtime.snapshot import JobState
+from runtime.stock.bridge import perform_stock_job
+from runtime.view.reader import Reader
+from runtime.view.snapshot import JobState
 from tests.runtime.conftest import WorkerCommand, running, wait_until
 from tests.runtime.drive import PLAIN
 from tui.data.live import LiveSource
@@ -140,7 +140,7 @@ def test_no_command_line_shows_the_password_of_redis(
         url = redis_server.url.replace("unix://", "unix://atlas:hidden-word@")
         client.enqueue("isolated", org="o", payload={"seconds": 60}, job_id="j")
         supervisor = worker.start("--queues", "test:plain", REDIS_URL=url)
-        wait_until(lambda: running(supervisor.pid, "runtime.worker.isolated_child"))
+        wait_until(lambda: running(supervisor.pid, "runtime.worker.attempt.isolated_child"))
         everyone = [psutil.Process(supervisor.pid)]
         everyone += psutil.Process(supervisor.pid).children(recursive=True)
         assert len(everyone) >= 3

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from runtime.jobs.new_job import JobRef, NewJob
 from runtime.middleware import Middleware, TraceContext, around_enqueue, traceparent
-from runtime.new_job import JobRef, NewJob
-from runtime.snapshot import JobState
+from runtime.view.snapshot import JobState
 from tests.runtime.conftest import wait_until
 
 LIMITED = {"ATLAS_APPLICATION": "tests.runtime.limited_app"}
@@ -93,7 +93,7 @@ def test_an_isolated_handler_can_tell_too(client, worker, reader) -> None:
 
 
 def test_notes_are_bounded_and_a_lost_execution_notes_nothing(broker, client, raw) -> None:
-    from runtime.worker.notes import Notes
+    from runtime.worker.attempt.progress import Notes
     from tests.runtime.drive import claim
 
     client.enqueue("work", org="o", payload={}, job_id="j")

@@ -4,8 +4,8 @@ import sys
 import time
 
 from runtime.application import Application, JobContext
-from runtime.catalogue import Catalogue, Kind, Queue
-from runtime.retry import RetryPolicy
+from runtime.catalogue.catalogue import Catalogue, Kind, Queue
+from runtime.catalogue.retry import RetryPolicy
 from tests.runtime import engine_app
 from tests.runtime.engine_app import Note
 

@@ -17,7 +17,7 @@ textual._wait.SLEEP_GRANULARITY = 0.005
 textual._wait.SLEEP_IDLE = 0.0005
 
 from tui.app import DashApp  # noqa: E402
-from tui.data.sample import SampleSource  # noqa: E402
+from tui.sample.source import SampleSource  # noqa: E402
 from tui.screenshots import settle, unsettled  # noqa: E402
 from tui.session import Options  # noqa: E402
 

@@ -1,7 +1,7 @@
 import pytest
 from textual.widgets import Button, Input
 
-from tui.data.sample import SampleSource
+from tui.sample.source import SampleSource
 from tui.screens.base import Place
 from tui.screens.dialog import ActionDialog
 

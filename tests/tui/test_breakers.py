@@ -7,11 +7,11 @@ import pytest
 from textual.widgets import Button, Input
 
 from tui.data.model import ResourceSnapshot
-from tui.data.sample import SampleSource
-from tui.health import breaker_health, queue_health
+from tui.sample.source import SampleSource
 from tui.screens.base import Place
 from tui.screens.dialog import ActionDialog
-from tui.widgets.breakers import breaker_lines, resource_lines
+from tui.text.breakers import breaker_lines, resource_lines
+from tui.text.health import breaker_health, queue_health
 
 SNAPSHOT = SampleSource().snapshot()
 NOW = SNAPSHOT.taken_at

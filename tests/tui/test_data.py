@@ -8,11 +8,11 @@ from tui.data.background import Background, attempt
 from tui.data.model import JobRequest, JobState, PageRequest, Reading
 from tui.data.poller import Poller
 from tui.data.readonly import ReadOnlySource
-from tui.data.sample import SampleSource
 from tui.data.source import ActionRefusedError, JobGoneError, SourceUnavailableError
 from tui.data.store import Store
 from tui.data.trend import depth_history, trend
-from tui.health import queue_health
+from tui.sample.source import SampleSource
+from tui.text.health import queue_health
 
 
 def watched(seconds):

@@ -6,12 +6,12 @@ import pytest
 
 from tui.data.event_log import KINDS, EventLog
 from tui.data.model import Event, EventsRequest
-from tui.data.sample import SampleSource
+from tui.sample.source import SampleSource
 from tui.screens.events import EventsScreen
 from tui.screens.job import JobScreen
 from tui.screens.queue_jobs import QueueScreen
 from tui.screens.workers import WorkersScreen
-from tui.widgets.event_rows import event_subject, event_text
+from tui.text.event_rows import event_subject, event_text
 
 START = datetime(2026, 3, 6, tzinfo=UTC)
 

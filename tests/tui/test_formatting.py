@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from tui import formatting as f
+from tui.text import formatting as f
 
 
 @pytest.mark.parametrize(

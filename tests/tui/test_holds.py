@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from tui.data.model import Hold, JobState
-from tui.data.sample_jobs import detail, job_of_id
-from tui.data.sample_numbers import QUEUES
-from tui.widgets.job_text import hold_lines
+from tui.sample.jobs import detail, job_of_id
+from tui.sample.numbers import QUEUES
+from tui.text.job_text import hold_lines
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.data.model import Alert, Event, LogLine, Pause, Progress, RecurringRun
-from tui.data.sample import SampleSource
-from tui.formatting import printable
+from tui.sample.source import SampleSource
+from tui.text.formatting import printable
 from tui.widgets.painted import line
 
 HOSTILE = (

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tui.data.model import FlowProgress, JobState, LogLine, Progress
-from tui.data.sample_jobs import detail, job_of_id
-from tui.widgets.job_extras import extra_facts, log_lines, progress_lines
+from tui.sample.jobs import detail, job_of_id
+from tui.text.job_extras import extra_facts, log_lines, progress_lines
 
 NOW = datetime(2026, 3, 3, 12, tzinfo=UTC)
 PLAIN = replace(

@@ -1,7 +1,7 @@
 import pytest
 
-from tui.data.sample import SampleSource
 from tui.keymap import KEYS
+from tui.sample.source import SampleSource
 from tui.screens.across import FailedScreen, StalledScreen
 from tui.screens.base import Place
 from tui.screens.events import EventsScreen

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from tui.data.model import JobState
-from tui.data.sample import SampleSource
+from tui.sample.source import SampleSource
 from tui.screens.job import JobScreen
 from tui.screens.queue_jobs import STATES
 

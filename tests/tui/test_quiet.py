@@ -2,7 +2,7 @@
 
 from textual.widgets import Input
 
-from tui.data.sample import SampleSource
+from tui.sample.source import SampleSource
 from tui.screens.base import Place
 
 

@@ -1,6 +1,6 @@
 """Recurring jobs: what is due, what ran, and a pause."""
 
-from tui.data.sample import SampleSource
+from tui.sample.source import SampleSource
 from tui.screens.base import Place
 from tui.screens.job import JobScreen
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Self
 
-from runtime.control import Control
+from runtime.config.settings import Settings
+from runtime.control.control import Control
 from runtime.errors import AtlasError, BrokerUnavailableError, UnknownJobError
-from runtime.reader import Reader
-from runtime.settings import Settings
+from runtime.view.reader import Reader
 from tui.data.model import (
     ActionResult,
     BreakerWord,

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from runtime.events import Event
-from runtime.job_detail import (
+from runtime.jobs.new_job import FlowProgress
+from runtime.view.events import Event
+from runtime.view.job_detail import (
     Attempt,
     Hold,
     JobDetail,
@@ -12,9 +13,8 @@ from runtime.job_detail import (
     Progress,
     TimelineEntry,
 )
-from runtime.new_job import FlowProgress
-from runtime.resource_snapshot import ResourceSnapshot
-from runtime.snapshot import (
+from runtime.view.provider import ResourceSnapshot
+from runtime.view.snapshot import (
     ActionResult,
     Alert,
     HostSnapshot,

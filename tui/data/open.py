@@ -18,11 +18,11 @@ def open_source(*, actor: str, sample: bool) -> Source:
         OpenError: the settings or the application are not usable.
     """
     if sample:
-        from tui.data.sample import SampleSource  # noqa: PLC0415 - the tour needs no runtime
+        from tui.sample.source import SampleSource  # noqa: PLC0415 - the tour needs no runtime
 
         return SampleSource(moving=True)
+    from runtime.config.settings import load_settings  # noqa: PLC0415
     from runtime.errors import AtlasError, SettingsError  # noqa: PLC0415 - only the live source
-    from runtime.settings import load_settings  # noqa: PLC0415
     from tui.data.live import LiveSource  # noqa: PLC0415
 
     try:

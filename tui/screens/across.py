@@ -6,9 +6,9 @@ from datetime import datetime
 from textual.widget import Widget
 
 from tui.data.model import JobState, Snapshot
-from tui.formatting import count
 from tui.screens.joblist import JobListPlace
 from tui.session import Session
+from tui.text.formatting import count
 from tui.widgets.painted import Line, Painted, Run, clip, line
 
 

@@ -8,7 +8,7 @@ from tui.data.model import ActionResult, JobDetail, Plan
 from tui.data.source import Source, SourceError
 from tui.screens.base import Place
 from tui.screens.dialog import Action, ActionDialog, Other
-from tui.widgets.plan_text import plan_lines, verb
+from tui.text.plan_text import plan_lines, verb
 
 # In production more than this many jobs need the number typed in.
 _TYPED_ABOVE = 20

@@ -7,13 +7,13 @@ from textual.widget import Widget
 
 from tui.data.event_log import KINDS, EventLog
 from tui.data.model import Event, EventPage, EventsRequest, Reading, Snapshot
-from tui.formatting import count, plural
 from tui.keymap import bind
 from tui.screens.base import Place
 from tui.screens.job import JobScreen
 from tui.screens.queue_jobs import QueueScreen
 from tui.session import Session
-from tui.widgets.event_rows import event_columns, event_row, event_subject, event_words
+from tui.text.event_rows import event_columns, event_row, event_subject, event_words
+from tui.text.formatting import count, plural
 from tui.widgets.painted import Line, Painted, Run, clip, line
 from tui.widgets.table import Row, Table
 

@@ -12,8 +12,8 @@ from tui.screens.actions import Offer, fingerprint_of, open_group_plan, open_pla
 from tui.screens.base import Place
 from tui.screens.steering import open_pause
 from tui.session import Session
-from tui.widgets.job_extras import log_lines, progress_lines
-from tui.widgets.job_text import (
+from tui.text.job_extras import log_lines, progress_lines
+from tui.text.job_text import (
     attempt_lines,
     fact_lines,
     hold_lines,

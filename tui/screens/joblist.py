@@ -4,14 +4,14 @@ from datetime import datetime
 
 from tui.data.model import JobPage, JobState, JobSummary, PageRequest, Plan, Reading, Snapshot
 from tui.data.source import Source
-from tui.formatting import plural
 from tui.keymap import bind
 from tui.screens.actions import Offer, open_group_plan, open_plan
 from tui.screens.base import Place
 from tui.screens.job import JobScreen
 from tui.screens.steering import open_pause
 from tui.session import Session
-from tui.widgets.job_rows import job_columns, job_row
+from tui.text.formatting import plural
+from tui.text.job_rows import job_columns, job_row
 from tui.widgets.painted import Line, Painted, clip, line
 from tui.widgets.table import Table
 

@@ -13,11 +13,11 @@ from tui.screens.base import Place
 from tui.screens.queue_jobs import QueueScreen
 from tui.screens.steering import open_breaker, open_pause
 from tui.session import Session
-from tui.widgets.alerts import Alerts
-from tui.widgets.breakers import Breakers
-from tui.widgets.plot import Plot
-from tui.widgets.queue_rows import queue_table
-from tui.widgets.resources import Resources
+from tui.text.alerts import Alerts
+from tui.text.breakers import Breakers
+from tui.text.host import Resources
+from tui.text.plot import Plot
+from tui.text.queue_rows import queue_table
 from tui.widgets.table import Table
 from tui.widgets.trend_plots import show_trend
 

@@ -7,16 +7,16 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from tui.data.model import JobState, QueueSnapshot, Snapshot
-from tui.formatting import count, duration, milliseconds, plural, rate
-from tui.health import queue_health
 from tui.keymap import bind
 from tui.screens.joblist import JobListPlace
 from tui.screens.steering import open_breaker
 from tui.session import Session
-from tui.widgets.alerts import pause_line
-from tui.widgets.breakers import fit_lines, resource_lines, resource_of
+from tui.text.alerts import pause_line
+from tui.text.breakers import fit_lines, resource_lines, resource_of
+from tui.text.formatting import count, duration, milliseconds, plural, rate
+from tui.text.health import queue_health
+from tui.text.plot import Plot
 from tui.widgets.painted import Line, Painted, Run, clip, line
-from tui.widgets.plot import Plot
 from tui.widgets.trend_plots import show_trend
 
 STATES = (

@@ -13,15 +13,15 @@ from tui.data.model import (
     RecurringSnapshot,
     Snapshot,
 )
-from tui.formatting import plural
-from tui.health import recurring_health
 from tui.keymap import bind
 from tui.screens.base import Place
 from tui.screens.job import JobScreen
 from tui.screens.steering import open_recurring_pause
 from tui.session import Session
+from tui.text.formatting import plural
+from tui.text.health import recurring_health
+from tui.text.recurring_rows import recurring_columns, recurring_row, run_columns, run_row
 from tui.widgets.painted import Line, Painted, clip, line
-from tui.widgets.recurring_rows import recurring_columns, recurring_row, run_columns, run_row
 from tui.widgets.table import Table
 
 

@@ -11,14 +11,14 @@ from tui.data.model import (
     WorkerSnapshot,
 )
 from tui.data.source import Source
-from tui.formatting import plural, short_queue
-from tui.health import breaker_health
 from tui.screens.actions import in_production, push_action
 from tui.screens.base import Place
 from tui.screens.dialog import Action, Other
-from tui.widgets.breakers import resource_of
+from tui.text.breakers import resource_of
+from tui.text.formatting import plural, short_queue
+from tui.text.health import breaker_health
+from tui.text.plan_text import verb
 from tui.widgets.painted import Line, line
-from tui.widgets.plan_text import verb
 
 _BREAKER_LABELS: dict[BreakerWord, str] = {
     "open": "Hold open",

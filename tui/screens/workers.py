@@ -6,16 +6,16 @@ from datetime import datetime
 from textual.widget import Widget
 
 from tui.data.model import Snapshot, WorkerSnapshot
-from tui.formatting import plural
 from tui.keymap import bind
 from tui.screens.base import Place
 from tui.screens.job import JobScreen
 from tui.screens.steering import open_quiet
 from tui.session import Session
+from tui.text.formatting import plural
+from tui.text.host import Resources
+from tui.text.worker_rows import worker_columns, worker_row
 from tui.widgets.painted import Line, Painted, clip, line
-from tui.widgets.resources import Resources
 from tui.widgets.table import Table
-from tui.widgets.worker_rows import worker_columns, worker_row
 
 
 class WorkersScreen(Place):

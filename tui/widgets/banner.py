@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from tui.formatting import clock, duration
+from tui.text.formatting import clock, duration
 from tui.widgets.painted import Line, Painted, clip, line
 
 

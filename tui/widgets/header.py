@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from tui.data.model import Snapshot
-from tui.formatting import clock, count, duration
+from tui.text.formatting import clock, count, duration
 from tui.widgets.painted import Line, Painted, Run, clip, line, melted
 
 _BADGES = {

@@ -17,7 +17,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.formatting import printable
+from tui.text.formatting import printable
 from tui.widgets.roles import role_style, row_style
 
 Run = tuple[str, str]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from textual import events
 from textual.message import Message
 
-from tui.formatting import Align, fit
 from tui.keymap import bind
+from tui.text.formatting import Align, fit
 from tui.widgets.painted import Line, Painted, Run, line, melted
 
 

@@ -2,9 +2,9 @@
 
 from tui.data.model import Snapshot
 from tui.data.trend import trend
-from tui.formatting import count
 from tui.session import Session
-from tui.widgets.plot import Plot, depth_series, throughput_series
+from tui.text.formatting import count
+from tui.text.plot import Plot, depth_series, throughput_series
 
 
 def show_trend(

@@ -1,0 +1,1 @@
+"""What sends messages: one file a provider, and which channel uses which."""

@@ -1,0 +1,1 @@
+"""Reading Redis: no write, no clean-up, no script."""

@@ -1,0 +1,1 @@
+"""What an application declares: queues, kinds of jobs, providers, retries, recurring jobs."""

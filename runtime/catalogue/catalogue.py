@@ -1,0 +1,321 @@
+"""The shape of the catalogue: queues and kinds as data, checked as a whole.
+
+The application (see `runtime.application`) owns the data; this module owns the types, the
+defaults and the rules. A catalogue that contradicts itself is refused with all its problems at
+once, before anything starts.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import Literal, Self
+
+from pydantic import BaseModel
+
+from runtime.catalogue.retry import RetryPolicy
+from runtime.errors import (
+    CatalogueError,
+    UnknownKindError,
+    UnknownQueueError,
+    UnknownResourceError,
+)
+
+Environment = Literal["development", "test", "production"]
+
+
+class Priority(IntEnum):
+    """Priority of a job; a lower number goes first. RQ has none, so each is a lane of its own."""
+
+    CRITICAL = 1
+    HIGH = 2
+    NORMAL = 3
+    LOW = 4
+    BACKGROUND = 5
+
+    @property
+    def lane_suffix(self) -> str:
+        """What the lane's RQ queue name ends in: '' for NORMAL, else '.critical' and so on."""
+        return "" if self is Priority.NORMAL else f".{self.name.lower()}"
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """A token bucket, global across workers: `jobs` may start every `per_s` seconds."""
+
+    jobs: int
+    per_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long and how many jobs are kept in each final state; whichever is reached first."""
+
+    finished_s: int
+    finished_count: int
+    failed_s: int
+    failed_count: int
+
+
+RETENTION: dict[Environment, Retention] = {
+    "development": Retention(3_600, 100, 86_400, 1_000),
+    "test": Retention(3_600, 100, 86_400, 1_000),
+    "production": Retention(7_200, 500, 259_200, 5_000),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """When a resource is left alone for a while (M. Nygard, "Release It!", 2007: circuit breaker).
+
+    Attributes:
+        ratio: it opens once so large a part of the attempts failed for the resource's sake,
+        least: of at least so many attempts
+        window_s: within so many seconds (sliding).
+        open_s: how long nothing is tried; then one job may, and if that fails, twice as long.
+        most_s: never longer than this.
+        errors: names of error classes (or of their bases) that are the resource's fault; HTTP
+            statuses 429 and 500 to 599 always are.
+    """
+
+    ratio: float = 0.5
+    least: int = 10
+    window_s: float = 60.0
+    open_s: float = 30.0
+    most_s: float = 600.0
+    errors: tuple[str, ...] = ("OSError", "TimeoutError", "HandlerTimeoutError")
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something outside that the jobs of one or several queues use, such as a provider.
+
+    What it says holds over all of its queues and all workers.
+
+    Attributes:
+        rate: how many jobs may start, or None for no limit.
+        concurrency: how many may run at a time, or None for any number.
+        breaker: None for a resource that is never left alone.
+    """
+
+    name: str
+    rate: RateLimit | None = None
+    concurrency: int | None = None
+    breaker: Breaker | None = field(default_factory=Breaker)
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """One logical queue: up to five RQ queues (lanes) that readers show as one.
+
+    Attributes:
+        name: logical name without prefix, e.g. ``communication:email``.
+        slots: how many of its jobs one worker process runs at a time.
+        rate: start rate across all workers, or None for no limit.
+        fair: waiting jobs are taken in turn between organisations.
+        org_cap: in a fair queue, how many jobs of one organisation may run at a time.
+        concurrency: how many of its jobs may run at a time over all workers, or None.
+        resource: name of the resource that all of its jobs use, or None.
+        retention: filled in by `Catalogue.for_environment`.
+    """
+
+    name: str
+    slots: int
+    rate: RateLimit | None = None
+    fair: bool = False
+    org_cap: int = 100
+    concurrency: int | None = None
+    resource: str | None = None
+    scale_in_production: bool = True
+    retention: Retention = field(default_factory=lambda: RETENTION["development"])
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of job: which queue, which payload, who handles it, how it is retried.
+
+    Attributes:
+        name: what enters Redis, e.g. ``send_email``; never change it, add an alias.
+        queue: logical queue name.
+        payload: the pydantic model that every payload must satisfy (unknown fields refused).
+        handler: dotted name ``package.module:function``, imported by workers only. An
+            ``async def`` runs in the worker's loop, a plain function in a thread, an isolated one
+            in a child process that can be killed.
+        retry: attempts and backoff.
+        timeout_s: seconds one attempt may run.
+        priority: the lane when the producer names none.
+        isolated: run in a child process.
+        aliases: older names that still arrive.
+        hint: payload fields that may be shown, redacted, in descriptions and lists.
+    """
+
+    name: str
+    queue: str
+    payload: type[BaseModel]
+    handler: str
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeout_s: float = 60.0
+    priority: Priority = Priority.NORMAL
+    isolated: bool = False
+    aliases: tuple[str, ...] = ()
+    hint: tuple[str, ...] = ()
+
+
+class Catalogue:
+    """All queues, kinds and resources of one application.
+
+    Args:
+        dead_letter: the kind that takes records of jobs that failed for good (see
+            `runtime.jobs.dead_letter`), or None for an application that keeps none.
+
+    Raises:
+        CatalogueError: names clash or are malformed, a kind names a queue that does not exist, a
+            number is out of range; every problem on its own line.
+    """
+
+    def __init__(
+        self,
+        queues: Iterable[Queue],
+        kinds: Iterable[Kind],
+        resources: Iterable[Resource] = (),
+        *,
+        dead_letter: str | None = None,
+    ) -> None:
+        queues, kinds, resources = tuple(queues), tuple(kinds), tuple(resources)
+        self.resources = {resource.name: resource for resource in resources}
+        self.dead_letter = dead_letter
+        self.queues = {queue.name: queue for queue in queues}
+        self.kinds = {kind.name: kind for kind in kinds}
+        self._by_name = {name: kind for kind in kinds for name in (kind.name, *kind.aliases)}
+        problems = [*self._problems(queues, kinds), *self._resource_problems(queues, resources)]
+        if dead_letter is not None and dead_letter not in self.kinds:
+            problems.append(f"dead_letter: no kind {dead_letter!r}")
+        if problems:
+            raise CatalogueError("\n".join(problems))
+
+    @staticmethod
+    def _problems(queues: tuple[Queue, ...], kinds: tuple[Kind, ...]) -> Iterable[str]:
+        names = [queue.name for queue in queues]
+        for queue in queues:
+            yield from _queue_problems(queue, names)
+        seen: set[str] = set()
+        for kind in kinds:
+            for name in (kind.name, *kind.aliases):
+                if name in seen:
+                    yield f"kind {name}: the name or alias is used twice"
+                seen.add(name)
+            yield from _kind_problems(kind, names)
+
+    @staticmethod
+    def _resource_problems(
+        queues: tuple[Queue, ...], resources: tuple[Resource, ...]
+    ) -> Iterable[str]:
+        names = [resource.name for resource in resources]
+        for resource in resources:
+            if names.count(resource.name) > 1:
+                yield f"resource {resource.name}: named twice"
+            yield from _resource_problems(resource)
+        for queue in queues:
+            if queue.resource is not None and queue.resource not in names:
+                yield f"queue {queue.name}: no resource {queue.resource!r}"
+
+    def resource(self, name: str) -> Resource:
+        """The resource of that name.
+
+        Raises:
+            UnknownResourceError: no such resource; the message lists those that exist.
+        """
+        try:
+            return self.resources[name]
+        except KeyError:
+            allowed = ", ".join(sorted(self.resources)) or "none"
+            raise UnknownResourceError(f"no resource {name!r}; allowed: {allowed}") from None
+
+    def queues_of(self, resource: str) -> list[str]:
+        """Logical names of the queues that use a resource."""
+        return [queue.name for queue in self.queues.values() if queue.resource == resource]
+
+    def queue(self, name: str) -> Queue:
+        """The queue of that logical name.
+
+        Raises:
+            UnknownQueueError: no such queue; the message lists those that exist.
+        """
+        try:
+            return self.queues[name]
+        except KeyError:
+            allowed = ", ".join(sorted(self.queues))
+            raise UnknownQueueError(f"no queue {name!r}; allowed: {allowed}") from None
+
+    def kind(self, name: str) -> Kind:
+        """The kind of that name or alias.
+
+        Raises:
+            UnknownKindError: no such kind; the message lists those that exist.
+        """
+        try:
+            return self._by_name[name]
+        except KeyError:
+            allowed = ", ".join(sorted(self.kinds))
+            raise UnknownKindError(f"no kind {name!r}; allowed: {allowed}") from None
+
+    def for_environment(self, environment: Environment) -> Self:
+        """The same catalogue with that environment's slots and retention."""
+        factor = 2 if environment == "production" else 1
+        retention = RETENTION[environment]
+        return type(self)(
+            (
+                replace(
+                    queue,
+                    slots=queue.slots * (factor if queue.scale_in_production else 1),
+                    retention=retention,
+                )
+                for queue in self.queues.values()
+            ),
+            self.kinds.values(),
+            self.resources.values(),
+            dead_letter=self.dead_letter,
+        )
+
+
+def _queue_problems(queue: Queue, names: list[str]) -> Iterable[str]:
+    if not re.fullmatch(r"[a-z][a-z0-9-]*(:[a-z][a-z0-9-]*)*", queue.name):
+        yield f"queue {queue.name!r}: lower-case words joined by colons are allowed"
+    if names.count(queue.name) > 1:
+        yield f"queue {queue.name}: named twice"
+    if queue.slots < 1:
+        yield f"queue {queue.name}: slots must be at least 1"
+    if queue.org_cap < 1:
+        yield f"queue {queue.name}: org_cap must be at least 1"
+    if queue.concurrency is not None and queue.concurrency < 1:
+        yield f"queue {queue.name}: concurrency must be at least 1"
+    if queue.rate and (queue.rate.jobs < 1 or queue.rate.per_s <= 0):
+        yield f"queue {queue.name}: a rate needs jobs >= 1 and per_s > 0"
+
+
+def _resource_problems(resource: Resource) -> Iterable[str]:
+    subject, rate, breaker = f"resource {resource.name}", resource.rate, resource.breaker
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", resource.name):
+        yield f"resource {resource.name!r}: lower-case letters, digits and - are allowed"
+    if rate and (rate.jobs < 1 or rate.per_s <= 0):
+        yield f"{subject}: a rate needs jobs >= 1 and per_s > 0"
+    if resource.concurrency is not None and resource.concurrency < 1:
+        yield f"{subject}: concurrency must be at least 1"
+    if breaker and not (0 < breaker.ratio <= 1 and breaker.least >= 1):
+        yield f"{subject}: a breaker needs 0 < ratio <= 1 and least >= 1"
+    if breaker and not (0 < breaker.open_s <= breaker.most_s and breaker.window_s > 0):
+        yield f"{subject}: a breaker needs 0 < open_s <= most_s and window_s > 0"
+
+
+def _kind_problems(kind: Kind, queues: list[str]) -> Iterable[str]:
+    for name in (kind.name, *kind.aliases):
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+            yield f"kind {name!r}: lower-case words joined by underscores are allowed"
+    if kind.queue not in queues:
+        yield f"kind {kind.name}: no queue {kind.queue!r}"
+    if kind.timeout_s <= 0:
+        yield f"kind {kind.name}: timeout_s must be above 0"
+    if kind.handler.count(":") != 1:
+        yield f"kind {kind.name}: handler must read package.module:function"
+    if unknown := set(kind.hint) - set(kind.payload.model_fields):
+        yield f"kind {kind.name}: hint names no payload field: {', '.join(sorted(unknown))}"

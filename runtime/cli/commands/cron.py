@@ -1,0 +1,143 @@
+"""``atlas cron``: jobs that run again and again, by cron or interval."""
+
+from typing import Any
+
+import click
+
+from runtime.catalogue.recurring import Recurring
+from runtime.cli.commands.produce import JsonObject
+from runtime.cli.shared.access import control, reader
+from runtime.cli.shared.options import F, actor_option, json_option, print_json
+from runtime.cli.shared.tables import Column, moment, table
+from runtime.view.snapshot import ActionResult, RecurringSnapshot
+
+_reason = click.option("--reason", default="", help="Why, for the audit and for colleagues.")
+
+
+def _named(function: F) -> F:
+    """What every command on one recurring job takes: its id, a reason, who acts, ``--json``."""
+    with_options = _reason(actor_option(json_option(function)))
+    return click.argument("recurring_id", metavar="ID")(with_options)
+
+
+@click.group()
+def cron() -> None:
+    """Recurring jobs: list, set, runs, pause, resume, remove."""
+
+
+@cron.command("list")
+@json_option
+def list_recurring(*, as_json: bool) -> None:
+    """All recurring jobs with their next slot (UTC)."""
+    with reader() as opened:
+        found = opened.recurring()
+    if as_json:
+        print_json({"recurring": found})
+    elif found:
+        columns = [Column("ID"), Column("KIND"), Column("WHEN"), Column("LAST"), Column("NEXT"),
+                   Column("NOTE", flexible=True)]  # fmt: skip
+        click.echo(table(columns, [_row(entry) for entry in found]))
+    else:
+        click.echo("no recurring jobs")
+
+
+@cron.command("set")
+@click.argument("recurring_id", metavar="ID")
+@click.argument("kind")
+@click.option("--org", required=True, help="The organisation it belongs to.")
+@click.option("--data", type=JsonObject(), default="{}", help="JSON object; @FILE or - reads it.")
+@click.option(
+    "--cron", "expression", default="", help="Five fields: minute hour day month weekday."
+)
+@click.option("--every", "every_s", type=click.IntRange(1), default=None, help="Seconds.")
+@click.option("--timezone", default="UTC", show_default=True, help="Whose clock --cron means.")
+@click.option(
+    "--missed",
+    type=click.Choice(["skip", "once", "all"]),
+    default="once",
+    show_default=True,
+    help="What becomes of slots that passed while no worker ran.",
+)
+@_reason
+@actor_option
+@json_option
+def set_recurring(recurring_id: str, kind: str, **options: Any) -> None:
+    """Let a job of KIND run again and again, or change the one named ID."""
+    recurring = Recurring(
+        id=recurring_id,
+        kind=kind,
+        org=options["org"],
+        payload=options["data"],
+        cron=options["expression"],
+        every_s=options["every_s"] or 0,
+        timezone=options["timezone"],
+        missed=options["missed"],
+    )
+    with control(options["actor"]) as opened:
+        result = opened.set_recurring(recurring, reason=options["reason"])
+    _report(result, as_json=options["as_json"])
+
+
+@cron.command()
+@click.argument("recurring_id", metavar="ID")
+@json_option
+def runs(recurring_id: str, *, as_json: bool) -> None:
+    """The last jobs that ID enqueued, newest first (UTC)."""
+    with reader() as opened:
+        found = opened.recurring_runs(recurring_id)
+    if as_json:
+        print_json({"id": recurring_id, "runs": found})
+    elif found:
+        columns = [Column("SLOT"), Column("ENQUEUED"), Column("JOB")]
+        rows = [[moment(run.slot), moment(run.enqueued_at), run.job_id] for run in found]
+        click.echo(table(columns, rows))
+    else:
+        click.echo(f"{recurring_id} has enqueued nothing yet")
+
+
+@cron.command()
+@_named
+def pause(recurring_id: str, *, reason: str, actor: str, as_json: bool) -> None:
+    """Let ID enqueue nothing; what passes meanwhile is not made up for."""
+    with control(actor) as opened:
+        result = opened.pause_recurring(recurring_id, paused=True, reason=reason)
+    _report(result, as_json=as_json)
+
+
+@cron.command()
+@_named
+def resume(recurring_id: str, *, reason: str, actor: str, as_json: bool) -> None:
+    """Let ID enqueue again, from its next slot on."""
+    with control(actor) as opened:
+        result = opened.pause_recurring(recurring_id, paused=False, reason=reason)
+    _report(result, as_json=as_json)
+
+
+@cron.command()
+@_named
+def remove(recurring_id: str, *, reason: str, actor: str, as_json: bool) -> None:
+    """Remove ID; one declared by the application comes back with the next worker's start."""
+    with control(actor) as opened:
+        result = opened.remove_recurring(recurring_id, reason=reason)
+    _report(result, as_json=as_json)
+
+
+def _row(entry: RecurringSnapshot) -> list[str]:
+    note = entry.problem or ("paused" if entry.paused else "")
+    if not note and not entry.declared:
+        note = "set by an operator"
+    return [
+        entry.id,
+        entry.kind,
+        entry.when,
+        moment(entry.last_slot) if entry.last_slot else "-",
+        moment(entry.next_slot) if entry.next_slot else "-",
+        note,
+    ]
+
+
+def _report(result: ActionResult, *, as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(result.message)

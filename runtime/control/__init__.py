@@ -1,0 +1,1 @@
+"""Every change an operator can make, and the audit of where jobs are."""

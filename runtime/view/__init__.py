@@ -1,0 +1,1 @@
+"""Reading a deployment: one snapshot, lists, single jobs, and what they mean."""

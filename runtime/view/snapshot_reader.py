@@ -1,0 +1,190 @@
+"""Reads the overview in one round trip, with what earlier ones have taught."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from runtime.broker.broker import Broker
+from runtime.broker.keys import QueueNames
+from runtime.broker.reads import reads
+from runtime.catalogue.catalogue import Catalogue
+from runtime.config.settings import Settings
+from runtime.sanitize.numbers import whole
+from runtime.view.alerts import find_alerts
+from runtime.view.compose import (
+    HISTORY_MINUTES,
+    compose_queue,
+    compose_redis,
+    compose_worker,
+    history_of,
+)
+from runtime.view.from_redis import rq_time
+from runtime.view.host import read_host
+from runtime.view.metrics import QueueMinute, parse_minute
+from runtime.view.provider import ResourceSnapshot, compose_resource
+from runtime.view.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The job at a list's head: since when it waits, if known, and what to say until it is."""
+
+    job_id: str
+    since: datetime | None = None
+    at_latest: datetime | None = None
+
+
+class OverviewReader:
+    """Remembers which lanes and workers there are, the heads of queues, and closed minutes."""
+
+    def __init__(self, broker: Broker, catalogue: Catalogue, settings: Settings) -> None:
+        self._broker = broker
+        self._catalogue = catalogue
+        self._settings = settings
+        self._names = QueueNames(settings.queue_prefix)
+        self._clock_offset_s = 0.0
+        self._rq_queues: set[str] | None = None
+        self._worker_keys: set[str] = set()
+        self._heads: dict[str, _Head] = {}
+        self._minutes: dict[int, dict[str, QueueMinute]] = {}
+
+    def now(self) -> datetime:
+        """The present on Redis' clock, as far as it is known."""
+        return datetime.fromtimestamp(time.time() + self._clock_offset_s, UTC)
+
+    def read(self) -> Snapshot:
+        """The whole system now: one round trip, and two more the first time.
+
+        What one refresh learns (new lanes, new workers, a new head of a queue) the next one uses.
+
+        Raises:
+            BrokerUnavailableError: Redis is away.
+        """
+        connection, keys = self._broker.connection, self._broker.keys
+        first = self._rq_queues is None
+        if first:
+            now_s, self._rq_queues, self._worker_keys = reads.read_names(connection, keys)
+            self._clock_offset_s = now_s - time.time()
+        now_s = time.time() + self._clock_offset_s
+        lanes = self._known_lanes()
+        started = time.perf_counter()
+        raw = reads.read_overview(
+            connection,
+            keys,
+            lanes=[lane for queue in lanes.values() for lane in queue],
+            queues=[self._names.full(name) for name in self._catalogue.queues],
+            heads=[head.job_id for head in self._heads.values() if head.since is None],
+            worker_keys=sorted(self._worker_keys),
+            minutes=self._wanted_minutes(int(now_s // 60)),
+            resources=list(self._catalogue.resources),
+            now_ms=int(now_s * 1000),
+        )
+        ping_ms = (time.perf_counter() - started) * 1000
+        self._clock_offset_s = raw.now_s - time.time()
+        self._rq_queues, self._worker_keys = raw.rq_queues, raw.worker_keys
+        self._learn_minutes(raw)
+        self._learn_heads(raw, look_up=first)
+        return self._compose(raw, lanes, ping_ms)
+
+    def _known_lanes(self) -> dict[str, list[str]]:
+        """Per queue the lanes worth asking for: the plain one, and those that were ever used."""
+        queues_key = self._broker.keys.queue("")
+        known = {key.removeprefix(queues_key) for key in self._rq_queues or ()}
+        return {
+            name: [
+                lane
+                for lane in self._names.lanes(name)
+                if lane in known or lane == self._names.full(name)
+            ]
+            for name in self._catalogue.queues
+        }
+
+    def _wanted_minutes(self, current: int) -> list[int]:
+        """The running minute, the one before (it may still have changed), and unknown ones."""
+        wanted = range(current - HISTORY_MINUTES + 1, current + 1)
+        for old in [minute for minute in self._minutes if minute not in wanted]:
+            del self._minutes[old]
+        return [m for m in wanted if m >= current - 1 or m not in self._minutes]
+
+    def _learn_minutes(self, raw: reads.Overview) -> None:
+        for minute, fields in raw.minutes.items():
+            self._minutes[minute] = parse_minute(fields)
+
+    def _learn_heads(self, raw: reads.Overview, *, look_up: bool) -> None:
+        """Note each list's head and since when it waits; one that moved is looked up next time.
+
+        Until then the time of the head before it stands in: a list is first in, first out, so the
+        new head came later, by about one refresh.
+        """
+        heads: dict[str, _Head] = {}
+        for lane, reply in raw.lanes.items():
+            if not reply.head:
+                continue
+            before = self._heads.get(lane, _Head(""))
+            since = before.since or rq_time(raw.heads.get(before.job_id, "")) or before.at_latest
+            if before.job_id == reply.head:
+                heads[lane] = _Head(reply.head, since, since)
+            else:
+                heads[lane] = _Head(reply.head, None, since)
+        if look_up and heads:
+            ids = [head.job_id for head in heads.values()]
+            found = reads.read_enqueued_at(self._broker.connection, self._broker.keys, ids)
+            times = {job_id: rq_time(moment) for job_id, moment in found.items()}
+            heads = {
+                lane: _Head(head.job_id, times[head.job_id], times[head.job_id])
+                for lane, head in heads.items()
+            }
+        self._heads = heads
+
+    def _compose(
+        self, raw: reads.Overview, lanes: dict[str, list[str]], ping_ms: float
+    ) -> Snapshot:
+        current = int(raw.now_s // 60)
+        workers = tuple(
+            worker
+            for key, fields in sorted(raw.workers.items())
+            if (worker := compose_worker(key, fields, raw.now_s)) is not None
+        )
+        queues = tuple(
+            compose_queue(
+                self._catalogue.queues[name],
+                self._names.full(name),
+                queue_lanes,
+                raw,
+                self._minutes,
+                heads={lane: head.at_latest for lane, head in self._heads.items()},
+                workers=workers,
+            )
+            for name, queue_lanes in lanes.items()
+        )
+        redis = compose_redis(raw.info, ping_ms)
+        resources = tuple(self._resource(resource, raw) for resource in raw.breakers)
+        return Snapshot(
+            taken_at=datetime.fromtimestamp(raw.now_s, UTC),
+            environment=self._settings.environment,
+            prefix=self._settings.queue_prefix,
+            queues=queues,
+            workers=workers,
+            redis=redis,
+            host=read_host(),
+            alerts=find_alerts(queues, workers, redis, resources),
+            history={
+                name: history_of(self._names.full(name), self._minutes, current)
+                for name in self._catalogue.queues
+            },
+            quarantined=raw.quarantined,
+            repaired_total=sum(
+                whole(count) for name, count in raw.totals.items() if name.startswith(b"audit|")
+            ),
+            resources=resources,
+        )
+
+    def _resource(self, name: str, raw: reads.Overview) -> ResourceSnapshot:
+        queues = tuple(self._catalogue.queues_of(name))
+        return compose_resource(
+            self._catalogue.resource(name),
+            queues,
+            raw.breakers[name],
+            running=sum(raw.queues[self._names.full(queue)].active for queue in queues),
+            now_ms=raw.now_s * 1000,
+        )

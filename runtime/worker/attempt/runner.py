@@ -1,0 +1,278 @@
+"""Runs one claimed job: reads it, finds its handler, keeps its time-out, names its outcome."""
+
+import asyncio
+import random
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from pydantic import BaseModel
+
+from runtime.application import JobContext, NoteTaker
+from runtime.broker.calls.calls import Ended
+from runtime.broker.keys import QueueNames
+from runtime.catalogue.catalogue import Catalogue, Priority
+from runtime.catalogue.retry import RetryPolicy
+from runtime.client import AtlasClient
+from runtime.config.settings import Settings
+from runtime.errors import AtlasError
+from runtime.jobs import envelope
+from runtime.jobs.dead_letter import record_of
+from runtime.jobs.encode import validate_payload
+from runtime.middleware import Middleware, around_execute
+from runtime.sanitize.numbers import finite
+from runtime.stock.allowed import is_allowed
+from runtime.worker.attempt import verdict
+from runtime.worker.attempt.handlers import Handler
+from runtime.worker.attempt.isolated import ChildError, IsolatedRequest, run_isolated
+from runtime.worker.attempt.threads import HandlerThreads, HandlerTimeoutError
+from runtime.worker.claiming.held_jobs import Running, RunningJobs
+
+log = structlog.get_logger("atlas.worker")
+
+# RQ's default for a job that names no time-out (rq/queue.py, Queue.DEFAULT_TIMEOUT).
+_STOCK_TIMEOUT_S = 180.0
+STOCK_KIND = "rq"
+# What a context says of a job without a time-out.
+_NO_TIMEOUT_S = 86_400.0
+# Ten years: a longer time-out is none that anyone meant, and no date could be reckoned with it.
+_LONGEST_S = 315_360_000.0
+
+
+class Runner:
+    """Runs attempts; one a process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalogue: Catalogue,
+        handlers: Mapping[str, Handler],
+        *,
+        client: AtlasClient,
+        resources: Any,
+        threads: HandlerThreads,
+        rng: random.Random,
+        notes: NoteTaker,
+        middleware: Sequence[Middleware] = (),
+    ) -> None:
+        self._settings = settings
+        self._catalogue = catalogue
+        self._handlers = handlers
+        self._client = client
+        self._resources = resources
+        self._threads = threads
+        self._rng = rng
+        self._names = QueueNames(settings.queue_prefix)
+        self._notes = notes
+        self._middleware = tuple(middleware)
+        self._breakers = {
+            name: catalogue.resource(queue.resource).breaker if queue.resource else None
+            for name, queue in catalogue.queues.items()
+        }
+
+    async def attempt(self, running: Running) -> Ended:
+        """Run the attempt to its end; never raises for what a job does.
+
+        Raises:
+            asyncio.CancelledError: the worker cancelled it, and it neither is being released nor
+                ended by itself.
+        """
+        job = running.job
+        wait_ms = verdict.wait_ms(job.enqueued_at, int(running.started_s * 1000))
+        facts = verdict.AttemptFacts(job, "unknown", RetryPolicy(1), running.started_s, wait_ms)
+        try:
+            max_bytes = self._settings.worker.max_payload_bytes
+            message = envelope.decode(job.data, max_bytes=max_bytes)
+            if message.is_stock:
+                return await self._attempt_stock(running, message.function, facts)
+            kind = self._catalogue.kind(message.kind)
+            payload = validate_payload(kind, message.payload)
+        except AtlasError as error:
+            return self._with_record(verdict.quarantined(facts, str(error)), running, None)
+        facts = verdict.AttemptFacts(
+            job, kind.name, kind.retry, running.started_s, wait_ms, message.org,
+            self._breakers[kind.queue],
+        )  # fmt: skip
+        timeout_s = _timeout_s(job.timeout, kind.timeout_s)
+        handler = self._handlers[kind.name]
+        context = self._context(running, message, handler, timeout_s, wait_ms)
+        call = self._wrapped(handler, context, payload)
+        ended = await self._timed(running, facts, timeout_s, call)
+        return self._with_record(ended, running, message.payload)
+
+    def release(self, running: Running) -> Ended:
+        """Give back a job that never started here."""
+        facts = verdict.AttemptFacts(
+            running.job, "unknown", RetryPolicy(1), running.started_s, wait_ms=0.0
+        )
+        return verdict.released(facts, 0.0)
+
+    async def _attempt_stock(
+        self, running: Running, function: str, facts: verdict.AttemptFacts
+    ) -> Ended:
+        job = running.job
+        allowed = self._settings.allowed_functions
+        if not is_allowed(function, allowed):
+            names = ", ".join(allowed) or "none"
+            reason = f"function {function!r} is not allowed (ATLAS_ALLOWED_FUNCTIONS: {names})"
+            return verdict.quarantined(facts, reason)
+        policy = verdict.stock_policy(job.stock_retry)
+        facts = verdict.AttemptFacts(job, STOCK_KIND, policy, running.started_s, facts.wait_ms)
+        call = run_isolated(IsolatedRequest(job.id, stock=True))
+        return await self._timed(running, facts, _timeout_s(job.timeout, _STOCK_TIMEOUT_S), call)
+
+    async def _timed(
+        self,
+        running: Running,
+        facts: verdict.AttemptFacts,
+        timeout_s: float | None,
+        call: Coroutine[Any, Any, Any],
+    ) -> Ended:
+        started = time.perf_counter()
+        if timeout_s is not None:
+            # Watched by the process (`cancel_overdue`): a timer each would cost more than the rest.
+            running.times_out_at = time.monotonic() + timeout_s
+        error: BaseException | verdict.RemoteError
+        try:
+            value = await call
+        except asyncio.CancelledError:
+            if running.lost:
+                raise
+            if running.releasing:
+                return verdict.released(facts, _ms_since(started))
+            if running.timed_out:
+                error = HandlerTimeoutError(f"ran longer than {timeout_s:g} s")
+            else:
+                error = RuntimeError("the handler was cancelled from inside")
+        except ChildError as child:
+            error = child.remote
+        except (Exception, SystemExit, KeyboardInterrupt) as raised:  # noqa: BLE001
+            # Whatever a handler raises is its outcome; sys.exit() must not end the worker.
+            error = raised
+        else:
+            return verdict.succeeded(facts, value, _ms_since(started))
+        return verdict.raised(facts, error, _ms_since(started), self._rng)
+
+    def _with_record(self, ended: Ended, running: Running, payload: dict[str, Any] | None) -> Ended:
+        """With the dead letter that it leaves, if it does."""
+        letter = self._catalogue.dead_letter
+        if ended.outcome not in ("failed", "quarantined") or ended.quiet or not letter:
+            return ended
+        if ended.kind == letter:
+            return ended  # a record that cannot be kept stays as a failed job itself
+        policy = self._handlers[ended.kind].kind.retry if ended.kind in self._handlers else None
+        reason = "exhausted" if policy and running.job.attempt >= policy.attempts else "refused"
+        if ended.outcome == "quarantined":
+            reason = "quarantined"
+        queue, _ = self._names.split(running.job.lane)
+        record = record_of(
+            ended, running.job, queue=queue, payload=payload, reason=reason,
+            max_bytes=self._settings.worker.max_payload_bytes,
+        )  # fmt: skip
+        return ended._replace(dead_letter=record)
+
+    def _wrapped(
+        self, handler: Handler, context: JobContext, payload: BaseModel
+    ) -> Coroutine[Any, Any, Any]:
+        if not self._middleware:
+            return self._call(handler, context, payload)
+
+        done: list[Any] = []
+
+        async def run(context: JobContext) -> Any:
+            done.append(await self._call(handler, context, payload))
+            return done[0]
+
+        async def wrapped() -> Any:
+            try:
+                return await around_execute(self._middleware, run)(context)
+            except Exception:
+                if not done:
+                    raise
+                # The work is done: what fails around it afterwards must not make it run again.
+                log.exception("middleware failed after the job was done", job=context.job_id)
+                return done[0]
+
+        return wrapped()
+
+    async def _call(self, handler: Handler, context: JobContext, payload: BaseModel) -> Any:
+        if handler.kind.isolated:
+            request = IsolatedRequest(
+                context.job_id,
+                stock=False,
+                kind=handler.kind.name,
+                payload_json=payload.model_dump_json(exclude_unset=True),
+                context=_portable(context),
+            )
+            return await run_isolated(request)
+        if handler.is_async:
+            return await handler.function(context, payload)
+        return await self._threads.run(lambda: handler.function(context, payload))
+
+    def _context(
+        self,
+        running: Running,
+        message: envelope.Envelope,
+        handler: Handler,
+        timeout_s: float | None,
+        wait_ms: float,
+    ) -> JobContext:
+        job = running.job
+        queue, priority = self._names.split(job.lane)
+        started = datetime.fromtimestamp(running.started_s, UTC)
+        return JobContext(
+            job_id=job.id,
+            queue=queue,
+            kind=handler.kind.name,
+            org=message.org,
+            priority=int(priority),
+            attempt=job.attempt,
+            max_attempts=handler.kind.retry.attempts,
+            enqueued_at=started - timedelta(milliseconds=wait_ms),
+            deadline=started + timedelta(seconds=timeout_s or _NO_TIMEOUT_S),
+            client=self._client,
+            resources=self._resources,
+            headers=message.headers,
+            execution=job.execution,
+            notes=self._notes,
+        )
+
+
+def cancel_overdue(running_jobs: RunningJobs) -> None:
+    """Cancel every attempt that has run longer than it may. Called several times a second."""
+    now = time.monotonic()
+    for running in running_jobs.all():
+        if now >= running.times_out_at and running.task is not None:
+            running.timed_out = True
+            running.times_out_at = float("inf")
+            running.task.cancel()
+
+
+def _portable(context: JobContext) -> dict[str, Any]:
+    return {
+        "job_id": context.job_id,
+        "queue": context.queue,
+        "kind": context.kind,
+        "org": context.org,
+        "priority": int(Priority(context.priority)),
+        "attempt": context.attempt,
+        "max_attempts": context.max_attempts,
+        "enqueued_at": context.enqueued_at.isoformat(),
+        "deadline": context.deadline.isoformat(),
+        "headers": dict(context.headers),
+        "execution": context.execution,
+    }
+
+
+def _timeout_s(stored: str, default_s: float) -> float | None:
+    """The job's own time-out in seconds; None for RQ's -1, no limit."""
+    value = finite(stored)
+    if value is None or value > _LONGEST_S:
+        return default_s
+    return None if value < 0 else value or default_s
+
+
+def _ms_since(started: float) -> float:
+    return (time.perf_counter() - started) * 1000

@@ -1,0 +1,1 @@
+"""Taking jobs, keeping their leases, and filling the slots."""

@@ -1,0 +1,127 @@
+"""Writes ended attempts in batches, however long Redis is away.
+
+Once a handler has returned, a failing write is repeated as a write, never as a job.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from runtime.broker.broker import AsyncBroker
+from runtime.broker.calls import calls
+from runtime.broker.calls.calls import Ended
+from runtime.broker.policy import Policy
+from runtime.errors import BrokerError
+from runtime.worker.attempt.progress import NoteWriter
+
+log = structlog.get_logger("atlas.worker")
+
+_BATCH = 200
+# Of an error that nobody expects; a Redis that is away is waited for without end.
+_TRIES = 10
+_PAUSE_S = 0.5
+
+
+class Flusher:
+    """One a process.
+
+    Args:
+        written: called in the loop with each attempt once it is written or refused.
+        notes: what running jobs said of themselves goes before the end of their attempts.
+
+    Attributes:
+        finished, failed, refused: attempts written since the start.
+    """
+
+    def __init__(
+        self,
+        broker: AsyncBroker,
+        *,
+        worker: str,
+        policy: Policy,
+        notes: NoteWriter,
+        written: Callable[[Ended], None],
+    ) -> None:
+        self._broker = broker
+        self._worker = worker
+        self._policy = policy
+        self._notes = notes
+        self._written = written
+        self._pending: list[Ended] = []
+        self._arrived = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.finished = 0
+        self.failed = 0
+        self.refused = 0
+
+    def add(self, ended: Ended) -> None:
+        """Hand over an ended attempt; returns at once."""
+        self._pending.append(ended)
+        self._idle.clear()
+        self._arrived.set()
+
+    async def drained(self) -> None:
+        """Wait until everything handed over is written."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Write for ever; cancel it after `drained`."""
+        while True:
+            await self._arrived.wait()
+            # One turn of the loop: what ends in the same moment goes into the same batch.
+            await asyncio.sleep(0)
+            batch, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
+            if not self._pending:
+                self._arrived.clear()
+            await self._write_in_any_case(batch)
+            if not self._pending:
+                self._idle.set()
+
+    async def _write_in_any_case(self, batch: list[Ended]) -> None:
+        """A worker that writes no more would hold its leases, and thereby its jobs, for ever."""
+        for _ in range(_TRIES):
+            try:
+                return await self._write(batch)
+            except Exception:
+                # Whatever it is: the call is repeatable, and the next connection may do better.
+                log.exception("attempts not written yet", jobs=len(batch))
+                await asyncio.sleep(_PAUSE_S)
+        for ended in batch:
+            self._count(ended, 0)
+            self._written(ended)
+        return None
+
+    async def _write(self, batch: list[Ended]) -> None:
+        try:
+            await self._notes.flush()
+        except BrokerError as error:
+            log.warning("what jobs said of themselves is lost", error=str(error))
+        try:
+            results = await self._broker.run_until_done(
+                calls.finish(self._worker, batch, self._policy)
+            )
+        except BrokerError as error:
+            # Refused for good: the leases run out and the reaper takes the jobs back.
+            log.error("attempts not written", error=str(error), jobs=len(batch))
+            results = [0] * len(batch)
+        for ended, result in zip(batch, results, strict=True):
+            self._count(ended, result)
+            self._written(ended)
+
+    def _count(self, ended: Ended, result: int) -> None:
+        if result == 0:
+            self.refused += 1
+            log.warning("late finish refused: the lease was lost", job=ended.job.id)
+        elif ended.outcome == "finished":
+            self.finished += 1
+        elif ended.outcome in ("failed", "quarantined"):
+            self.failed += 1
+            log.warning(
+                "job failed",
+                job=ended.job.id,
+                kind=ended.kind,
+                error=f"{ended.error_class}: {ended.error}",
+                attempt=ended.job.attempt,
+            )

@@ -1,0 +1,116 @@
+"""Tells Redis that a worker process lives, how busy it is and how much it uses."""
+
+import os
+import platform
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import psutil
+import structlog
+
+from runtime import __version__
+from runtime.broker.broker import AsyncBroker
+from runtime.broker.workers import WorkerPulse, WorkerRecord, beat, register, unregister
+from runtime.worker.claiming.held_jobs import RunningJobs
+from runtime.worker.claiming.slots import Slots
+from runtime.worker.services.flusher import Flusher
+
+log = structlog.get_logger("atlas.worker")
+
+BEAT_S = 5.0
+
+
+class Pulse:
+    """One a process.
+
+    Args:
+        lanes: RQ queue names that it serves; `queues` are logical ones.
+        max_memory_mb: called upon to `recycle` above it; 0 = never.
+        is_quiet: whether it claims nothing on an operator's word.
+    """
+
+    def __init__(
+        self,
+        broker: AsyncBroker,
+        *,
+        name: str,
+        lanes: tuple[str, ...],
+        queues: tuple[str, ...],
+        slots: Slots,
+        running: RunningJobs,
+        flusher: Flusher,
+        max_memory_mb: int,
+        recycle: Callable[[], None],
+        is_quiet: Callable[[], bool],
+    ) -> None:
+        self._broker = broker
+        self._slots = slots
+        self._running = running
+        self._flusher = flusher
+        self._max_memory_mb = max_memory_mb
+        self._recycle = recycle
+        self._is_quiet = is_quiet
+        self._usage = psutil.Process()
+        self._stopping = False
+        self.record = WorkerRecord(
+            name=name,
+            pid=os.getpid(),
+            hostname=socket.gethostname(),
+            version=__version__,
+            python_version=platform.python_version(),
+            lanes=lanes,
+            queues=queues,
+            slots=slots.total,
+            started_at=datetime.now(UTC),
+        )
+
+    async def beat(self) -> None:
+        """Say so once.
+
+        Raises:
+            BrokerUnavailableError: Redis is away.
+        """
+        with self._usage.oneshot():
+            rss, cpu = self._usage.memory_info().rss, self._usage.cpu_percent()
+        if self._max_memory_mb and rss > self._max_memory_mb * 1024 * 1024:
+            log.warning("memory limit reached: replacing this process", rss_mb=rss // 2**20)
+            self._recycle()
+        current = next((r.job.id for r in self._running.all()), "")
+        pulse = WorkerPulse(
+            self._state(),
+            len(self._running),
+            self._flusher.finished,
+            self._flusher.failed,
+            rss,
+            cpu,
+            current,
+        )
+        connection, keys = self._broker.connection, self._broker.keys
+        if not await beat(connection, keys, self.record, pulse):
+            await register(connection, keys, self.record)
+            await beat(connection, keys, self.record, pulse)
+
+    async def stopping(self) -> None:
+        """From now on it says that it stops; said at once.
+
+        Raises:
+            BrokerUnavailableError: Redis is away.
+        """
+        self._stopping = True
+        await self.beat()
+
+    async def leave(self) -> None:
+        """Take the worker out of the list of workers.
+
+        Raises:
+            BrokerUnavailableError: Redis is away.
+        """
+        await unregister(self._broker.connection, self._broker.keys, self.record)
+
+    def _state(self) -> str:
+        if self._stopping:
+            return "stopping"
+        if self._is_quiet():
+            return "quiet"
+        return "busy" if self._slots.busy else "idle"

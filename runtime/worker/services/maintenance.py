@@ -1,0 +1,93 @@
+"""The housekeeping that any worker does for all: sweep, reap, recurring jobs."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import structlog
+
+from runtime.broker.broker import AsyncBroker
+from runtime.broker.calls import calls
+from runtime.broker.policy import Policy
+from runtime.errors import AtlasError, BrokerUnavailableError
+from runtime.worker.services.recurring import Recurrence
+
+log = structlog.get_logger("atlas.worker")
+
+SWEEP_S = 1.0
+REAP_S = 5.0
+RECUR_S = 1.0
+SETTLE_S = 5.0
+
+Service = Callable[[], Coroutine[Any, Any, None]]
+
+
+class Maintenance:
+    """Every method is one idempotent step; no leader, no lock.
+
+    Args:
+        queues: full names of all queues of the catalogue, whichever this worker serves.
+        settle: blocking; see `runtime.stock.bridge.settle_left_behind`.
+    """
+
+    def __init__(
+        self,
+        broker: AsyncBroker,
+        recurrence: Recurrence,
+        *,
+        queues: Sequence[str],
+        policy: Policy,
+        settle: Callable[[], dict[str, str]],
+    ) -> None:
+        self._broker = broker
+        self._recurrence = recurrence
+        self._queues = list(queues)
+        self._policy = policy
+        self._settle = settle
+        self._complained: set[str] = set()
+
+    def services(self) -> list[Coroutine[Any, Any, None]]:
+        """What is to run in the worker's loop until it is cancelled."""
+        return [
+            every(SWEEP_S, self.sweep),
+            every(REAP_S, self.reap),
+            every(RECUR_S, self.recur),
+            every(SETTLE_S, self.settle),
+        ]
+
+    async def sweep(self) -> None:
+        """Promote what is due, drop what is kept long enough, note depths."""
+        await self._broker.run(calls.sweep(self._queues, self._policy))
+
+    async def reap(self) -> None:
+        """Take back the jobs whose lease ran out."""
+        requeued, failed, _ = await self._broker.run(calls.reap(self._queues, self._policy))
+        if requeued or failed:
+            log.warning("took back jobs of lost workers", requeued=requeued, failed=failed)
+
+    async def recur(self) -> None:
+        """Enqueue the jobs of recurring slots."""
+        # In a thread: it reads time zones and enqueues through the blocking client.
+        await asyncio.to_thread(self._recurrence.tick)
+
+    async def settle(self) -> None:
+        """Let go the dependents of stock jobs that a dead worker left behind."""
+        for job_id, error in (await asyncio.to_thread(self._settle)).items():
+            if job_id not in self._complained:
+                self._complained.add(job_id)
+                log.warning("dependents of a job not settled", job=job_id, error=error)
+
+
+async def every(seconds: float, service: Service) -> None:
+    """Run a step for ever, so often; that Redis is away is the claimer's to report."""
+    while True:
+        try:
+            await service()
+        except BrokerUnavailableError:
+            pass
+        except AtlasError as error:
+            log.error("service failed", service=service.__name__, error=str(error))
+        except Exception:
+            # A fault of ours: the next round may do better, and silence would look like health.
+            log.exception("service failed", service=service.__name__)
+        await asyncio.sleep(seconds)

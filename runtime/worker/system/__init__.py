@@ -1,0 +1,1 @@
+"""What the worker needs of the operating system and of asyncio."""

@@ -1,0 +1,41 @@
+"""`atlas explain` and `atlas audit` against a real Redis."""
+
+import json
+
+import redis
+
+from tests.runtime.cli.conftest import Command
+
+
+def test_explain_says_what_holds_a_job(atlas: Command):
+    atlas("enqueue", "echo", "--org", "o", "--id", "j")
+    atlas("pause", "test:plain", "--reason", "provider down")
+    lines = atlas("explain", "j").out.splitlines()
+    assert lines[0].startswith("1. paused: test:plain is paused by ")
+    assert '"provider down"' in lines[0]
+    assert lines[1] == "2. no worker: no living worker serves test:plain"
+    assert [h["what"] for h in atlas("explain", "j", "--json").json["holds"]] == [
+        "paused", "no worker", "next",
+    ]  # fmt: skip
+
+
+def test_explain_of_an_unknown_job_fails_in_one_line(atlas: Command):
+    outcome = atlas("explain", "nothing")
+    assert outcome.code == 1
+    assert "no job 'nothing'" in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_audit_finds_and_repairs(atlas: Command, redis_url: str):
+    atlas("enqueue", "echo", "--org", "o", "--id", "lost-one")
+    assert "every one is where it belongs" in atlas("audit").out
+    connection = redis.Redis.from_url(redis_url)
+    connection.delete("rq:queue:dev:test:plain")
+    connection.close()
+    found = atlas("audit")
+    assert found.code == 1
+    assert "1 orphan (repair with: atlas audit --repair)" in found.out
+    assert "lost-one" in found.out
+    assert json.loads(atlas("audit", "--json").out)["counts"] == {"orphan": 1}
+    assert "(repaired)" in atlas("audit", "--repair").out
+    assert atlas("audit", "--json").json["counts"] == {}

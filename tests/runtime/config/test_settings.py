@@ -1,0 +1,352 @@
+"""Settings: what is read, what wins, what is refused and in which words, what is never shown."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from runtime.config.settings import Settings, load_settings
+from runtime.errors import SettingsError
+
+Make = Callable[..., Settings]
+
+
+def problems(make: Make, **variables: str) -> list[str]:
+    with pytest.raises(SettingsError) as refused:
+        make(**variables)
+    return refused.value.problems
+
+
+def test_defaults_need_no_variable(make_settings: Make, tmp_path: Path):
+    settings = make_settings(ATLAS_ENV="")
+    assert settings.environment == "development"
+    assert settings.queue_prefix == "dev"
+    assert settings.application == "processors"
+    assert settings.redis.effective_url().get_secret_value() == "redis://localhost:6379/0"
+    assert settings.redis.key_prefix == "rq"
+    url = settings.database.url.get_secret_value()
+    assert url == f"sqlite:///{tmp_path}/.local/state/atlas-queue/atlas.db"
+    assert settings.messaging.email_sender == "outbox"
+    assert (settings.worker.concurrency, settings.worker.lease_s) == (50, 30.0)
+    assert settings.worker.max_payload_bytes == 1024 * 1024
+
+
+def test_every_variable_reaches_its_field(make_settings: Make):
+    settings = make_settings(
+        NODE_ENV="production", ATLAS_ENV="", QUEUE_PREFIX="blue", REDIS_HOST="redis.internal",
+        REDIS_PORT="6380", REDIS_USERNAME="svc", REDIS_PASSWORD="p@ss/w:rd", REDIS_DB="3",
+        REDIS_TLS="true", RQ_KEY_PREFIX="{atlas}:rq", DATABASE_URL="postgresql://u:p@h/crm",
+        DEFAULT_FROM_EMAIL="Iron Gym <hello@iron.example>", ADMIN_EMAIL="ops@iron.example",
+        SMTP_URL="smtps://u:p@mx.example:465", EMAIL_SENDER="SMTP", SMS_SENDER="simulated",
+        WHATSAPP_SENDER="outbox", LOG_LEVEL="WARNING", DEBUG="express:*,queue:*",
+        LOG_FORMAT="json", ATLAS_APPLICATION="crm.jobs",
+        ATLAS_ALLOWED_FUNCTIONS="reports., crm.legacy.*,crm.tasks.nightly",
+        ATLAS_PROCESSES="3", ATLAS_CONCURRENCY="7", ATLAS_LEASE_S="12.5", ATLAS_RENEW_S="2.5",
+        ATLAS_SHUTDOWN_S="0", ATLAS_MAX_STALLED="0", ATLAS_MAX_JOBS="1000",
+        ATLAS_MAX_MEMORY_MB="512", ATLAS_MAX_PAYLOAD_BYTES="2048",
+    )  # fmt: skip
+    assert settings.environment == "production"
+    assert settings.queue_prefix == "blue"
+    assert (
+        settings.redis.effective_url().get_secret_value()
+        == "rediss://svc:p%40ss%2Fw%3Ard@redis.internal:6380/3"
+    )
+    assert settings.redis.encrypted
+    assert settings.redis.key_prefix == "{atlas}:rq"
+    assert settings.database.url.get_secret_value() == "postgresql://u:p@h/crm"
+    messaging = settings.messaging
+    assert messaging.default_from_email == "Iron Gym <hello@iron.example>"
+    assert messaging.admin_email == "ops@iron.example"
+    assert messaging.smtp_url == SecretStr("smtps://u:p@mx.example:465")
+    assert messaging.email_sender == "smtp"
+    assert messaging.sms_sender == "simulated"
+    assert (settings.log.level, settings.log.debug, settings.log.format) == (
+        "warning", True, "json",
+    )  # fmt: skip
+    assert settings.application == "crm.jobs"
+    assert settings.allowed_functions == ("reports", "crm.legacy", "crm.tasks.nightly")
+    worker = settings.worker
+    assert (worker.processes, worker.concurrency, worker.lease_s, worker.renew_s) == (
+        3, 7, 12.5, 2.5,
+    )  # fmt: skip
+    assert (worker.shutdown_s, worker.max_stalled, worker.max_jobs) == (0.0, 0, 1000)
+    assert (worker.max_memory_mb, worker.max_payload_bytes) == (512, 2048)
+
+
+def test_atlas_env_wins_over_node_env_and_production_has_its_own_prefix(make_settings: Make):
+    settings = make_settings(ATLAS_ENV="production", NODE_ENV="development")
+    assert (settings.environment, settings.queue_prefix) == ("production", "prod")
+    assert make_settings(ATLAS_ENV="", NODE_ENV="test").environment == "test"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://h", "redis://:pw@h:6379/2", "rediss://u:p@h:6380/0?ssl_cert_reqs=required",
+     "unix:///run/redis.sock", "unix:///run/redis.sock?db=4", "redis://[::1]:6379/0"],
+)  # fmt: skip
+def test_redis_url_wins_as_it_is(make_settings: Make, url: str):
+    settings = make_settings(REDIS_URL=url, REDIS_HOST="elsewhere", REDIS_TLS="true")
+    assert settings.redis.effective_url().get_secret_value() == url
+    assert settings.redis.encrypted == url.startswith("rediss://")
+
+
+def test_an_ipv6_host_is_put_in_brackets(make_settings: Make):
+    url = make_settings(REDIS_HOST="fd00::7").redis.effective_url()
+    assert url.get_secret_value() == "redis://[fd00::7]:6379/0"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "line"),
+    [
+        (
+            "ATLAS_ENV",
+            "staging",
+            "ATLAS_ENV: 'staging' is not a known value; allowed: development, test or production",
+        ),
+        ("REDIS_PORT", "x", "REDIS_PORT: 'x' is not a whole number; allowed: 1 to 65535"),
+        ("REDIS_PORT", "0", "REDIS_PORT: '0' is out of range; allowed: 1 to 65535"),
+        ("REDIS_DB", "-1", "REDIS_DB: '-1' is out of range; allowed: 0 to 65535"),
+        (
+            "REDIS_TLS",
+            "maybe",
+            "REDIS_TLS: 'maybe' is neither true nor false; allowed: true or false",
+        ),
+        (
+            "REDIS_HOST",
+            "a b",
+            "REDIS_HOST: 'a b' is not a host name; allowed: a host name or address",
+        ),
+        (
+            "RQ_KEY_PREFIX",
+            "a*b",
+            (
+                "RQ_KEY_PREFIX: 'a*b' holds a character that RQ does not allow; "
+                "allowed: letters, digits and _ . : - { }"
+            ),
+        ),
+        (
+            "QUEUE_PREFIX",
+            "a:b",
+            (
+                "QUEUE_PREFIX: 'a:b' is too long or holds another character; "
+                "allowed: 1 to 32 letters, digits, _ and -"
+            ),
+        ),
+        (
+            "LOG_LEVEL",
+            "loud",
+            (
+                "LOG_LEVEL: 'loud' is not a known value; "
+                "allowed: debug, info, warning, error or critical"
+            ),
+        ),
+        (
+            "DEFAULT_FROM_EMAIL",
+            "Gym",
+            (
+                "DEFAULT_FROM_EMAIL: 'Gym' is not an e-mail address; "
+                "allowed: an address, or Name <address>"
+            ),
+        ),
+        (
+            "ADMIN_EMAIL",
+            "a@b\nBcc: c@d",
+            (
+                "ADMIN_EMAIL: 'a@b␊Bcc: c@d' is not an e-mail address; "
+                "allowed: an address, or Name <address>"
+            ),
+        ),
+        (
+            "EMAIL_SENDER",
+            "smtp",
+            (
+                "EMAIL_SENDER: 'smtp' needs SMTP_URL, which is not set; "
+                "allowed: outbox, smtp or simulated"
+            ),
+        ),
+        (
+            "SMS_SENDER",
+            "smtp",
+            "SMS_SENDER: 'smtp' is not a known value; allowed: outbox or simulated",
+        ),
+        (
+            "ATLAS_LEASE_S",
+            "nan",
+            "ATLAS_LEASE_S: 'nan' is out of range; allowed: 0.2 to 3600 seconds",
+        ),
+        (
+            "ATLAS_RENEW_S",
+            "30",
+            (
+                "ATLAS_RENEW_S: '30' is not less than ATLAS_LEASE_S (30); "
+                "allowed: 0.05 to 3600 seconds, less than ATLAS_LEASE_S"
+            ),
+        ),
+        ("ATLAS_PROCESSES", "0", "ATLAS_PROCESSES: '0' is out of range; allowed: 1 to 256"),
+        (
+            "ATLAS_CONCURRENCY",
+            "1.5",
+            "ATLAS_CONCURRENCY: '1.5' is not a whole number; allowed: 1 to 1000",
+        ),
+        (
+            "ATLAS_APPLICATION",
+            "../x",
+            ("ATLAS_APPLICATION: '../x' is not a dotted name; allowed: a dotted module name"),
+        ),
+        (
+            "ATLAS_ALLOWED_FUNCTIONS",
+            "a,os..path",
+            (
+                "ATLAS_ALLOWED_FUNCTIONS: 'a,os..path' has a part "
+                "that is not a dotted name: 'os..path'; allowed: dotted names, separated by commas"
+            ),
+        ),
+        (
+            "REDIS_URL",
+            "http://u:hunter2@h",
+            (
+                "REDIS_URL: does not start with an allowed scheme; "
+                "allowed: redis://, rediss:// (TLS) or unix:// URL"
+            ),
+        ),
+        (
+            "REDIS_URL",
+            "redis://u:hunter2@h:port/0",
+            (
+                "REDIS_URL: the port is not a number from 1 to "
+                "65535; allowed: redis://, rediss:// (TLS) or unix:// URL"
+            ),
+        ),
+        (
+            "REDIS_URL",
+            "redis://u:hunter2@",
+            ("REDIS_URL: names no host; allowed: redis://, rediss:// (TLS) or unix:// URL"),
+        ),
+        (
+            "REDIS_URL",
+            "redis://:hunter2@h/zero",
+            (
+                "REDIS_URL: the database is not a number; "
+                "allowed: redis://, rediss:// (TLS) or unix:// URL"
+            ),
+        ),
+        (
+            "REDIS_URL",
+            "redis://u:hunter2@[h",
+            ("REDIS_URL: is not a URL; allowed: redis://, rediss:// (TLS) or unix:// URL"),
+        ),
+        (
+            "REDIS_URL",
+            "unix://",
+            ("REDIS_URL: names no socket; allowed: redis://, rediss:// (TLS) or unix:// URL"),
+        ),
+        (
+            "DATABASE_URL",
+            "mysql://u:hunter2@h/x",
+            (
+                "DATABASE_URL: does not start with an allowed "
+                "scheme; allowed: sqlite:///path, or postgresql://user:password@host/name"
+            ),
+        ),
+        (
+            "SMTP_URL",
+            "mx:hunter2",
+            (
+                "SMTP_URL: does not start with an allowed scheme; allowed: "
+                "smtp://user:password@host:587, or smtps:// for TLS from the start"
+            ),
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_in_one_line(
+    make_settings: Make, variable: str, value: str, line: str
+):
+    found = problems(make_settings, **{variable: value})
+    assert found == [line]
+    assert "hunter2" not in found[0]
+
+
+def test_all_problems_are_told_at_once(make_settings: Make):
+    found = problems(
+        make_settings,
+        ATLAS_ENV="", NODE_ENV="live", REDIS_PORT="x", REDIS_URL="ftp://h", EMAIL_SENDER="smtp",
+        ATLAS_RENEW_S="99", LOG_LEVEL="loud", DATABASE_URL="nowhere",
+    )  # fmt: skip
+    assert [line.split(":")[0] for line in found] == [
+        "ATLAS_RENEW_S", "DATABASE_URL", "EMAIL_SENDER", "LOG_LEVEL", "NODE_ENV", "REDIS_PORT",
+        "REDIS_URL",
+    ]  # fmt: skip
+
+
+def test_an_empty_variable_counts_as_not_set(make_settings: Make):
+    settings = make_settings(REDIS_PASSWORD="", REDIS_PORT=" ", REDIS_URL="", SMTP_URL="")
+    assert settings.redis.password is None
+    assert settings.redis.port == 6379
+    assert settings.messaging.smtp_url is None
+
+
+@pytest.mark.parametrize(
+    ("value", "debug"),
+    [("queue:*", True), ("queue:worker", True), ("*", True), ("express:*, queue:*", True),
+     ("express:*", False), ("", False), ("queued", False), ("0", False)],
+)  # fmt: skip
+def test_debug_is_shared_with_other_programs(make_settings: Make, value: str, debug: bool):
+    assert make_settings(DEBUG=value).log.debug is debug
+
+
+def test_the_environment_wins_over_the_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    env_file = tmp_path / ".env"
+    env_file.write_text(
+        "# comment\nREDIS_PORT=7000\nREDIS_PASSWORD='with # and spaces'\nexport REDIS_DB=5\n"
+        "UNRELATED=1\n"
+    )
+    monkeypatch.setenv("REDIS_DB", "6")
+    redis = load_settings(env_file=env_file).redis
+    assert redis.port == 7000
+    assert redis.password == SecretStr("with # and spaces")
+    assert redis.db == 6
+    monkeypatch.chdir(tmp_path)
+    assert load_settings().redis.port == 7000
+
+
+def test_a_problem_in_the_env_file_names_the_variable_that_stands_there(tmp_path: Path):
+    env_file = tmp_path / ".env"
+    env_file.write_text("NODE_ENV=live\n")
+    with pytest.raises(SettingsError, match=r"^NODE_ENV: 'live' is not a known value"):
+        load_settings(env_file=env_file)
+
+
+def test_settings_are_frozen(make_settings: Make):
+    settings = make_settings()
+    with pytest.raises(ValidationError):
+        settings.environment = "production"  # type: ignore[misc]
+    with pytest.raises(ValidationError):
+        settings.redis.port = 1  # type: ignore[misc]
+
+
+def test_no_secret_is_ever_shown(make_settings: Make):
+    settings = make_settings(
+        REDIS_URL="redis://svc:hunter2@redis.internal:6379/0?ssl_password=hunter2",
+        REDIS_PASSWORD="hunter2",
+        DATABASE_URL="postgresql://crm:hunter2@db.internal/crm?password=hunter2",
+        SMTP_URL="smtp://mailer:hunter2@mx.internal",
+    )
+    lines = settings.describe()
+    shown = {line.variable: line.value for line in lines}
+    assert shown["REDIS_URL"] == "redis://***@redis.internal:6379/0?ssl_password=***"
+    assert shown["REDIS_PASSWORD"] == "(set, hidden)"
+    assert shown["DATABASE_URL"] == "postgresql://***@db.internal/crm?password=***"
+    assert shown["SMTP_URL"] == "smtp://***@mx.internal"
+    for text in (repr(settings), str(settings), str(lines), settings.model_dump_json()):
+        assert "hunter2" not in text
+
+
+def test_every_setting_is_documented():
+    reference = Settings.reference()
+    names = [line.variable for line in reference]
+    assert len(names) == len(set(names))
+    assert all(line.documentation and line.allowed and line.default for line in reference)
+    assert "DATABASE_URL" in names
+    # The documentation must not depend on whose machine makes it.
+    assert not any(str(Path.home()) in line.default for line in reference)

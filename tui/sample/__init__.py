@@ -1,0 +1,1 @@
+"""A made-up system for the offline tour, the pictures and the tests."""

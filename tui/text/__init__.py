@@ -1,0 +1,1 @@
+"""What the screens say, as lines and rows: pure functions, no Textual."""

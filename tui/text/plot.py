@@ -1,0 +1,116 @@
+"""Plots over time, drawn with plotext into lines."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import plotext
+
+from tui.data.trend import Trend
+from tui.text.formatting import count
+from tui.widgets.painted import Line, Painted, Run, clip, line
+
+# plotext draws with these colour codes of the 256-colour palette; each stands for a role here.
+_CODES = {4: "info", 1: "bad"}
+_ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One curve: at each age in seconds a value."""
+
+    ages_s: Sequence[float]
+    values: Sequence[float]
+    color: int
+
+
+def throughput_series(trend: Trend) -> list[Series]:
+    """Finished and failed jobs per minute."""
+    series = [Series(trend.ages_s, trend.finished, 4)]
+    if any(trend.failed):
+        # A red line along the bottom would look like trouble where there is none.
+        series.append(Series(trend.ages_s, trend.failed, 1))
+    return series
+
+
+def depth_series(trend: Trend) -> list[Series]:
+    """Waiting jobs."""
+    return [Series(trend.depth_ages_s, trend.depth, 4)]
+
+
+def plot_lines(
+    title: Sequence[Run], series: Sequence[Series], span_s: int, width: int, height: int
+) -> list[Line]:
+    """A title and the plot below it; below 3 lines there is only the title."""
+    heading = clip(line(*title), width)
+    if height < 3 or width < 20:
+        return [heading]
+    if not any(len(one.values) > 1 for one in series):
+        return [heading, line((" not enough data yet", "muted"))]
+    return [heading, *_canvas(series, span_s, width, height - 1)]
+
+
+def nice_top(value: float) -> float:
+    """The end of the axis: a round number above the value, so that it seldom changes."""
+    if value <= 5:
+        return 5.0
+    size = 10.0 ** (len(str(int(value))) - 1)
+    return next(top * size for top in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if top * size >= value)
+
+
+def _canvas(series: Sequence[Series], span_s: int, width: int, height: int) -> list[Line]:
+    top = nice_top(max(max(one.values, default=0.0) for one in series))
+    plt: Any = plotext
+    plt.clear_figure()
+    plt.theme("clear")
+    # Else plotext cuts the plot to what it believes the terminal's size to be.
+    plt.limit_size(False, False)  # noqa: FBT003 - plotext takes it so
+    plt.plotsize(width, height)
+    plt.frame(False)  # noqa: FBT003 - plotext takes it so
+    plt.xlim(-span_s, 0)
+    plt.ylim(0, top)
+    for one in series:
+        if len(one.values) > 1:
+            ages = [-age for age in one.ages_s]
+            plt.plot(ages, list(one.values), marker="braille", color=one.color)
+    minutes = span_s // 60
+    plt.xticks([-span_s, -span_s / 2, 0], [f"-{minutes}m", f"-{minutes / 2:g}m", "now"])
+    middle = [top / 2] if height >= 5 else []
+    ticks = [0, *middle, top]
+    plt.yticks(ticks, [count(tick, 5).rjust(5) for tick in ticks])
+    return [_parsed(row) for row in plt.build().splitlines()[:height]]
+
+
+def _parsed(row: str) -> Line:
+    """A line of plotext's output: its colour codes become roles, nothing else is let through."""
+    runs: list[Run] = []
+    role = "muted"
+    for index, part in enumerate(_ESCAPE.split(row)):
+        if index % 2:
+            codes = part.split(";")
+            role = _CODES.get(int(codes[-1]), "muted") if codes[:2] == ["38", "5"] else "muted"
+        elif part:
+            runs.append((part, role))
+    return line(*runs)
+
+
+class Plot(Painted):
+    """A plot that is drawn anew only when its data, title or size changed."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._drawn: object = None
+
+    def show(self, title: Sequence[Run], series: Sequence[Series], span_s: int) -> None:
+        """Show those curves."""
+        width, height = self.size
+        wanted = (tuple(title), tuple(series_key(one) for one in series), width, height)
+        if wanted != self._drawn:
+            self._drawn = wanted
+            self.paint(plot_lines(title, series, span_s, width, height))
+
+
+def series_key(one: Series) -> tuple[object, ...]:
+    """What a curve looks like, for comparison."""
+    return (tuple(one.ages_s), tuple(one.values), one.color)
