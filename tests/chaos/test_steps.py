@@ -250,7 +250,7 @@ def test_a_producer_or_operator_killed(
 
 def test_every_script_is_such_a_step() -> None:
     folder = Path(__file__).parents[2] / "runtime" / "broker" / "lua"
-    scripts = {path.stem.rpartition("-")[0] for path in folder.glob("*.lua")}
+    scripts = {path.stem for path in folder.glob("*.lua")}
     assert scripts <= {*WORKER, *RECURRING, *OTHERS, *(act.step for act in ACTS)}
 
 

@@ -238,10 +238,10 @@ def test_dependents_of_stock_jobs_go_at_once_and_wake_a_worker(
 ) -> None:
     """Without the housekeeping, which would let them go a second later."""
     without = (
-        "from runtime.worker import maintenance\n"
+        "from runtime.worker.services import maintenance\n"
         "async def nothing(self): pass\n"
         "maintenance.Maintenance.sweep = maintenance.Maintenance.settle = nothing\n"
-        "from runtime.worker import claimer\n"
+        "from runtime.worker.claiming import claimer\n"
         "claimer._LOOK_S = 60\n"
     )
     first = queue.enqueue(f"{HERE}.add", 1, 1)

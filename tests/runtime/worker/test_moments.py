@@ -30,7 +30,8 @@ from tests.runtime.drive import PLAIN, disown, places, reap
 CALM = {"ATLAS_LEASE_S": "60", "ATLAS_RENEW_S": "10"}
 _KILL = """
 import os, signal
-from runtime.worker import flusher, process
+from runtime.worker import process
+from runtime.worker.services import flusher
 def killed(*_args, **_kwargs): os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -76,7 +77,8 @@ def test_sigterm_around_a_claim_loses_nothing(
     owner, _, method = moment.rpartition(".")
     fault = (
         "import os, signal\n"
-        "from runtime.worker import claimer, process\n"
+        "from runtime.worker import process\n"
+        "from runtime.worker.claiming import claimer\n"
         "process.calls = claimer.calls\n"
         f"original = {moment}\n"
         "def interrupted(*args, **kwargs):\n"

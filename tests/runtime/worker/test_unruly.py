@@ -116,7 +116,8 @@ def test_a_thread_that_cannot_be_stopped_counts_against_its_job(
     client: AtlasClient, broker: Broker, reader: Reader, worker: WorkerCommand
 ) -> None:
     impatient = (
-        "from runtime.worker import process, threads\n"
+        "from runtime.worker import process\n"
+        "from runtime.worker.attempt import threads\n"
         "threads.HandlerThreads.__init__.__kwdefaults__['grace_s'] = 0.1\n"
         "process._CANCEL_GRACE_S = 0.1\n"
     )
