@@ -7,6 +7,8 @@ import sys
 
 import click
 
+from runtime import __version__
+
 # Textual reads these when it is imported. Ten frames a second are plenty for a picture that
 # changes once, and animations and smooth scrolling send the same content again and again.
 _TERMINAL_DEFAULTS = {
@@ -32,6 +34,7 @@ def default_actor() -> str:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="atlas-dash", message="%(prog)s %(version)s")
 @click.option("--actor", default=None, help="Who acts, for the audit log. Default: user@host.")
 @click.option(
     "--refresh",
