@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from runtime import __version__
 from runtime.cli.shared.errors import run_command
 
 # Textual reads these when it is imported. Ten frames a second are plenty for a picture that
@@ -35,6 +36,7 @@ def default_actor() -> str:
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="atlas-dash", message="%(prog)s %(version)s")
 @click.option("--actor", default=None, help="Who acts, for the audit log. Default: user@host.")
 @click.option(
     "--refresh",

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import plotext
 
@@ -61,25 +60,23 @@ def nice_top(value: float) -> float:
 
 def _canvas(series: Sequence[Series], span_s: int, width: int, height: int) -> list[Line]:
     top = nice_top(max(max(one.values, default=0.0) for one in series))
-    plt: Any = plotext
-    plt.clear_figure()
-    plt.theme("clear")
-    # Else plotext cuts the plot to what it believes the terminal's size to be.
-    plt.limit_size(False, False)  # noqa: FBT003 - plotext takes it so
-    plt.plotsize(width, height)
-    plt.frame(False)  # noqa: FBT003 - plotext takes it so
-    plt.xlim(-span_s, 0)
-    plt.ylim(0, top)
+    figure = plotext.figure
+    figure.clear()
+    figure.theme("colorless")  # what is painted comes from our roles alone
+    figure.plot_size(width, height)
+    figure.axes(active=False)
     for one in series:
         if len(one.values) > 1:
             ages = [-age for age in one.ages_s]
-            plt.plot(ages, list(one.values), marker="braille", color=one.color)
+            marker = plotext.marker("braille", plotext.pixel(foreground=one.color))
+            figure.draw(figure.signal(ages, list(one.values), marker=marker).lines())
     minutes = span_s // 60
-    plt.xticks([-span_s, -span_s / 2, 0], [f"-{minutes}m", f"-{minutes / 2:g}m", "now"])
+    times = [f"-{minutes}m", f"-{minutes / 2:g}m", "now"]
+    figure.ruler("x").lim(-span_s, 0).ticks([-span_s, -span_s / 2, 0], times)
     middle = [top / 2] if height >= 5 else []
     ticks = [0, *middle, top]
-    plt.yticks(ticks, [count(tick, 5).rjust(5) for tick in ticks])
-    return [_parsed(row) for row in plt.build().splitlines()[:height]]
+    figure.ruler("y").lim(0, top).ticks(ticks, [count(tick, 5).rjust(5) for tick in ticks])
+    return [_parsed(row) for row in figure.build().string().splitlines()[:height]]
 
 
 def _parsed(row: str) -> Line:
