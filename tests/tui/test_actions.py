@@ -2,7 +2,7 @@ import pytest
 from textual.widgets import Button, Input
 
 from tui.sample.source import SampleSource
-from tui.screens.base import Place
+from tui.screens.base import DashScreen
 from tui.screens.dialog import ActionDialog
 
 EMAIL = ("j", "j", "j", "j")
@@ -48,7 +48,7 @@ async def test_a_capital_opens_a_dialog_whose_default_is_cancel(dash):
             assert focused(d) == "cancel"
             assert str(d.screen.query_one("#do", Button).label).startswith(label), keys
             await d.press("enter")
-            assert isinstance(d.screen, Place)
+            assert isinstance(d.screen, DashScreen)
         assert not WRITES & set(d.source.calls)
 
 
@@ -58,7 +58,7 @@ async def test_read_only_does_nothing_and_hides_the_keys(dash):
             await d.press(*way)
             for key in "PRXEBW":
                 await d.press(key)
-                assert isinstance(d.screen, Place), (way, key)
+                assert isinstance(d.screen, DashScreen), (way, key)
             bar = d.text().splitlines()[-1]
             assert not {"pause", "retry", "del", "quiet", "breaker"} & set(bar.split())
             assert "READ-ONLY" in d.text()
@@ -80,7 +80,7 @@ async def test_read_only_does_nothing_and_hides_the_keys(dash):
 async def test_read_only_is_refused_where_the_action_runs_too(dash, way, action):
     async with dash(read_only=True) as d:
         await d.press(*way)
-        getattr(d.screen, f"action_{action}")()
+        getattr(d.screen, f"action_control_{action}")()
         await d.settle()
         if isinstance(d.screen, ActionDialog):
             await d.press("tab", "enter")
@@ -148,7 +148,7 @@ async def test_a_filter_that_matches_nothing_by_now_never_becomes_all(dash):
         )
         d.source.apply(d.source.plan_delete([job.id for job in page.jobs]))
         await d.press("tab", "tab", "enter")
-        assert isinstance(d.screen, Place)
+        assert isinstance(d.screen, DashScreen)
         assert any("Nothing to do" in notice for notice in d.notices())
 
 
@@ -208,7 +208,7 @@ async def test_a_failing_action_stays_and_says_why(dash):
         assert focused(d) == "cancel"
         assert str(d.screen.query_one("#cancel", Button).label) == "Close"
         await d.press("enter")
-        assert isinstance(d.screen, Place)
+        assert isinstance(d.screen, DashScreen)
 
 
 async def test_an_action_during_an_outage_says_why(dash):

@@ -16,7 +16,7 @@ SIZES = ((80, 24), (120, 40), (200, 60))
 
 
 def test_cost_with_everything_changing_each_second():
-    """At three sizes at once; the plots are drawn anew every 5 s, so one of these is in it."""
+    """At three sizes at once; the plots are drawn again every 5 s, so one of these is in it."""
     with contextlib.ExitStack() as stack:
         terminals = [stack.enter_context(Terminal(*size)) for size in SIZES]
         for terminal in terminals:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tui.data.model import Plan
 from tui.text.formatting import plural
-from tui.widgets.painted import Line, line
+from tui.text.lines import Line, line
 
 _SHOWN = 4
 VERBS = {"retry": "Retry", "delete": "Delete", "pause": "Pause", "resume": "Resume"}
@@ -16,7 +16,7 @@ def verb(action: str) -> str:
 
 
 def plan_lines(plan: Plan, what: str) -> list[Line]:
-    """How many, what, and what is to be known before."""
+    """How many jobs, which ones, and what to know beforehand."""
     jobs = plural(plan.count, "job")
     effect = {
         "retry": "They go back to the end of their queue and run again.",

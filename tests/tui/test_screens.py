@@ -8,7 +8,7 @@ from tui.screens.job import JobScreen
 from tui.screens.queue_jobs import STATES
 
 
-async def test_one_tick_reads_one_snapshot_and_what_the_visible_place_shows(dash):
+async def test_one_tick_reads_one_snapshot_and_what_the_visible_screen_shows(dash):
     async with dash() as d:
         d.source.calls.clear()
         await d.tick()
