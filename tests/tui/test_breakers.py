@@ -1,4 +1,4 @@
-"""Breakers are seen at once; a plan holds one open or closed, or releases it."""
+"""Breakers are seen at once; a plan holds one open or closed, or makes it automatic."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -118,7 +118,7 @@ async def test_alerts_say_nothing_twice(dash):
         assert "warehouse" not in alerts
 
 
-async def test_hold_open_then_release(dash):
+async def test_hold_open_then_automatic(dash):
     async with dash(size=(80, 24)) as d:
         await d.press("j", "j", "j", "j", "enter", "B")
         assert "Hold open: the breaker of smtp" in d.text()
@@ -129,7 +129,7 @@ async def test_hold_open_then_release(dash):
         assert "uses smtp B held OPEN by ana@bastion1 0s ago: INC-9" in d.text()
         assert "communication:email  B breaker" in d.text()
         await d.press("B")
-        assert "Release: the breaker of smtp" in d.text()
+        assert "Automatic: the breaker of smtp" in d.text()
         assert "held OPEN by ana@bastion1: INC-9" in d.text()
         await d.press("tab", "enter")
         await d.tick()
@@ -139,7 +139,7 @@ async def test_hold_open_then_release(dash):
 async def test_every_other_state_is_a_button_away(dash):
     async with dash(size=(80, 24)) as d:
         await d.press(*TO_ANALYTICS, "B")
-        assert str(d.screen.query_one("#do", Button).label) == "Release"
+        assert str(d.screen.query_one("#do", Button).label) == "Automatic"
         await d.press("tab", "tab", "tab", "enter")
         assert "Hold closed: the breaker of warehouse" in d.text()
         assert d.screen.focused.id == "cancel"

@@ -165,7 +165,7 @@ def test_a_pause_names_its_author_and_reason_and_the_second_changes_nothing(
     assert system.here().pause is None
 
 
-def test_a_breaker_is_held_open_held_closed_and_released(system: System) -> None:
+def test_a_breaker_is_held_open_held_closed_and_automatic(system: System) -> None:
     controls, name = system.source.controls, system.provider
     assert controls.force_breaker(name, "open", reason="INC-1").message == (
         f"{name}'s breaker is held open"

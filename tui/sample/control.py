@@ -105,7 +105,7 @@ class SampleControl:
         """See `Control.force_breaker`."""
         self._act("force_breaker")
         check_known("provider", provider, [known.name for known in PROVIDERS])
-        # Held or released: in either case it forgets what it counted.
+        # Held or automatic again: in either case it forgets what it counted.
         self._forced[provider] = _Forced(state, _ME, self.now, reason)
         self._tell("breaker", resource=provider, state=state, by=_ME)
         words = {"open": "is held open", "closed": "is held closed", "auto": "decides by itself"}

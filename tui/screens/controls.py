@@ -35,7 +35,7 @@ CONTROL_KEYS: dict[str, Key] = {
     "breaker": Key(
         "B",
         "control_breaker",
-        "hold the breaker open or closed, or release it",
+        "hold the breaker open or closed, or make it automatic",
         "B",
         "breaker",
     ),
@@ -60,17 +60,19 @@ def control_keys(*ids: str) -> list[BindingType]:
 _BREAKER_LABELS: dict[BreakerWord, str] = {
     "open": "Hold open",
     "closed": "Hold closed",
-    "auto": "Release",
+    "auto": "Automatic",
 }
 _BREAKER_EFFECTS: dict[BreakerWord, str] = {
-    "open": "No job of its queues starts until it is released; running jobs go on.",
-    "closed": "Jobs start whatever fails, and use up their attempts, until it is released.",
+    "open": "No job of its queues starts until it is automatic again; running jobs go on.",
+    "closed": "Jobs start whatever fails, and use up their attempts, until it is automatic again.",
     "auto": "It closes, forgets what it counted, and opens by itself when too much fails.",
 }
 
 
 class QueueControls(DashScreen):
-    """A screen with a queue that can be controlled; it chooses which keys it binds."""
+    """A screen with a queue under its cursor: the controls of queues work on it."""
+
+    BINDINGS = control_keys("pause", "breaker")
 
     def queue_here(self) -> QueueSnapshot | None:
         """The queue under the cursor, if there is one."""
@@ -84,7 +86,7 @@ class QueueControls(DashScreen):
             open_pause(self, queue)
 
     def action_control_breaker(self) -> None:
-        """Hold the breaker of the queue's provider open or closed, or release it."""
+        """Hold the breaker of the queue's provider open or closed, or make it automatic."""
         if (queue := self.queue_here()) is None:
             self.say("No queue here")
         else:
@@ -111,11 +113,11 @@ def open_pause(screen: DashScreen, queue: QueueSnapshot) -> None:
 
 
 def open_breaker(screen: DashScreen, queue: QueueSnapshot) -> None:
-    """Plan to hold the breaker of the queue's provider open or closed, or to release it."""
+    """Plan to hold the breaker of the queue's provider open or closed, or to make it automatic."""
     snapshot = screen.session.store.snapshot
     provider = provider_of(snapshot, queue) if snapshot else None
     if snapshot is None or provider is None:
-        screen.say(f"{queue.name} uses no provider, so it has no breaker")
+        screen.say(f"{queue.name} uses no provider with a breaker")
         return
     waiting = sum(q.waiting for q in snapshot.queues if q.name in provider.queues)
     changed = provider.forced_by or provider.holds

@@ -31,7 +31,7 @@ class JobScreen(QueueControls):
     """One job: its attempts and errors first, since that is what people look for."""
 
     BINDINGS = bind("next-state", "previous-state", "pane") + control_keys(
-        "pause", "retry", "retry-group", "delete"
+        "retry", "retry-group", "delete"
     )
 
     def __init__(self, session: Session, job_id: str) -> None:

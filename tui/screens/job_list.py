@@ -35,9 +35,7 @@ _FILTERED_LIMIT = 2_000
 class JobListScreen(QueueControls):
     """A paged list of jobs; only the page that is visible is ever read."""
 
-    BINDINGS = bind("filter", "mark", "mark-page") + control_keys(
-        "pause", "retry", "retry-group", "delete"
-    )
+    BINDINGS = bind("filter", "mark", "mark-page") + control_keys("retry", "retry-group", "delete")
 
     def __init__(self, session: Session, *, queue: str | None, state: JobState) -> None:
         super().__init__(session)

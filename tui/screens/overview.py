@@ -27,7 +27,7 @@ _PLOTS_FROM = 30
 class OverviewScreen(QueueControls):
     """All queues, one line each; below them what needs attention, the plots and the host."""
 
-    BINDINGS = bind("filter", "zoom") + control_keys("pause", "retry", "breaker")
+    BINDINGS = bind("filter", "zoom") + control_keys("retry")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

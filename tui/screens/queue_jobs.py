@@ -8,7 +8,6 @@ from textual.widget import Widget
 
 from tui.data.model import JobState, QueueSnapshot, Snapshot
 from tui.keymap import bind
-from tui.screens.controls import control_keys
 from tui.screens.job_list import JobListScreen
 from tui.session import Session
 from tui.text.alerts import pause_line
@@ -33,7 +32,7 @@ STATES = (
 class QueueScreen(JobListScreen):
     """One queue: its summary, its plots and its jobs of one state."""
 
-    BINDINGS = bind("next-state", "previous-state", "zoom") + control_keys("breaker")
+    BINDINGS = bind("next-state", "previous-state", "zoom")
 
     def __init__(self, session: Session, queue: str, *, state: JobState = JobState.WAITING) -> None:
         super().__init__(session, queue=queue, state=state)

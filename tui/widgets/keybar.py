@@ -11,8 +11,8 @@ from tui.widgets.painted import Painted
 # On narrow terminals the bar is cut off at the end: help and quit must always be seen, then what
 # is special to the screen, and last what is the same everywhere.
 _ORDER = (
-    "help", "quit", "follow", "pause", "quiet", "retry", "retry-group", "breaker", "delete",
-    "next-state", "filter", "mark", "zoom", "back",
+    "help", "quit", "follow", "pause", "quiet", "retry", "retry-group", "delete",
+    "next-state", "filter", "mark", "breaker", "zoom", "back",
     "screen-overview", "freeze", "palette", "open",
 )  # fmt: skip
 
