@@ -1,8 +1,8 @@
 """What a dashboard works with, in two halves: what it reads from, and what it acts through.
 
 The halves of the live system are `LiveReads` and the runtime's own `Control`; the sample system is
-both in one object. There is no third description of what an operator can do: mypy checks every
-call of `Source.controls` against both classes, and ``tests/tui/test_sources.py`` runs both.
+both in one object. The controls have no protocol beside these two classes: mypy checks every call
+of `Source.controls` against both, and ``tests/tui/test_sources.py`` runs both.
 """
 
 from dataclasses import dataclass

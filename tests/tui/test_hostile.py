@@ -193,7 +193,7 @@ async def test_a_hostile_result_is_harmless_in_a_notice_too(dash):
 
 
 @given(st.text())
-def test_printable_leaves_nothing_that_steers(text):
+def test_printable_leaves_nothing_that_controls_a_terminal(text):
     assert not FORBIDDEN.search(printable(text))
 
 

@@ -17,7 +17,7 @@ async def test_quiet_one_then_resume_it(dash):
     async with dash() as d:
         await d.press("4", "j", "W")
         assert "Quiet b1-9921: no further job is taken" in d.text()
-        assert "24 jobs running there go on to their end." in d.text()
+        assert "24 running jobs go on to their end." in d.text()
         await d.press("tab", "enter")
         assert d.notices() == ["1 worker is now quiet"]
         await d.tick()

@@ -103,7 +103,7 @@ def open_pause(screen: DashScreen, queue: QueueSnapshot) -> None:
         text.append(line((f"Paused by {queue.pause.by}: {why}", "muted")))
         text.append(line((f"{plural(queue.waiting, 'waiting job')} may start at once.", "")))
     else:
-        text.append(line((f"No further job starts; the {queue.active} that run now go on.", "")))
+        text.append(line((f"No further job starts. {_what_goes_on(queue.active)}", "")))
         text.append(line((f"{plural(queue.waiting, 'job')} waiting now.", "muted")))
 
     def run(source: Source, reason: str, _choice: int) -> ActionResult:
@@ -227,9 +227,9 @@ def _quiet_text(
 
 def _what_goes_on(running: int) -> str:
     if not running:
-        return "Nothing runs there now."
+        return "No job runs now."
     goes = "goes on to its end" if running == 1 else "go on to their end"
-    return f"{plural(running, 'job')} running there {goes}."
+    return f"{plural(running, 'running job')} {goes}."
 
 
 def open_recurring_pause(screen: DashScreen, job: RecurringSnapshot) -> None:

@@ -12,7 +12,7 @@ from tui.widgets.painted import Painted
 # is special to the screen, and last what is the same everywhere.
 _ORDER = (
     "help", "quit", "follow", "pause", "quiet", "retry", "retry-group", "delete",
-    "next-state", "filter", "mark", "breaker", "zoom", "back",
+    "next-state", "filter", "breaker", "mark", "zoom", "back",
     "screen-overview", "freeze", "palette", "open",
 )  # fmt: skip
 
