@@ -8,6 +8,8 @@ from tui.screens.base import DashScreen
 from tui.screens.dialog import ActionDialog
 
 EMAIL = ("j", "j", "j", "j")
+# The first failed e-mail in the list of all queues.
+EMAIL_FAILED = ("j",) * 14
 
 
 def outcome(d):
@@ -36,6 +38,9 @@ DIALOGS = [
     (("4", "4", "j", "W"), "Quiet 1"),
     (("1", "1", "g", *EMAIL, "B"), "Hold open"),
     (("1", "1", "g", *EMAIL, "enter", "B"), "Hold open"),
+    (("2", "2", "g", *EMAIL_FAILED, "B"), "Hold open"),
+    (("2", "2", "g", *EMAIL_FAILED, "enter", "B"), "Hold open"),
+    (("2", "2", "g", *EMAIL_FAILED, "enter", "P"), "Pause"),
     (("6", "6", "g", "j", "P"), "Pause"),
 ]
 WRITES = {"apply", "pause", "resume", "force_breaker", "set_quiet", "pause_recurring"}
