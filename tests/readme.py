@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from runtime.config.settings import Settings
-from tui.keymap import KEYS
+from tui.screen_list import all_keys
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -32,7 +32,7 @@ def _plain(text: str) -> str:
 def keys_table() -> str:
     """All keys."""
     rows = ["| key | does |", "|---|---|"]
-    rows += [f"| `{key.label}` | {key.long} |" for key in KEYS.values()]
+    rows += [f"| `{key.label}` | {key.long} |" for key in all_keys().values()]
     return "\n".join(rows)
 
 

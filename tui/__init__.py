@@ -1,1 +1,1 @@
-"""The dashboard: a terminal application that shows the runtime and steers it."""
+"""The dashboard: a terminal application that shows the runtime and controls it."""

@@ -21,7 +21,7 @@ _TERMINAL_DEFAULTS = {
 
 
 def set_terminal_defaults() -> None:
-    """Set what Textual reads at import, unless the operator set it himself."""
+    """Set what Textual reads when it is imported, except what the operator has set."""
     for name, value in _TERMINAL_DEFAULTS.items():
         os.environ.setdefault(name, value)
 
@@ -37,18 +37,18 @@ def default_actor() -> str:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="atlas-dash", message="%(prog)s %(version)s")
-@click.option("--actor", default=None, help="Who acts, for the audit log. Default: user@host.")
+@click.option("--actor", help="Your name in the audit log. [default: user@host]")
 @click.option(
     "--refresh",
     type=click.FloatRange(min=0.2, max=3600),
     default=1.0,
     show_default=True,
-    help="Seconds between two snapshots.",
+    help="Seconds between two readings of Redis.",
 )
-@click.option("--read-only", is_flag=True, help="Show everything, change nothing.")
-@click.option("--sample", is_flag=True, help="A tour with made-up data; needs no Redis.")
+@click.option("--read-only", is_flag=True, help="Show everything, but allow no change.")
+@click.option("--sample", is_flag=True, help="Show a made-up system, to look around without Redis.")
 def dashboard(actor: str | None, refresh: float, *, read_only: bool, sample: bool) -> None:
-    """Watch and steer Atlas queue from the terminal. Press ? inside for the keys."""
+    """Watch and control Atlas queue in the terminal. Press ? inside for the keys."""
     # Textual writes to standard error.
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         click.echo("atlas-dash: needs a terminal; for scripts there is: atlas status", err=True)
@@ -66,11 +66,12 @@ def run(actor: str, refresh_s: float, *, read_only: bool, sample: bool) -> None:
     """Make the source and run the application until the operator quits."""
     # Imported here, since Textual reads its environment when it is imported.
     from tui.app import DashApp  # noqa: PLC0415
-    from tui.data.open import OpenError, open_source  # noqa: PLC0415
+    from tui.data.source import OpenError  # noqa: PLC0415
     from tui.session import Options  # noqa: PLC0415
+    from tui.source import live_source, sample_source  # noqa: PLC0415
 
     try:
-        source = open_source(actor=actor, sample=sample)
+        source = sample_source() if sample else live_source(actor=actor)
     except OpenError as error:
         for problem in error.problems:
             click.echo(f"atlas-dash: {problem}", err=True)

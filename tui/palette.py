@@ -1,27 +1,45 @@
-"""The command palette: go to any view or queue by typing a part of its name."""
+"""The command palette: go to any screen or queue by typing a part of its name."""
 
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from tui.app import DashApp
-
-_VIEWS = (
-    ("overview", "Overview", "all queues"),
-    ("failed", "Failed", "failed jobs of all queues"),
-    ("stalled", "Stalled", "jobs whose worker was lost"),
-    ("workers", "Workers", "workers and the machine"),
-    ("events", "Events", "what happened, as it happens"),
-    ("recurring", "Recurring", "jobs that run again and again"),
-)
+from tui.screen_list import SCREENS
 
 
-class Places(Provider):
-    """Views and queues."""
+class Dashboard(Protocol):
+    """What the palette needs of the application."""
+
+    @property
+    def queue_names(self) -> tuple[str, ...]:
+        """The queues that are known."""
+        ...
+
+    def action_show_screen(self, name: str) -> None:
+        """Go to a screen."""
+        ...
+
+    def open_queue(self, name: str) -> None:
+        """Go to a queue."""
+        ...
+
+    def action_freeze(self) -> None:
+        """Freeze what is shown, or go on."""
+        ...
+
+    def action_help(self) -> None:
+        """Show the help."""
+        ...
+
+    def exit(self) -> None:
+        """Leave the dashboard."""
+        ...
+
+
+class ScreensAndQueues(Provider):
+    """Every screen, every queue and the few commands that work everywhere."""
 
     async def discover(self) -> Hits:
         """All of them, before anything is typed."""
@@ -35,12 +53,13 @@ class Places(Provider):
             if (score := matcher.match(name)) > 0:
                 yield Hit(score, matcher.highlight(name), run, help=text)
 
-    def _commands(self) -> "Iterator[tuple[str, str, Callable[[], None]]]":
-        app = cast("DashApp", self.app)
-        for mode, name, text in _VIEWS:
-            yield name, text, partial(app.action_view, mode)
+    def _commands(self) -> Iterator[tuple[str, str, Callable[[], None]]]:
+        app = cast("Dashboard", self.app)
+        for entry in SCREENS:
+            run = partial(app.action_show_screen, entry.name)
+            yield entry.name.capitalize(), entry.about, run
         for queue in app.queue_names:
             yield f"Queue {queue}", "its jobs by state", partial(app.open_queue, queue)
-        yield "Freeze", "hold the picture, or let it go on", app.action_freeze
-        yield "Help", "the keys of this place", app.action_help
+        yield "Freeze", "freeze what is shown, or go on", app.action_freeze
+        yield "Help", "the keys of this screen", app.action_help
         yield "Quit", "leave the dashboard", app.exit

@@ -1,4 +1,4 @@
-"""Renders the main places from the sample system: ``python -m tui.screenshots [directory]``.
+"""Renders the main screens from the sample system: ``python -m tui.screenshots [directory]``.
 
 The data, the clock and the sizes are fixed, so the pictures change only when the screens do.
 """
@@ -23,8 +23,9 @@ from textual.pilot import Pilot  # noqa: E402 - Textual reads its settings at im
 from tui.app import DashApp  # noqa: E402
 from tui.data.model import Reading  # noqa: E402
 from tui.sample.source import SampleSource  # noqa: E402
-from tui.screens.base import Place  # noqa: E402
+from tui.screens.base import DashScreen  # noqa: E402
 from tui.session import Options  # noqa: E402
+from tui.source import sample_source  # noqa: E402
 
 _WATCHED_S = 330
 _SETTLE_S = 10.0
@@ -79,7 +80,7 @@ def sample_app(
     """A dashboard that has watched the sample system for some minutes; time stands still."""
     source = SampleSource(environment=environment, moving=True)
     options = Options("ana@bastion1", refresh_s=3600, read_only=read_only, clock=lambda: 0.0)
-    app = DashApp(source, options)
+    app = DashApp(sample_source(source), options)
     for _ in range(_WATCHED_S):
         app.session.store.accept(Reading(snapshot=source.snapshot()), 0.0)
     source.stand_still()
@@ -103,7 +104,7 @@ async def settle(pilot: Pilot[None], app: DashApp) -> None:
 def unsettled(app: DashApp) -> bool:
     """Whether something is still read, done or laid out."""
     screen = app.screen
-    if app.session.busy or (isinstance(screen, Place) and screen.refresh_is_due):
+    if app.session.busy or (isinstance(screen, DashScreen) and screen.refresh_is_due):
         return True
     # A screen is laid out and painted by a timer of its own; until then its compositor holds what
     # was there before, or blanks.

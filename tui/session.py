@@ -1,4 +1,4 @@
-"""What every screen works with: the store, the way to read more, the way to act."""
+"""What all screens share: what is known, how to read more, how to act."""
 
 import time
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 from tui.data.background import Background, Outcome
 from tui.data.model import Reading, Request
 from tui.data.poller import Poller
-from tui.data.source import Source
 from tui.data.store import Store
+from tui.source import Source
 
 if TYPE_CHECKING:
     from tui.data.trend import Window
@@ -22,9 +22,9 @@ class Options:
     """How the dashboard was started.
 
     Attributes:
-        actor: who acts; stands in the audit stream.
+        actor: who acts; it stands in the audit stream.
         refresh_s: seconds between two snapshots.
-        read_only: actions are hidden; the source refuses them as well.
+        read_only: controls are hidden, and `Session.act` refuses them.
         clock: a monotonic clock in seconds.
     """
 
@@ -35,7 +35,7 @@ class Options:
 
 
 class Session:
-    """Shared by all screens. Callbacks run in the application's thread, through `post`."""
+    """One for the whole dashboard. Callbacks run in the application's thread, through `post`."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class Session:
         self._source = source
         self._post = post
         self._received = received
-        self._poller = Poller(source, self._deliver)
+        self._poller = Poller(source.reads, self._deliver)
         self._acting = Background("atlas-dash-actions")
         self._acting_now = 0
 
@@ -69,7 +69,13 @@ class Session:
         self._poller.fetch(request)
 
     def act(self, call: Callable[[Source], T], done: Callable[[Outcome[T]], None]) -> None:
-        """Call the source in the background, then `done` with what it came to."""
+        """Control the system in the background, then call `done` with what it came to.
+
+        The only way to the source's controls; in read-only mode it is refused.
+        """
+        if self.options.read_only:
+            done(Outcome(error="refused: this dashboard was started with --read-only"))
+            return
 
         def ended(outcome: Outcome[T]) -> None:
             self._acting_now -= 1
@@ -81,7 +87,7 @@ class Session:
         )
 
     def close(self) -> None:
-        """Stop reading and acting; a running action is carried to its end by the source."""
+        """Stop reading and acting; what is running goes on to its end."""
         self._poller.stop()
         self._acting.stop()
 

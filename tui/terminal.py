@@ -1,4 +1,4 @@
-"""Leaving when the terminal is gone: on SIGHUP, on SIGTERM, and when its other end is closed."""
+"""Ends the dashboard with its terminal: on SIGHUP, on SIGTERM, and when the other end closes."""
 
 import asyncio
 import os
@@ -31,7 +31,7 @@ def watch_terminal(app: App[Any]) -> None:
 
 
 def leave(app: App[Any]) -> None:
-    """Exit in order; if that does not succeed within the grace time, at once."""
+    """Exit cleanly; if that takes longer than the grace time, exit at once."""
     timer = threading.Timer(_GRACE_S, os._exit, args=(_HANGUP_EXIT,))
     timer.daemon = True
     timer.start()

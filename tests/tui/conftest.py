@@ -20,6 +20,7 @@ from tui.app import DashApp  # noqa: E402
 from tui.sample.source import SampleSource  # noqa: E402
 from tui.screenshots import settle, unsettled  # noqa: E402
 from tui.session import Options  # noqa: E402
+from tui.source import sample_source  # noqa: E402
 
 
 class Dash:
@@ -53,7 +54,7 @@ class Dash:
         self.check()
 
     def check(self):
-        """No place failed to draw itself."""
+        """No screen failed to draw itself."""
         for screen in self.app.screen_stack:
             assert not getattr(screen, "problem", ""), screen.problem
 
@@ -85,7 +86,7 @@ def dash():
         source = source or SampleSource(environment=environment)
         clock = Clock()
         options = Options("ana@bastion1", refresh_s=3600, read_only=read_only, clock=clock)
-        app = DashApp(source, options)
+        app = DashApp(sample_source(source), options)
         async with app.run_test(size=size) as pilot:
             opened = Dash(app, source, pilot, clock)
             await opened.settle()

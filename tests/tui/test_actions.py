@@ -1,11 +1,15 @@
+"""A capital opens a dialog; only the dialog acts."""
+
 import pytest
 from textual.widgets import Button, Input
 
 from tui.sample.source import SampleSource
-from tui.screens.base import Place
+from tui.screens.base import DashScreen
 from tui.screens.dialog import ActionDialog
 
 EMAIL = ("j", "j", "j", "j")
+# The first failed e-mail in the list of all queues.
+EMAIL_FAILED = ("j",) * 14
 
 
 def outcome(d):
@@ -34,6 +38,9 @@ DIALOGS = [
     (("4", "4", "j", "W"), "Quiet 1"),
     (("1", "1", "g", *EMAIL, "B"), "Hold open"),
     (("1", "1", "g", *EMAIL, "enter", "B"), "Hold open"),
+    (("2", "2", "g", *EMAIL_FAILED, "B"), "Hold open"),
+    (("2", "2", "g", *EMAIL_FAILED, "enter", "B"), "Hold open"),
+    (("2", "2", "g", *EMAIL_FAILED, "enter", "P"), "Pause"),
     (("6", "6", "g", "j", "P"), "Pause"),
 ]
 WRITES = {"apply", "pause", "resume", "force_breaker", "set_quiet", "pause_recurring"}
@@ -48,7 +55,7 @@ async def test_a_capital_opens_a_dialog_whose_default_is_cancel(dash):
             assert focused(d) == "cancel"
             assert str(d.screen.query_one("#do", Button).label).startswith(label), keys
             await d.press("enter")
-            assert isinstance(d.screen, Place)
+            assert isinstance(d.screen, DashScreen)
         assert not WRITES & set(d.source.calls)
 
 
@@ -58,7 +65,7 @@ async def test_read_only_does_nothing_and_hides_the_keys(dash):
             await d.press(*way)
             for key in "PRXEBW":
                 await d.press(key)
-                assert isinstance(d.screen, Place), (way, key)
+                assert isinstance(d.screen, DashScreen), (way, key)
             bar = d.text().splitlines()[-1]
             assert not {"pause", "retry", "del", "quiet", "breaker"} & set(bar.split())
             assert "READ-ONLY" in d.text()
@@ -80,7 +87,7 @@ async def test_read_only_does_nothing_and_hides_the_keys(dash):
 async def test_read_only_is_refused_where_the_action_runs_too(dash, way, action):
     async with dash(read_only=True) as d:
         await d.press(*way)
-        getattr(d.screen, f"action_{action}")()
+        getattr(d.screen, f"action_control_{action}")()
         await d.settle()
         if isinstance(d.screen, ActionDialog):
             await d.press("tab", "enter")
@@ -148,7 +155,7 @@ async def test_a_filter_that_matches_nothing_by_now_never_becomes_all(dash):
         )
         d.source.apply(d.source.plan_delete([job.id for job in page.jobs]))
         await d.press("tab", "tab", "enter")
-        assert isinstance(d.screen, Place)
+        assert isinstance(d.screen, DashScreen)
         assert any("Nothing to do" in notice for notice in d.notices())
 
 
@@ -208,7 +215,7 @@ async def test_a_failing_action_stays_and_says_why(dash):
         assert focused(d) == "cancel"
         assert str(d.screen.query_one("#cancel", Button).label) == "Close"
         await d.press("enter")
-        assert isinstance(d.screen, Place)
+        assert isinstance(d.screen, DashScreen)
 
 
 async def test_an_action_during_an_outage_says_why(dash):
@@ -261,50 +268,3 @@ async def test_only_a_retry_asks_about_attempts(dash):
     async with dash() as d:
         await d.press("2", "X")
         assert "one more try" not in d.text()
-
-
-async def test_retry_by_error_says_how_many_before_anything_happens(dash):
-    async with dash(size=(80, 24)) as d:
-        await d.press("2", "j")
-        job_id = d.screen.jobs.cursor_key
-        error = d.source.job(job_id).summary.error
-        page = d.source.page(None, d.screen.state, offset=0, limit=999, search=error)
-        assert 0 < page.total < 330
-        await d.press("E")
-        assert f"Retry {page.total} jobs: all failed of every queue with" in d.text()
-        assert "apply" not in d.source.calls
-        await d.press("tab", "enter")
-        assert d.notices()[-1] == f"{page.total} jobs waiting again"
-        assert d.source.page(None, d.screen.state, offset=0, limit=9, search=error).total == 0
-
-
-async def test_retry_by_error_within_a_queue_and_from_a_job(dash):
-    async with dash() as d:
-        await d.press(*EMAIL, "enter", *["right_square_bracket"] * 3, "E")
-        assert "all failed of communication:email with the error" in d.text()
-        await d.press("escape", "enter", "E")
-        assert "all failed of every queue with the error of" in d.text()
-        assert "cefa0000" in d.text()
-
-
-async def test_retry_by_error_needs_an_error(dash):
-    async with dash() as d:
-        await d.press("3", "E")
-        assert "E retries failed jobs; these are stalled" in d.notices()
-        await d.press("1", *EMAIL, "enter", "enter", "E")
-        assert "E retries jobs with the same error; this one has none" in d.notices()
-
-
-async def test_retry_by_error_of_a_job_that_is_gone_says_so(dash):
-    async with dash() as d:
-        await d.press("2")
-        d.source.apply(d.source.plan_delete([d.screen.jobs.cursor_key]))
-        await d.press("E")
-        assert any(notice.startswith("No plan: no job") for notice in d.notices())
-
-
-async def test_a_plan_of_a_hundred_keys_in_a_low_terminal_keeps_its_buttons(dash):
-    async with dash(size=(60, 12), environment="production") as d:
-        await d.press("2", "E")
-        assert "Cancel" in d.text()
-        assert "to confirm" in d.text()

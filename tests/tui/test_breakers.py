@@ -1,4 +1,4 @@
-"""Breakers are seen at once, and opened, closed and let go by a plan."""
+"""Breakers are seen at once; a plan holds one open or closed, or makes it automatic."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -8,9 +8,9 @@ from textual.widgets import Button, Input
 
 from tui.data.model import ResourceSnapshot
 from tui.sample.source import SampleSource
-from tui.screens.base import Place
+from tui.screens.base import DashScreen
 from tui.screens.dialog import ActionDialog
-from tui.text.breakers import breaker_lines, resource_lines
+from tui.text.breakers import breaker_lines, provider_lines
 from tui.text.health import breaker_health, queue_health
 
 SNAPSHOT = SampleSource().snapshot()
@@ -24,7 +24,7 @@ def texts(lines):
 
 
 @pytest.mark.parametrize(
-    ("resource", "expected"),
+    ("provider", "expected"),
     [
         (
             replace(OPEN, until=NOW + timedelta(seconds=22.4), failure_ratio=0.8),
@@ -45,8 +45,8 @@ def texts(lines):
         ),
     ],
 )
-def test_what_is_said_of_a_breaker(resource, expected):
-    assert texts(breaker_lines(replace(SNAPSHOT, resources=(resource,)), NOW, 200)) == [expected]
+def test_what_is_said_of_a_breaker(provider, expected):
+    assert texts(breaker_lines(replace(SNAPSHOT, resources=(provider,)), NOW, 200)) == [expected]
 
 
 def test_a_closed_breaker_takes_no_line_and_many_open_ones_are_counted():
@@ -76,21 +76,21 @@ def test_states_of_a_breaker_differ_without_colour():
         for by in ("", "raj")
         if (state, by) != ("half-open", "raj")
     ]
-    assert len({breaker_health(resource).text for resource in states}) == len(states)
+    assert len({breaker_health(provider).text for provider in states}) == len(states)
 
 
 def test_limits_of_a_queue():
     email = next(q for q in SNAPSHOT.queues if q.name == "communication:email")
-    assert texts(resource_lines(email, SNAPSHOT, NOW)) == [
+    assert texts(provider_lines(email, SNAPSHOT, NOW)) == [
         "uses smtp . closed  8% failed  runs 10/40  30/s",
         "10 of at most 20 at a time  org_iron waits 10 min, longest of all",
     ]
     full = replace(email, active=20, resource="", worst_org_wait_s=4.0)
-    assert texts(resource_lines(full, SNAPSHOT, NOW)) == [
+    assert texts(provider_lines(full, SNAPSHOT, NOW)) == [
         "20 of at most 20 at a time, full  org_iron waits 4 s, longest of all"
     ]
     plain = next(q for q in SNAPSHOT.queues if q.name == "workflow:triggers")
-    assert resource_lines(plain, SNAPSHOT, NOW) == []
+    assert provider_lines(plain, SNAPSHOT, NOW) == []
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (60, 12)])
@@ -118,7 +118,7 @@ async def test_alerts_say_nothing_twice(dash):
         assert "warehouse" not in alerts
 
 
-async def test_hold_open_then_leave_to_itself(dash):
+async def test_hold_open_then_automatic(dash):
     async with dash(size=(80, 24)) as d:
         await d.press("j", "j", "j", "j", "enter", "B")
         assert "Hold open: the breaker of smtp" in d.text()
@@ -129,7 +129,7 @@ async def test_hold_open_then_leave_to_itself(dash):
         assert "uses smtp B held OPEN by ana@bastion1 0s ago: INC-9" in d.text()
         assert "communication:email  B breaker" in d.text()
         await d.press("B")
-        assert "Leave to itself: the breaker of smtp" in d.text()
+        assert "Automatic: the breaker of smtp" in d.text()
         assert "held OPEN by ana@bastion1: INC-9" in d.text()
         await d.press("tab", "enter")
         await d.tick()
@@ -139,7 +139,7 @@ async def test_hold_open_then_leave_to_itself(dash):
 async def test_every_other_state_is_a_button_away(dash):
     async with dash(size=(80, 24)) as d:
         await d.press(*TO_ANALYTICS, "B")
-        assert str(d.screen.query_one("#do", Button).label) == "Leave to itself"
+        assert str(d.screen.query_one("#do", Button).label) == "Automatic"
         await d.press("tab", "tab", "tab", "enter")
         assert "Hold closed: the breaker of warehouse" in d.text()
         assert d.screen.focused.id == "cancel"
@@ -148,7 +148,7 @@ async def test_every_other_state_is_a_button_away(dash):
         assert "! warehouse held closed by ana@bastion1" in d.text()
 
 
-async def test_production_wants_the_resources_name(dash):
+async def test_production_wants_the_providers_name(dash):
     async with dash(size=(80, 24), environment="production") as d:
         await d.press("j", "j", "j", "j", "B", "tab", "enter")
         assert "Type smtp to confirm" in d.text()
@@ -159,11 +159,11 @@ async def test_production_wants_the_resources_name(dash):
         assert d.notices() == ["smtp's breaker is held open"]
 
 
-async def test_a_queue_without_a_resource_says_so(dash):
+async def test_a_queue_without_a_provider_says_so(dash):
     async with dash() as d:
         await d.press("B")
-        assert isinstance(d.screen, Place)
-        assert d.notices() == ["workflow:triggers uses no resource with a breaker"]
+        assert isinstance(d.screen, DashScreen)
+        assert d.notices() == ["workflow:triggers uses no provider with a breaker"]
 
 
 async def test_a_failing_action_says_why(dash):

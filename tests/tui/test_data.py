@@ -7,11 +7,12 @@ import pytest
 from tui.data.background import Background, attempt
 from tui.data.model import JobRequest, JobState, PageRequest, Reading
 from tui.data.poller import Poller
-from tui.data.readonly import ReadOnlySource
-from tui.data.source import ActionRefusedError, JobGoneError, SourceUnavailableError
+from tui.data.source import BrokerUnavailableError, UnknownJobError
 from tui.data.store import Store
 from tui.data.trend import depth_history, trend
 from tui.sample.source import SampleSource
+from tui.session import Options, Session
+from tui.source import sample_source
 from tui.text.health import queue_health
 
 
@@ -170,31 +171,28 @@ def test_a_reading_says_what_could_not_be_read():
 @pytest.mark.parametrize(
     "act",
     [
-        lambda source: source.plan_retry(ids=["cefa0000"]),
-        lambda source: source.plan_delete(["cefa0000"]),
-        lambda source: source.apply(SampleSource().plan_delete(["cefa0000"])),
-        lambda source: source.pause("communication:email"),
-        lambda source: source.resume("communication:whatsapp"),
-        lambda source: source.force_breaker("smtp", "open"),
-        lambda source: source.set_quiet(["b1-9921"], quiet=True),
-        lambda source: source.pause_recurring("health", paused=True),
+        lambda source: source.controls.plan_retry(ids=["cefa0000"]),
+        lambda source: source.controls.plan_delete(["cefa0000"]),
+        lambda source: source.controls.apply(SampleSource().plan_delete(["cefa0000"])),
+        lambda source: source.controls.pause("communication:email"),
+        lambda source: source.controls.resume("communication:whatsapp"),
+        lambda source: source.controls.force_breaker("smtp", "open"),
+        lambda source: source.controls.set_quiet(["b1-9921"], quiet=True),
+        lambda source: source.controls.pause_recurring("health", paused=True),
     ],
 )
-def test_read_only_refuses_where_the_action_runs(act):
-    inner = SampleSource()
-    with pytest.raises(ActionRefusedError, match="--read-only"):
-        act(ReadOnlySource(inner))
-    assert inner.calls == []
-
-
-def test_read_only_passes_reads_on():
-    source = ReadOnlySource(SampleSource())
-    assert source.snapshot().queues
-    assert source.page(None, JobState.FAILED, offset=0, limit=3, search="").jobs
-    assert source.job("cefa0000").attempts
-    assert source.events(limit=3, after="")
-    assert source.recurring()
-    assert source.recurring_runs("health")
+def test_read_only_refuses_where_every_action_runs(act):
+    sample, outcomes = SampleSource(), []
+    session = Session(
+        sample_source(sample),
+        Options("ana", read_only=True),
+        post=lambda call: call(),
+        received=lambda reading: None,
+    )
+    session.act(act, outcomes.append)
+    session.close()
+    assert "--read-only" in outcomes[0].error
+    assert sample.calls == []
 
 
 def test_the_sample_system_pages_without_gaps_and_acts():
@@ -211,8 +209,8 @@ def test_the_sample_system_pages_without_gaps_and_acts():
     assert source.apply(plan).done == 296
     assert source.apply(plan).skipped == 0
     assert len(ids(0, 400)) == 34
-    with pytest.raises(JobGoneError):
+    with pytest.raises(UnknownJobError):
         source.job("cefa0000")
     source.down = "away"
-    with pytest.raises(SourceUnavailableError):
+    with pytest.raises(BrokerUnavailableError):
         source.snapshot()

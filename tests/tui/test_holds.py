@@ -1,4 +1,4 @@
-"""The job view says why a job does not run."""
+"""The job screen says why a job does not run."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

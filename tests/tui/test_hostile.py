@@ -1,4 +1,4 @@
-"""Text that tries to steer the terminal, or to be markup, is shown and does nothing."""
+"""Text that tries to control the terminal, or to be markup, is shown and does nothing."""
 
 import itertools
 import re
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tui.data.model import Alert, Event, LogLine, Pause, Progress, RecurringRun
 from tui.sample.source import SampleSource
 from tui.text.formatting import printable
-from tui.widgets.painted import line
+from tui.text.lines import line
 
 HOSTILE = (
     "\x1b]0;owned\x07 \x1b[2J\x1b[31m",
@@ -193,7 +193,7 @@ async def test_a_hostile_result_is_harmless_in_a_notice_too(dash):
 
 
 @given(st.text())
-def test_printable_leaves_nothing_that_steers(text):
+def test_printable_leaves_nothing_that_controls_a_terminal(text):
     assert not FORBIDDEN.search(printable(text))
 
 

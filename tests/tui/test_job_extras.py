@@ -1,4 +1,4 @@
-"""A job's progress, children, log, keys and headers, in its view."""
+"""A job's progress, children, log, keys and headers, on its screen."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,9 +1,9 @@
 import pytest
 
-from tui.keymap import KEYS
 from tui.sample.source import SampleSource
-from tui.screens.across import FailedScreen, StalledScreen
-from tui.screens.base import Place
+from tui.screen_list import all_keys
+from tui.screens.all_queues import FailedScreen, StalledScreen
+from tui.screens.base import DashScreen
 from tui.screens.events import EventsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.job import JobScreen
@@ -12,7 +12,8 @@ from tui.screens.queue_jobs import QueueScreen
 from tui.screens.recurring import RecurringScreen
 from tui.screens.workers import WorkersScreen
 
-PLACES = {
+KEYS = all_keys()
+SCREENS = {
     "overview": (("1", "1"), OverviewScreen),
     "queue": (("1", "1", "G", "enter"), QueueScreen),
     "failed": (("2", "2"), FailedScreen),
@@ -27,10 +28,10 @@ ALL_KEYS = [key for entry in KEYS.values() for key in entry.keys.split(",")]
 QUITTING = {"q", "ctrl+q"}
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_every_key_in_every_place_neither_fails_nor_changes_anything(dash, place):
+@pytest.mark.parametrize("name", SCREENS)
+async def test_every_key_on_every_screen_neither_fails_nor_changes_anything(dash, name):
     """A capital opens a dialog, which is closed again; what leads elsewhere is followed back."""
-    way, screen = PLACES[place]
+    way, screen = SCREENS[name]
     async with dash(size=(80, 24)) as d:
         await d.press(*way)
         for key in ALL_KEYS:
@@ -38,31 +39,31 @@ async def test_every_key_in_every_place_neither_fails_nor_changes_anything(dash,
                 continue
             assert isinstance(d.screen, screen), key
             await d.press(key)
-            if not isinstance(d.screen, Place) or d.screen.query_one("#filter").display:
+            if not isinstance(d.screen, DashScreen) or d.screen.query_one("#filter").display:
                 await d.press("escape")
-            assert isinstance(d.screen, Place), key
+            assert isinstance(d.screen, DashScreen), key
             if not isinstance(d.screen, screen):
                 await d.press(*way)
         assert not WRITES & set(d.source.calls)
         assert d.app.return_code is None
 
 
-async def test_no_place_gives_one_key_two_meanings(dash):
+async def test_no_screen_gives_one_key_two_meanings(dash):
     async with dash() as d:
-        for place, (way, _) in PLACES.items():
+        for name, (way, _) in SCREENS.items():
             await d.press(*way)
             taken = {}
             for entry in d.screen.active_bindings.values():
                 if entry.binding.id in KEYS:
                     for key in KEYS[entry.binding.id].keys.split(","):
-                        assert taken.setdefault(key, entry.binding.id) == entry.binding.id, place
+                        assert taken.setdefault(key, entry.binding.id) == entry.binding.id, name
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_quit_works_everywhere(dash, place):
-    key = "ctrl+q" if place in ("failed", "job") else "q"
+@pytest.mark.parametrize("name", SCREENS)
+async def test_quit_works_everywhere(dash, name):
+    key = "ctrl+q" if name in ("failed", "job") else "q"
     async with dash() as d:
-        await d.press(*PLACES[place][0])
+        await d.press(*SCREENS[name][0])
         await d.pilot.press(key)
         await d.pilot.pause()
         assert d.app.return_code == 0
@@ -89,7 +90,7 @@ async def test_escape_climbs_and_never_quits(dash):
         assert d.app.return_code is None
 
 
-async def test_views_keep_their_place_and_the_same_key_returns_to_the_beginning(dash):
+async def test_screens_keep_what_was_open_and_the_same_key_returns_to_the_list(dash):
     async with dash() as d:
         await d.press("2", "enter", "4")
         assert isinstance(d.screen, WorkersScreen)
@@ -113,9 +114,9 @@ async def test_moving(dash):
             assert table.cursor_key == names[expected], key
 
 
-async def test_help_lists_the_live_bindings_of_each_place(dash):
+async def test_help_lists_the_live_bindings_of_each_screen(dash):
     async with dash(size=(120, 60)) as d:
-        for place, (way, _) in PLACES.items():
+        for name, (way, _) in SCREENS.items():
             await d.press(*way)
             here = {entry.binding.id for entry in d.screen.active_bindings.values()} & set(KEYS)
             await d.press("question_mark")
@@ -123,7 +124,7 @@ async def test_help_lists_the_live_bindings_of_each_place(dash):
             text = d.text()
             for id_ in here:
                 assert KEYS[id_].long in text
-            assert ("KEYS THAT OPEN A PLAN" in text) is (place != "events")
+            assert ("KEYS THAT OPEN A PLAN" in text) is (name != "events")
             await d.press("question_mark")
             assert not isinstance(d.screen, HelpScreen)
 
@@ -160,7 +161,7 @@ async def test_the_palette_goes_to_a_queue(dash):
 @pytest.mark.parametrize(
     ("typed", "screen"), [("events", EventsScreen), ("recurr", RecurringScreen)]
 )
-async def test_the_palette_goes_to_the_other_views(dash, typed, screen):
+async def test_the_palette_goes_to_the_other_screens(dash, typed, screen):
     async with dash() as d:
         await d.press("ctrl+p", *typed)
         await d.pilot.pause(0.3)
@@ -171,7 +172,7 @@ async def test_the_palette_goes_to_the_other_views(dash, typed, screen):
 
 async def test_resizing_to_any_size_never_fails_and_quit_still_works(dash):
     async with dash() as d:
-        for way, _ in PLACES.values():
+        for way, _ in SCREENS.values():
             await d.press(*way)
             for size in ((20, 5), (1, 1), (120, 40)):
                 await d.pilot.resize_terminal(*size)

@@ -1,9 +1,9 @@
-"""Workers are quieted and let go on, one, the marked or all."""
+"""Workers are made quiet and resumed: one, the marked or all."""
 
 from textual.widgets import Input
 
 from tui.sample.source import SampleSource
-from tui.screens.base import Place
+from tui.screens.base import DashScreen
 
 
 async def test_a_quiet_worker_is_shown_with_its_word(dash):
@@ -13,17 +13,17 @@ async def test_a_quiet_worker_is_shown_with_its_word(dash):
         assert "1 LOST (jobs come back)  1 quiet" in d.text()
 
 
-async def test_quiet_one_then_let_it_go_on(dash):
+async def test_quiet_one_then_resume_it(dash):
     async with dash() as d:
         await d.press("4", "j", "W")
         assert "Quiet b1-9921: no further job is taken" in d.text()
-        assert "24 jobs running there go on to their end." in d.text()
+        assert "24 running jobs go on to their end." in d.text()
         await d.press("tab", "enter")
-        assert d.notices() == ["1 of 1 workers is now quiet"]
+        assert d.notices() == ["1 worker is now quiet"]
         await d.tick()
         assert "! quiet    b1-9921" in d.text()
         await d.press("W")
-        assert "Unquiet b1-9921: jobs are taken again" in d.text()
+        assert "Resume b1-9921: it takes jobs again" in d.text()
         await d.press("tab", "enter")
         await d.tick()
         assert ". busy     b1-9921" in d.text()
@@ -33,7 +33,7 @@ async def test_of_marked_workers_only_those_that_change_are_in_the_plan(dash):
     async with dash() as d:
         await d.press("4", "a", "W")
         assert "Quiet 3 workers" in d.text(), "one is lost, one is quiet already"
-        assert "No worker is left that takes jobs" in d.text()
+        assert "No worker is left to take jobs" in d.text()
         await d.press("escape", "escape")
         assert "marked" not in d.text()
 
@@ -48,7 +48,7 @@ async def test_all_are_a_button_away_and_production_wants_their_number(dash):
         d.screen.query_one("#typed", Input).value = "3"
         d.screen.query_one("#do").focus()
         await d.press("enter")
-        assert "3 of 3 workers are now quiet" in d.notices()
+        assert "3 workers are now quiet" in d.notices()
         await d.press("1")
         await d.tick()
         assert "workers all 4 are quiet: no job starts" in d.text()
@@ -57,8 +57,8 @@ async def test_all_are_a_button_away_and_production_wants_their_number(dash):
 async def test_a_lost_worker_is_left_alone(dash):
     async with dash() as d:
         await d.press("4", "g", "W")
-        assert isinstance(d.screen, Place)
-        assert d.notices() == ["A lost worker takes no job anyway"]
+        assert isinstance(d.screen, DashScreen)
+        assert d.notices() == ["A lost worker takes no jobs anyway"]
 
 
 async def test_without_workers_nothing_happens(dash):

@@ -1,4 +1,4 @@
-"""What every place looks like; approve a change with ``pytest tests/tui --snapshot-update``."""
+"""What every screen looks like; approve a change with ``pytest tests/tui --snapshot-update``."""
 
 import pytest
 

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from runtime import __version__
 from tests.tui.terminal import Terminal, measure
 
 READY = b"dead-letter"
@@ -16,7 +17,7 @@ SIZES = ((80, 24), (120, 40), (200, 60))
 
 
 def test_cost_with_everything_changing_each_second():
-    """At three sizes at once; the plots are drawn anew every 5 s, so one of these is in it."""
+    """At three sizes at once; the plots are drawn again every 5 s, so one of these is in it."""
     with contextlib.ExitStack() as stack:
         terminals = [stack.enter_context(Terminal(*size)) for size in SIZES]
         for terminal in terminals:
@@ -76,6 +77,10 @@ def test_without_a_terminal_it_says_what_to_use_instead():
     done = run("--sample")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "atlas-dash: needs a terminal; for scripts there is: atlas status\n"
+
+
+def test_version_needs_no_terminal():
+    assert run("--version").stdout == f"atlas-dash {__version__}\n"
 
 
 def test_help_and_wrong_use():

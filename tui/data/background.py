@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from tui.data.source import SourceError
+from tui.data.source import AtlasError
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ def attempt(call: Callable[[], T]) -> Outcome[T]:
     """The outcome of a call that may fail in any way."""
     try:
         return Outcome(value=call())
-    except SourceError as error:
+    except AtlasError as error:
         return Outcome(error=_one_line(error))
     except Exception as error:  # noqa: BLE001 - whatever a source throws must not end the screen
         return Outcome(error=f"{type(error).__name__}: {_one_line(error)}")

@@ -1,4 +1,4 @@
-"""The events that this dashboard has read: bounded, in order, and honest about what it missed."""
+"""The events that this dashboard has read: bounded, in order, with marks where some are missing."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ _PAGE = 500
 class EventLog:
     """Grows by what is read after its last event.
 
-    Where more happens than one reading brings, it goes on with the newest and keeps the gap in
-    mind, since a tail that lags behind is none.
+    When more happens than one reading brings, it skips to the newest events and marks the gap: the
+    end of the list must not lag behind.
 
     Attributes:
         events: oldest first.

@@ -1,4 +1,4 @@
-"""The snapshot types that screens and widgets see, in one place that may know the runtime."""
+"""The types that screens and widgets see: the runtime's snapshots, and requests for more."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -74,7 +74,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """The page of a job list a screen shows; `queue` is None across queues."""
+    """The page of jobs that a screen shows; `queue` None means every queue."""
 
     queue: str | None
     state: JobState

@@ -1,4 +1,4 @@
-"""The one place that reads: one snapshot a tick, and what the visible screen wants beside it."""
+"""Reads in the background: one snapshot a tick, and what the visible screen wants beside it."""
 
 from collections.abc import Callable
 
@@ -13,19 +13,19 @@ from tui.data.model import (
     RecurringRequest,
     Request,
 )
-from tui.data.source import Source
+from tui.data.source import Reads
 
 
 class Poller:
     """Asks the source in the background and delivers readings.
 
-    A tick while the last one still runs is dropped: a slow Redis is asked less often, never
-    more. `tick` and `fetch` belong to the caller's thread, `deliver` is called in the background
+    A tick is dropped while the last reading is under way: a slow Redis is asked less often.
+    `tick` and `fetch` belong to the caller's thread, `deliver` is called in the background
     one, and `delivered` must be called for every reading.
     """
 
-    def __init__(self, source: Source, deliver: Callable[[Reading], None]) -> None:
-        self._source = source
+    def __init__(self, reads: Reads, deliver: Callable[[Reading], None]) -> None:
+        self._reads = reads
         self._deliver = deliver
         self._background = Background("atlas-dash-reader")
         self._busy = False
@@ -71,7 +71,7 @@ class Poller:
     def _read(self, request: Request | None, *, with_snapshot: bool) -> Reading:
         snapshot = None
         if with_snapshot:
-            outcome = attempt(self._source.snapshot)
+            outcome = attempt(self._reads.snapshot)
             if outcome.value is None:
                 return Reading(request=request, error=outcome.error)
             snapshot = outcome.value
@@ -85,16 +85,16 @@ class Poller:
         )
 
     def _answer(self, request: Request) -> Answer:
-        source = self._source
+        reads = self._reads
         match request:
             case JobRequest(job_id):
-                return source.job(job_id)
+                return reads.job(job_id)
             case EventsRequest(after, limit):
-                return EventPage(source.events(limit=limit, after=after))
+                return EventPage(reads.events(limit=limit, after=after))
             case RecurringRequest(chosen):
-                runs = source.recurring_runs(chosen) if chosen else ()
-                return RecurringPage(source.recurring(), chosen, runs)
-        return source.page(
+                runs = reads.recurring_runs(chosen) if chosen else ()
+                return RecurringPage(reads.recurring(), chosen, runs)
+        return reads.page(
             request.queue,
             request.state,
             offset=request.offset,

@@ -20,7 +20,7 @@ class Sample:
 
 
 class Store:
-    """Keeps the last good data for ever, and always says how old they are.
+    """Keeps the last good data, however old, and says how old they are.
 
     Times are seconds of the caller's monotonic clock, except a snapshot's own `taken_at`.
     """
@@ -40,16 +40,16 @@ class Store:
 
     @property
     def frozen(self) -> bool:
-        """True while the picture is held."""
+        """True while what is shown stays the same."""
         return self._held is not None
 
     @property
     def held_count(self) -> int:
-        """How many snapshots came since the picture is held."""
+        """How many snapshots have come since it was frozen."""
         return self._held_count
 
     def accept(self, reading: Reading, now_s: float) -> None:
-        """Take in a reading; one without a snapshot keeps the old data and notes the error."""
+        """Take in a reading; one without a snapshot keeps the old data and remembers the error."""
         if reading.error:
             self.error = reading.error
         if reading.snapshot is None:
@@ -61,7 +61,7 @@ class Store:
         self._remember(reading.snapshot)
 
     def toggle_freeze(self) -> bool:
-        """Hold the picture, or let it go on; returns whether it is held now."""
+        """Freeze what is shown, or go on; returns whether it is frozen now."""
         self._held = None if self.frozen else self._latest
         self._held_count = 0
         return self.frozen
@@ -88,7 +88,7 @@ class Store:
         if self.samples and at == self.samples[-1].at:
             return
         if self.samples and at < self.samples[-1].at:
-            # Redis' clock went back (a restart elsewhere, a failover): begin anew.
+            # Redis' clock went back (a restart elsewhere, a failover): start again.
             self.samples.clear()
         self.samples.append(
             Sample(

@@ -1,1 +1,1 @@
-"""A made-up system for the offline tour, the pictures and the tests."""
+"""A made-up system for the offline tour, the screenshots and the tests."""

@@ -1,6 +1,6 @@
-"""The sample system's steering: pauses, breakers, quiet workers, and what operators did to them."""
+"""What an operator can change in the sample system, apart from its jobs."""
 
-# ruff: noqa: ARG002 - the arguments are the protocol's; nothing is audited here
+# ruff: noqa: ARG002 - the arguments are those of `Control`; nothing is audited here
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +16,8 @@ from tui.data.model import (
     ResourceSnapshot,
     WorkerSnapshot,
 )
-from tui.data.source import ActionRefusedError, SourceUnavailableError
-from tui.sample.numbers import QUEUES, RESOURCES, START, SampleResource
+from tui.data.source import AtlasError, BrokerUnavailableError
+from tui.sample.numbers import PROVIDERS, QUEUES, START, SampleProvider
 from tui.sample.recurring import jobs, runs
 from tui.sample.stream import events_until
 
@@ -35,12 +35,12 @@ class _Forced:
     reason: str
 
 
-class SampleSteering:
-    """What of the sample system an operator can change, apart from its jobs.
+class SampleControl:
+    """Pauses, breakers, quiet workers and recurring jobs, and the events of changing them.
 
     Attributes:
-        down: while not empty every call fails with it, as if Redis were away.
-        refusal: while not empty every action fails with it.
+        down: while not empty, every call fails with it, as if Redis were away.
+        refusal: while not empty, every change fails with it.
         calls: the names of the calls that were made, for tests.
     """
 
@@ -64,7 +64,7 @@ class SampleSteering:
         return START + timedelta(seconds=self._step)
 
     def events(self, *, limit: int, after: str) -> tuple[Event, ...]:
-        """See `Source.events`."""
+        """See `Reads.events`."""
         self._called("events")
         stream = [*events_until(self._step, self._prefix), *self._told]
         stream.sort(key=lambda event: (event.at, event.id))
@@ -73,60 +73,65 @@ class SampleSteering:
         return tuple(event for event in stream if _order(event.id) > _order(after))[:limit]
 
     def recurring(self) -> tuple[RecurringSnapshot, ...]:
-        """See `Source.recurring`."""
+        """See `Reads.recurring`."""
         self._called("recurring")
         return jobs(self.now, self._stopped)
 
     def recurring_runs(self, recurring_id: str) -> tuple[RecurringRun, ...]:
-        """See `Source.recurring_runs`."""
+        """See `Reads.recurring_runs`."""
         self._called("recurring_runs")
         return runs(recurring_id, self.now)
 
     def pause(self, queue: str, *, reason: str = "") -> ActionResult:
-        """See `Source.pause`."""
+        """See `Control.pause`."""
         self._act("pause")
+        check_known("queue", queue, [known.name for known in QUEUES])
+        if queue in self._pauses:
+            return ActionResult("pause", queue, 0, 1, f"{queue} was paused already")
         self._pauses[queue] = Pause(by=_ME, at=self.now, reason=reason)
         self._tell("paused", queue=f"{self._prefix}:{queue}", by=_ME)
         return ActionResult("pause", queue, 1, message=f"{queue} is paused")
 
     def resume(self, queue: str, *, reason: str = "") -> ActionResult:
-        """See `Source.resume`."""
+        """See `Control.resume`."""
         self._act("resume")
-        self._pauses.pop(queue, None)
+        check_known("queue", queue, [known.name for known in QUEUES])
+        if self._pauses.pop(queue, None) is None:
+            return ActionResult("resume", queue, 0, 1, f"{queue} was running already")
         self._tell("resumed", queue=f"{self._prefix}:{queue}", by=_ME)
         return ActionResult("resume", queue, 1, message=f"{queue} is running")
 
-    def force_breaker(self, resource: str, state: BreakerWord, *, reason: str = "") -> ActionResult:
-        """See `Source.force_breaker`."""
+    def force_breaker(self, provider: str, state: BreakerWord, *, reason: str = "") -> ActionResult:
+        """See `Control.force_breaker`."""
         self._act("force_breaker")
-        # Held or reset: in either case nothing that was counted before is left.
-        self._forced[resource] = _Forced(state, _ME, self.now, reason)
-        self._tell("breaker", resource=resource, state=state, by=_ME)
+        check_known("provider", provider, [known.name for known in PROVIDERS])
+        # Held or automatic again: in either case it forgets what it counted.
+        self._forced[provider] = _Forced(state, _ME, self.now, reason)
+        self._tell("breaker", resource=provider, state=state, by=_ME)
         words = {"open": "is held open", "closed": "is held closed", "auto": "decides by itself"}
         return ActionResult(
-            f"breaker {state}", resource, 1, message=f"{resource}'s breaker {words[state]}"
+            f"breaker {state}", provider, 1, message=f"{provider}'s breaker {words[state]}"
         )
 
     def set_quiet(self, workers: Sequence[str], *, quiet: bool, reason: str = "") -> ActionResult:
-        """See `Source.set_quiet`."""
+        """See `Control.set_quiet`."""
         self._act("set_quiet")
         changed = [name for name in workers if (name in self._quiet) is not quiet]
         self._quiet ^= set(changed)
         for name in changed:
             self._tell("worker", worker=name, state="quiet" if quiet else "resume", by=_ME)
-        state = "quiet" if quiet else "claiming again"
-        return ActionResult(
-            "quiet" if quiet else "unquiet",
-            workers[0] if len(workers) == 1 else f"{len(workers)} workers",
-            len(changed),
-            len(workers) - len(changed),
-            f"{len(changed)} of {len(workers)} workers "
-            f"{'is' if len(changed) == 1 else 'are'} now {state}",
-        )
+        told = "1 worker is" if len(changed) == 1 else f"{len(changed)} workers are"
+        message = f"{told} now {'quiet' if quiet else 'claiming again'}"
+        if skipped := len(workers) - len(changed):
+            message += f", {skipped} so already"
+        target = workers[0] if len(workers) == 1 else f"{len(workers)} workers"
+        action = "quiet" if quiet else "resume"
+        return ActionResult(action, target, len(changed), skipped, message)
 
     def pause_recurring(self, recurring_id: str, *, paused: bool, reason: str = "") -> ActionResult:
-        """See `Source.pause_recurring`."""
+        """See `Control.pause_recurring`."""
         self._act("pause_recurring")
+        check_known("recurring job", recurring_id, [job.id for job in jobs(self.now, {})])
         self._stopped[recurring_id] = paused
         message = f"{recurring_id} is {'paused' if paused else 'running'}"
         return ActionResult("set recurring", recurring_id, 1, message=message)
@@ -137,12 +142,12 @@ class SampleSteering:
     def _called(self, name: str) -> None:
         self.calls.append(name)
         if self.down:
-            raise SourceUnavailableError(self.down)
+            raise BrokerUnavailableError(self.down)
 
     def _act(self, name: str) -> None:
         self._called(name)
         if self.refusal:
-            raise ActionRefusedError(self.refusal)
+            raise AtlasError(self.refusal)
 
     def _tell(self, event: str, **details: str) -> None:
         number = len(self._told) + 1
@@ -154,20 +159,20 @@ class SampleSteering:
             return worker
         return replace(worker, state="quiet")
 
-    def _resources(self, active: dict[str, int]) -> tuple[ResourceSnapshot, ...]:
-        return tuple(self._resource(resource, active) for resource in RESOURCES)
+    def _providers(self, active: dict[str, int]) -> tuple[ResourceSnapshot, ...]:
+        return tuple(self._provider(provider, active) for provider in PROVIDERS)
 
-    def _resource(self, resource: SampleResource, active: dict[str, int]) -> ResourceSnapshot:
-        queues = tuple(queue.name for queue in QUEUES if queue.resource == resource.name)
+    def _provider(self, provider: SampleProvider, active: dict[str, int]) -> ResourceSnapshot:
+        queues = tuple(queue.name for queue in QUEUES if queue.provider == provider.name)
         made = ResourceSnapshot(
-            name=resource.name,
+            name=provider.name,
             queues=queues,
-            failure_ratio=resource.failure_ratio,
+            failure_ratio=provider.failure_ratio,
             running=sum(active[name] for name in queues),
-            concurrency=resource.concurrency,
-            limit_per_s=resource.limit_per_s,
+            concurrency=provider.concurrency,
+            limit_per_s=provider.limit_per_s,
         )
-        forced = self._forced.get(resource.name)
+        forced = self._forced.get(provider.name)
         if forced is not None and forced.state == "auto":
             return replace(made, failure_ratio=None)
         if forced is not None:
@@ -175,11 +180,17 @@ class SampleSteering:
                 made, state=forced.state, since=forced.at, forced_by=forced.by,
                 reason=forced.reason, failure_ratio=None,
             )  # fmt: skip
-        if not resource.tripped:
+        if not provider.tripped:
             return made
         left_s = _OPEN_S - self._step % _OPEN_S
         since = self.now - timedelta(seconds=_OPEN_S - left_s)
         return replace(made, state="open", since=since, until=self.now + timedelta(seconds=left_s))
+
+
+def check_known(what: str, name: str, known: Sequence[str]) -> None:
+    """Refuse a name that the sample system does not have."""
+    if name not in known:
+        raise AtlasError(f"no {what} {name!r}; there are: {', '.join(sorted(known))}")
 
 
 def _order(event_id: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The sample system's jobs: each is computed from its id, so no backlog is ever kept."""
+"""The sample system's jobs: each is computed from its id, so that none needs to be kept."""
 
 import hashlib
 from dataclasses import replace

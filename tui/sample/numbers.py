@@ -33,7 +33,7 @@ class SampleQueue:
     limit_per_s: float | None = None
     fair: bool = False
     concurrency: int | None = None
-    resource: str = ""
+    provider: str = ""
     worst_org: str = ""
     period: float = 11.0
     phase: float = 0.0
@@ -90,25 +90,25 @@ QUEUES: tuple[SampleQueue, ...] = (
         "communication:email", "ce", "send_email",
         waiting=18_402, active=10, scheduled=40, failed=296, stalled=2, in_per_min=1_860,
         out_per_min=540, failed_per_min=48, oldest_s=581, wait_ms=95_000, run_ms=840,
-        limit_per_s=30, fair=True, concurrency=20, resource="smtp", worst_org="org_iron",
+        limit_per_s=30, fair=True, concurrency=20, provider="smtp", worst_org="org_iron",
         period=19, phase=4, growing=True,
     ),
     SampleQueue(
         "communication:sms", "cs", "send_sms",
         waiting=122, active=8, scheduled=3, failed=14, in_per_min=380, out_per_min=384,
         failed_per_min=0.6, oldest_s=6, wait_ms=480, run_ms=210, slots=8, limit_per_s=20,
-        fair=True, resource="sms-gateway", worst_org="org_tide", period=8, phase=5,
+        fair=True, provider="sms-gateway", worst_org="org_tide", period=8, phase=5,
     ),
     SampleQueue(
         "communication:whatsapp", "cw", "send_whatsapp",
         waiting=4_120, failed=4, in_per_min=61, out_per_min=0, oldest_s=1_330, slots=5,
-        limit_per_s=10, fair=True, resource="whatsapp-cloud", worst_org="org_lotus", period=23,
+        limit_per_s=10, fair=True, provider="whatsapp-cloud", worst_org="org_lotus", period=23,
         phase=6, growing=True,
     ),
     SampleQueue(
         "system:analytics", "sa", "track_event",
         waiting=640, in_per_min=210, oldest_s=182, wait_ms=900, run_ms=9, slots=5,
-        limit_per_s=10, resource="warehouse", period=6, phase=7,
+        limit_per_s=10, provider="warehouse", period=6, phase=7,
     ),
     SampleQueue(
         "system:cleanup", "sc", "prune",
@@ -133,8 +133,8 @@ QUEUES: tuple[SampleQueue, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class SampleResource:
-    """What a queue's jobs all use; `tripped`: its breaker opened by itself."""
+class SampleProvider:
+    """A provider that the jobs of a queue use; `tripped`: its breaker opened by itself."""
 
     name: str
     failure_ratio: float | None = None
@@ -143,11 +143,11 @@ class SampleResource:
     tripped: bool = False
 
 
-RESOURCES = (
-    SampleResource("smtp", failure_ratio=0.08, concurrency=40, limit_per_s=30),
-    SampleResource("sms-gateway", failure_ratio=0.002, concurrency=16, limit_per_s=20),
-    SampleResource("warehouse", failure_ratio=0.82, concurrency=5, tripped=True),
-    SampleResource("whatsapp-cloud", concurrency=10, limit_per_s=80),
+PROVIDERS = (
+    SampleProvider("smtp", failure_ratio=0.08, concurrency=40, limit_per_s=30),
+    SampleProvider("sms-gateway", failure_ratio=0.002, concurrency=16, limit_per_s=20),
+    SampleProvider("warehouse", failure_ratio=0.82, concurrency=5, tripped=True),
+    SampleProvider("whatsapp-cloud", concurrency=10, limit_per_s=80),
 )
 
 

@@ -1,4 +1,4 @@
-"""A made-up system that behaves like the live one: for the offline tour, pictures and tests.
+"""A made-up system that behaves like the live one: for the offline tour, screenshots and tests.
 
 Deterministic: the same calls give the same answers, on any machine and Python. With `moving`,
 each snapshot is one second later than the last; without it, time stands still.
@@ -7,36 +7,30 @@ each snapshot is one second later than the last; without it, time stands still.
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
-from functools import lru_cache
 
 from tui.data.model import (
     ActionResult,
-    Alert,
-    HostSnapshot,
     JobDetail,
     JobPage,
     JobState,
     JobSummary,
-    MinutePoint,
     Plan,
     QueueSnapshot,
-    RedisSnapshot,
-    ResourceSnapshot,
     Snapshot,
     WorkerSnapshot,
 )
-from tui.data.source import JobGoneError
-from tui.sample.control import SampleSteering
+from tui.data.source import UnknownJobError
+from tui.sample.control import SampleControl, check_known
 from tui.sample.jobs import detail, fingerprint, job_of_id, summary
 from tui.sample.numbers import QUEUES, SampleQueue, workers
+from tui.sample.surroundings import alerts_about, history_until, host_at, redis_at
 
 _SCAN_LIMIT = 2_000
 _FINAL = (JobState.FAILED, JobState.STALLED, JobState.WAITING, JobState.SCHEDULED)
 
 
-class SampleSource(SampleSteering):
-    """See the module.
+class SampleSource(SampleControl):
+    """The sample system: what one reads from it, and what one does to its jobs.
 
     Attributes:
         kept_attempts: whether the last plan that was applied gave one more try only, for tests.
@@ -55,12 +49,12 @@ class SampleSource(SampleSteering):
         self._moving = False
 
     def snapshot(self) -> Snapshot:
-        """See `Source.snapshot`."""
+        """See `Reads.snapshot`."""
         self._called("snapshot")
         self._step += self._moving
         queues = tuple(self._queue(queue) for queue in QUEUES)
         crew = tuple(self._worker(worker) for worker in workers())
-        resources = self._resources({queue.name: queue.active for queue in queues})
+        providers = self._providers({queue.name: queue.active for queue in queues})
         swing = math.sin(self._step / 9)
         return Snapshot(
             taken_at=self.now,
@@ -68,30 +62,18 @@ class SampleSource(SampleSteering):
             prefix=self._prefix,
             queues=queues,
             workers=crew,
-            redis=RedisSnapshot(
-                ok=True,
-                version="7.4.1",
-                used_memory=1_480_000_000 + int(4e6 * swing),
-                max_memory=2_147_483_648,
-                maxmemory_policy="noeviction",
-                ops_per_s=4_120 + int(300 * swing),
-                clients=61,
-                blocked_clients=8,
-                uptime_s=1_209_600,
-                aof_enabled=True,
-                ping_ms=0.4,
-            ),
-            host=_host(swing),
-            alerts=_alerts(queues, crew, resources),
-            history=_history(self.now.replace(second=0, microsecond=0)),
+            redis=redis_at(swing),
+            host=host_at(swing),
+            alerts=alerts_about(queues, crew, providers),
+            history=history_until(self.now.replace(second=0, microsecond=0)),
             quarantined=1,
-            resources=resources,
+            resources=providers,
         )
 
     def page(
         self, queue: str | None, state: JobState, *, offset: int, limit: int, search: str
     ) -> JobPage:
-        """See `Source.page`."""
+        """See `Reads.page`."""
         self._called("page")
         names = [q for q in QUEUES if queue in (None, q.name)]
         if not search:
@@ -106,11 +88,11 @@ class SampleSource(SampleSteering):
         )
 
     def job(self, job_id: str) -> JobDetail:
-        """See `Source.job`."""
+        """See `Reads.job`."""
         self._called("job")
         found = job_of_id(job_id, self.now)
         if found is None or job_id in self._gone:
-            raise JobGoneError(f"no job {job_id!r}: it never was, or is not kept")
+            raise UnknownJobError(f"no job {job_id!r}: it never was, or is not kept")
         return detail(found, self.now)
 
     def plan_retry(
@@ -120,10 +102,12 @@ class SampleSource(SampleSteering):
         queue: str | None = None,
         group: str | None = None,
     ) -> Plan:
-        """See `Source.plan_retry`."""
+        """See `Control.plan_retry`."""
         self._called("plan_retry")
         if ids is not None:
             return Plan("retry", queue, len(set(ids)), tuple(dict.fromkeys(ids)))
+        if queue is not None:
+            check_known("queue", queue, [known.name for known in QUEUES])
         names = [q for q in QUEUES if queue in (None, q.name)]
         if group is not None:
             failed = self._jobs(names, JobState.FAILED, 0, 100_000)
@@ -133,12 +117,12 @@ class SampleSource(SampleSteering):
         return Plan("retry", queue, count, cutoff=self.now.timestamp())
 
     def plan_delete(self, ids: Sequence[str]) -> Plan:
-        """See `Source.plan_delete`."""
+        """See `Control.plan_delete`."""
         self._called("plan_delete")
         return Plan("delete", None, len(set(ids)), tuple(dict.fromkeys(ids)))
 
-    def apply(self, plan: Plan, *, reason: str = "") -> ActionResult:  # noqa: ARG002 - see `Source`
-        """See `Source.apply`."""
+    def apply(self, plan: Plan, *, reason: str = "") -> ActionResult:  # noqa: ARG002 - see `Control`
+        """See `Control.apply`."""
         self._act("apply")
         wanted = plan.ids if plan.cutoff is None else self._failed_ids(plan.queue)
         done = [job_id for job_id in wanted if self._take(job_id, requeue=plan.action == "retry")]
@@ -187,7 +171,7 @@ class SampleSource(SampleSteering):
     def _jobs(
         self, queues: Sequence[SampleQueue], state: JobState, offset: int, limit: int
     ) -> list[JobSummary]:
-        """Makes only the jobs of the page, whatever the size of the backlog."""
+        """Make only the jobs of the page, however long the list is."""
         jobs: list[JobSummary] = []
         for queue in queues:
             size = self._size(queue, state)
@@ -236,7 +220,7 @@ class SampleSource(SampleSteering):
             slots=queue.slots,
             limit_per_s=queue.limit_per_s,
             concurrency=queue.concurrency,
-            resource=queue.resource,
+            resource=queue.provider,
             fair=queue.fair,
             worst_org=queue.worst_org if waiting else "",
             worst_org_wait_s=queue.oldest_s if waiting and queue.worst_org else None,
@@ -262,59 +246,5 @@ class SampleSource(SampleSteering):
         )
 
 
-def _host(swing: float) -> HostSnapshot:
-    return HostSnapshot(
-        cpu_percent=63.0 + 9 * swing,
-        cpu_count=8,
-        memory_used=18_700_000_000,
-        memory_total=32_000_000_000,
-        disk_used=176_000_000_000,
-        disk_total=200_000_000_000,
-        load=(5.1 + swing, 4.8, 4.2),
-    )
-
-
-@lru_cache(maxsize=4)
-def _history(running: datetime) -> dict[str, tuple[MinutePoint, ...]]:
-    """The last hour of every queue; closed minutes never change."""
-    return {
-        queue.name: tuple(
-            queue.minute(running - timedelta(minutes=back), back) for back in range(59, -1, -1)
-        )
-        for queue in QUEUES
-    }
-
-
 def _searchable(job: JobSummary) -> str:
     return f"{job.id} {job.kind} {job.org} {job.hint} {job.error} {job.worker}".lower()
-
-
-def _alerts(
-    queues: Sequence[QueueSnapshot],
-    crew: Sequence[WorkerSnapshot],
-    resources: Sequence[ResourceSnapshot],
-) -> tuple[Alert, ...]:
-    found = [
-        Alert("critical", worker.name, f"worker not heard of for {worker.heartbeat_age_s:.0f} s")
-        for worker in crew
-        if worker.state == "lost"
-    ]
-    for resource in resources:
-        if resource.holds:
-            level = "warning" if resource.forced_by else "critical"
-            waits = f"{', '.join(resource.queues)} waits"
-            found.append(Alert(level, resource.name, f"breaker {resource.state}: {waits}"))
-    for queue in queues:
-        if queue.failed >= 200:
-            found.append(Alert("critical", queue.name, f"{queue.failed:,} failed"))
-        if queue.waiting and not queue.workers:
-            message = f"{queue.waiting:,} waiting and no worker serves it"
-            found.append(Alert("critical", queue.name, message))
-    return (
-        *found,
-        *(
-            Alert("warning", queue.name, f"{queue.waiting:,} waiting")
-            for queue in queues
-            if queue.waiting >= 1_000
-        ),
-    )

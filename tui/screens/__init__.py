@@ -1,1 +1,1 @@
-"""The places of the dashboard: one screen a file."""
+"""The screens of the dashboard, one file each."""

@@ -1,4 +1,4 @@
-"""What all places have in common: header, banner, filter, key bar, and how data reach them."""
+"""What all screens have in common: header, banner, filter, key bar, and how data reach them."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -10,17 +10,15 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from tui.data.model import Reading, Request, Snapshot
-from tui.keymap import KEYS, bind
+from tui.keymap import CONTROL, bind
 from tui.session import Session
 from tui.widgets.banner import Banner
 from tui.widgets.header import Clock, Header, HeaderFacts
 from tui.widgets.keybar import KeyBar
 
-_ACTING = {key.action for key in KEYS.values() if key.acts}
 
-
-class Place(Screen[None]):
-    """One place of the dashboard. It shows snapshots; it reads and acts through its session."""
+class DashScreen(Screen[None]):
+    """A screen of the dashboard: it shows snapshots, and reads and acts through its session."""
 
     BINDINGS = bind("back")
     AUTO_FOCUS = "Table, TextPane"
@@ -32,24 +30,24 @@ class Place(Screen[None]):
         self.problem = ""
         self.refresh_is_due = False
 
-    # What a place decides
+    # What each screen decides
 
     def compose_body(self) -> Iterable[Widget]:
         """The widgets between header and key bar."""
         return ()
 
     def wanted(self) -> Request | None:
-        """What is to be read beside the snapshot while this place is visible."""
+        """What is to be read beside the snapshot while this screen is visible."""
         return None
 
     def show(self, snapshot: Snapshot, now: datetime) -> None:
-        """Show a snapshot; called again and again, must be cheap when nothing changed."""
+        """Show a snapshot; called every tick, so it must be cheap when nothing changed."""
 
     def receive(self, reading: Reading) -> None:
-        """Take the answer to what was wanted."""
+        """Take in the answer to what was wanted."""
 
     def search_changed(self) -> None:
-        """The filter's text is another one."""
+        """Called when the text of the filter changed."""
 
     def clear_marks(self) -> bool:
         """Forget marks; returns whether there were any."""
@@ -73,7 +71,7 @@ class Place(Screen[None]):
         self._filter.display = False
 
     def on_screen_resume(self) -> None:
-        """Be up to date at once when this place comes to the front."""
+        """Be up to date at once when this screen comes to the front."""
         self.refresh_soon()
 
     def on_painted_resized(self) -> None:
@@ -81,7 +79,7 @@ class Place(Screen[None]):
         self.refresh_soon()
 
     def refresh_soon(self) -> None:
-        """Be up to date after the next layout, once however often this is asked for."""
+        """Be up to date after the next layout; asking twice is asking once."""
         if not self.refresh_is_due:
             self.refresh_is_due = True
             self.call_after_refresh(self.refresh_now)
@@ -117,21 +115,21 @@ class Place(Screen[None]):
             return
         try:
             self.show(snapshot, snapshot.taken_at)
-        except Exception as error:  # noqa: BLE001 - a place that cannot be drawn must not end it all
+        except Exception as error:  # noqa: BLE001 - a screen that cannot be drawn must not end the dashboard
             self.problem = f"{type(error).__name__}: {error}"
             self.log.error(self.problem)
-            self.say(f"This place cannot be drawn: {self.problem}", problem=True)
+            self.say(f"This screen cannot be drawn: {self.problem}", problem=True)
         else:
             self.problem = ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide what acts in read-only mode; the source refuses it as well."""
-        if action in _ACTING and self.session.options.read_only:
+        """Hide the controls in read-only mode; the session refuses them as well."""
+        if action.startswith(CONTROL) and self.session.options.read_only:
             return False
         return super().check_action(action, parameters)
 
     def action_back(self) -> None:
-        """Clear the filter, then the marks, then go up; never quit."""
+        """Clear the filter, else the marks, else go one level up; never quit."""
         if self._filter.display or self.search:
             self._close_filter(keep=False)
         elif self.clear_marks():

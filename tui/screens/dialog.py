@@ -1,4 +1,4 @@
-"""The one dialog that changes anything: it says what it would do, and its default is Cancel."""
+"""The only dialog that changes anything: it says what would happen, and its default is Cancel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +10,14 @@ from textual.widgets import Button, Input
 
 from tui.data.background import Outcome
 from tui.data.model import ActionResult
-from tui.data.source import Source
 from tui.keymap import bind
 from tui.session import Session
+from tui.source import Source
+from tui.text.lines import Line, line
+from tui.text.wrapping import wrap
 from tui.widgets.choice import Choice
-from tui.widgets.painted import Line, Painted, line
-from tui.widgets.textpane import TextPane, wrap
+from tui.widgets.painted import Painted
+from tui.widgets.textpane import TextPane
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class ActionDialog(ModalScreen[bool]):
         self.focus_next()
 
     def action_back(self) -> None:
-        """Close; what runs already runs to its end and is reported."""
+        """Close; an action that has begun goes on and is reported."""
         self.dismiss(result=False)
 
     def _try(self) -> None:

@@ -2,27 +2,32 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 
 from tui.data.event_log import KINDS, EventLog
 from tui.data.model import Event, EventPage, EventsRequest, Reading, Snapshot
 from tui.keymap import bind
-from tui.screens.base import Place
+from tui.screens.base import DashScreen
 from tui.screens.job import JobScreen
 from tui.screens.queue_jobs import QueueScreen
 from tui.session import Session
 from tui.text.event_rows import event_columns, event_row, event_subject, event_words
 from tui.text.formatting import count, plural
-from tui.widgets.painted import Line, Painted, Run, clip, line
-from tui.widgets.table import Row, Table
+from tui.text.lines import Line, Run, clip, line
+from tui.widgets.painted import Painted
+from tui.widgets.table import Table
+
+if TYPE_CHECKING:
+    from tui.text.rows import Row
 
 _ALL = "all"
 _KINDS = (_ALL, *KINDS)
 
 
-class EventsScreen(Place):
-    """The tail of the event stream. The newest is at the bottom and is followed until one moves."""
+class EventsScreen(DashScreen):
+    """The newest events, last one at the bottom; it is followed until the cursor moves."""
 
     BINDINGS = bind("filter", "next-state", "previous-state", "follow")
 
@@ -40,17 +45,17 @@ class EventsScreen(Place):
         self._seen = 0
 
     def compose_body(self) -> Iterable[Widget]:
-        """See `Place.compose_body`."""
+        """See `DashScreen.compose_body`."""
         yield self._where
         yield self._kinds
         yield self._table
 
     def wanted(self) -> EventsRequest:
-        """See `Place.wanted`."""
+        """See `DashScreen.wanted`."""
         return self._log.wanted()
 
     def receive(self, reading: Reading) -> None:
-        """See `Place.receive`."""
+        """See `DashScreen.receive`."""
         self._problem = reading.detail_error
         request, page = reading.request, reading.detail
         if not isinstance(request, EventsRequest) or self.session.store.frozen:
@@ -59,8 +64,8 @@ class EventsScreen(Place):
             self._log.accept(request, page.events)
         self.refresh_view()
 
-    def show(self, snapshot: Snapshot, now: datetime) -> None:  # noqa: ARG002 - see `Place`
-        """See `Place.show`."""
+    def show(self, snapshot: Snapshot, now: datetime) -> None:  # noqa: ARG002 - see `DashScreen`
+        """See `DashScreen.show`."""
         width = self.size.width
         self._kinds.paint([clip(self._kinds_line(width), width)])
         made_of = (self._log.changes, width, self.kind, self.search, snapshot.prefix)
@@ -80,7 +85,7 @@ class EventsScreen(Place):
         self._where.paint([clip(self._where_line(), width)])
 
     def search_changed(self) -> None:
-        """See `Place.search_changed`."""
+        """See `DashScreen.search_changed`."""
         self.refresh_view()
 
     def action_state(self, step: int) -> None:
@@ -97,7 +102,7 @@ class EventsScreen(Place):
         self.refresh_view()
 
     def on_table_moved(self) -> None:
-        """Whoever moves away from the newest event wants to read; at the end it is followed."""
+        """Stop following when the cursor leaves the newest event, and go on at the end."""
         at_end = self._table.cursor_key == (self._rows[-1].key if self._rows else None)
         if at_end is not self.following:
             self.following = at_end
@@ -118,13 +123,13 @@ class EventsScreen(Place):
             self.app.push_screen(QueueScreen(self.session, subject))
         elif found.event == "worker":
             self.app.switch_mode("workers")
-        elif queue := self._queue_of_resource(snapshot, subject):
+        elif queue := self._queue_of_provider(snapshot, subject):
             self.app.push_screen(QueueScreen(self.session, queue))
         else:
             self.say(f"There is nothing to open about {subject}")
 
     @staticmethod
-    def _queue_of_resource(snapshot: Snapshot, name: str) -> str | None:
+    def _queue_of_provider(snapshot: Snapshot, name: str) -> str | None:
         queues = (queue for r in snapshot.resources if r.name == name for queue in r.queues)
         return next(queues, None)
 
@@ -163,7 +168,7 @@ class EventsScreen(Place):
             if kind == self.kind:
                 chosen = len(runs)
             runs.append((f"[{text}]", "key") if kind == self.kind else (f" {text} ", ""))
-        # Where there is no room for all, those before the chosen one give way.
+        # Where there is no room for all, drop those before the chosen one.
         while chosen and line(*runs[: chosen + 1]).width > width - 2:
             del runs[0]
             chosen -= 1

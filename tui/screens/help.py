@@ -1,43 +1,43 @@
-"""The keys of one place, made from its live bindings."""
+"""The keys of one screen, made from its live bindings."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from tui.keymap import KEYS, bind
+from tui.keymap import Key, bind
+from tui.text.lines import Line, Run, line
 from tui.widgets.keybar import unique
-from tui.widgets.painted import Line, Run, line
 from tui.widgets.textpane import TextPane
 
 _ABOUT = (
     "Lower-case keys and arrows never change a job, a queue or a worker.",
-    "A capital opens a plan: it says how many and what, and only the plan acts.",
+    "A capital opens a plan that says what would happen; only its button acts.",
 )
 _STATES = (
     (". ok", "nothing to do"),
-    ("! late", "the oldest waiting job waits for 5 minutes or more"),
+    ("! late", "the oldest job has been waiting for 5 minutes or more"),
     ("! stalled", "jobs whose worker was lost"),
-    ("P paused", "no job starts; who and why stands under NEEDS YOU"),
-    ("B breaker", "what its jobs use failed too often: none starts for a while"),
+    ("P paused", "no job starts; who and why is said under ATTENTION"),
+    ("B breaker", "its provider failed too often: no job starts for a while"),
     ("X failing", "one attempt in twenty or more fails for good"),
     ("N nobody", "jobs wait and no worker serves the queue"),
     ("N unserved", "no worker may serve it as it is configured; why stands under NEEDS YOU"),
 )
 
 
-def help_lines(active: Iterable[ActiveBinding]) -> list[Line]:
-    """Every key that works there, those that act last, then what the states mean."""
-    entries = [entry for entry in unique(active) if entry.binding.id in KEYS]
-    lines = [line(("KEYS OF THIS PLACE", "heading"))]
-    for acts in (False, True):
-        chosen = [entry for entry in entries if KEYS[entry.binding.id or ""].acts is acts]
-        if acts and chosen:
+def help_lines(active: Iterable[ActiveBinding], keys: Mapping[str, Key]) -> list[Line]:
+    """Every key that works there, the controls last, then what the states mean."""
+    entries = [entry for entry in unique(active) if entry.binding.id in keys]
+    lines = [line(("KEYS OF THIS SCREEN", "heading"))]
+    for controls in (False, True):
+        chosen = [entry for entry in entries if keys[entry.binding.id or ""].controls is controls]
+        if controls and chosen:
             lines += [line(), line(("KEYS THAT OPEN A PLAN", "heading"))]
         for entry in chosen:
-            key: Run = (f"{KEYS[entry.binding.id or ''].label:>9}", "key")
+            key: Run = (f"{keys[entry.binding.id or ''].label:>9}", "key")
             lines.append(line(key, f"  {entry.binding.tooltip}"))
     lines += [line(), *(line((text, "muted")) for text in _ABOUT)]
     lines += [line(), line(("STATES OF A QUEUE", "heading"))]
@@ -45,13 +45,13 @@ def help_lines(active: Iterable[ActiveBinding]) -> list[Line]:
 
 
 class HelpScreen(ModalScreen[None]):
-    """A list that scrolls."""
+    """The help: a list that scrolls."""
 
     BINDINGS = bind("back", "help", "quit", "quit-now")
 
-    def __init__(self, active: Iterable[ActiveBinding]) -> None:
+    def __init__(self, active: Iterable[ActiveBinding], keys: Mapping[str, Key]) -> None:
         super().__init__()
-        self._lines = help_lines(active)
+        self._lines = help_lines(active, keys)
 
     def compose(self) -> ComposeResult:
         """See `Widget.compose`."""

@@ -6,11 +6,10 @@ from datetime import datetime
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from tui.data.model import JobDetail, JobRequest, JobState, Reading, Snapshot
+from tui.data.model import JobDetail, JobRequest, JobState, QueueSnapshot, Reading, Snapshot
 from tui.keymap import bind
-from tui.screens.actions import Offer, fingerprint_of, open_group_plan, open_plan
-from tui.screens.base import Place
-from tui.screens.steering import open_pause
+from tui.screens.controls import QueueControls, control_keys
+from tui.screens.plans import Offer, fingerprint_of, open_group_plan, open_plan
 from tui.session import Session
 from tui.text.job_extras import log_lines, progress_lines
 from tui.text.job_text import (
@@ -21,17 +20,18 @@ from tui.text.job_text import (
     timeline_lines,
     title_line,
 )
-from tui.widgets.painted import Painted, clip, line
+from tui.text.lines import clip, line
+from tui.widgets.painted import Painted
 from tui.widgets.textpane import TextPane
 
 _TWO_PANES_FROM = 110
 
 
-class JobScreen(Place):
-    """One job: attempts with their errors first, since that is what one comes for."""
+class JobScreen(QueueControls):
+    """One job: its attempts and errors first, since that is what people look for."""
 
-    BINDINGS = bind(
-        "next-state", "previous-state", "pause", "retry", "retry-group", "delete", "pane"
+    BINDINGS = bind("next-state", "previous-state", "pane") + control_keys(
+        "retry", "retry-group", "delete"
     )
 
     def __init__(self, session: Session, job_id: str) -> None:
@@ -45,18 +45,18 @@ class JobScreen(Place):
         self._problem = ""
 
     def compose_body(self) -> Iterable[Widget]:
-        """See `Place.compose_body`."""
+        """See `DashScreen.compose_body`."""
         yield self._title
         with Horizontal(id="panes"):
             yield self._main
             yield self._side
 
     def wanted(self) -> JobRequest:
-        """See `Place.wanted`."""
+        """See `DashScreen.wanted`."""
         return JobRequest(self.job_id)
 
     def receive(self, reading: Reading) -> None:
-        """See `Place.receive`."""
+        """See `DashScreen.receive`."""
         if reading.request != self.wanted():
             return
         self._problem = reading.detail_error
@@ -64,8 +64,8 @@ class JobScreen(Place):
             self._detail = reading.detail
         self.refresh_view()
 
-    def show(self, snapshot: Snapshot, now: datetime) -> None:  # noqa: ARG002 - see `Place`
-        """See `Place.show`."""
+    def show(self, snapshot: Snapshot, now: datetime) -> None:  # noqa: ARG002 - see `DashScreen`
+        """See `DashScreen.show`."""
         detail = self._detail
         wide = self.size.width >= _TWO_PANES_FROM
         self._side.display = wide and detail is not None
@@ -90,32 +90,32 @@ class JobScreen(Place):
             self._attempt = (self._attempt + step) % len(self._detail.attempts)
             self.refresh_view()
 
-    def action_pause(self) -> None:
-        """Pause or resume the job's queue."""
-        queue = self.session.store.queue(self._detail.summary.queue) if self._detail else None
-        if queue is None:
-            self.say("The job's queue is not known")
-        else:
-            open_pause(self, queue)
+    def queue_here(self) -> QueueSnapshot | None:
+        """See `QueueControls.queue_here`: the queue of the job."""
+        return self.session.store.queue(self._detail.summary.queue) if self._detail else None
 
-    def action_retry(self) -> None:
+    def action_control_retry(self) -> None:
         """Plan a retry of this job."""
         state = self._detail.summary.state if self._detail else None
         if state not in (JobState.FAILED, JobState.STALLED, JobState.CANCELED):
             self.say(f"R retries failed and stalled jobs; this one is {state or 'not known'}")
             return
-        open_plan(self, Offer("this job", lambda source: source.plan_retry(ids=(self.job_id,))))
+        open_plan(
+            self, Offer("this job", lambda source: source.controls.plan_retry(ids=(self.job_id,)))
+        )
 
-    def action_retry_group(self) -> None:
+    def action_control_retry_group(self) -> None:
         """Plan a retry of all jobs that failed with this one's last error."""
         if self._detail is None or not fingerprint_of(self._detail):
             self.say("E retries jobs with the same error; this one has none")
         else:
             open_group_plan(self, self.job_id, None)
 
-    def action_delete(self) -> None:
+    def action_control_delete(self) -> None:
         """Plan a deletion of this job."""
         if self._detail is None:
             self.say("There is no such job to delete")
             return
-        open_plan(self, Offer("this job", lambda source: source.plan_delete((self.job_id,))))
+        open_plan(
+            self, Offer("this job", lambda source: source.controls.plan_delete((self.job_id,)))
+        )

@@ -8,15 +8,15 @@ from textual.widget import Widget
 
 from tui.data.model import JobState, QueueSnapshot, Snapshot
 from tui.keymap import bind
-from tui.screens.joblist import JobListPlace
-from tui.screens.steering import open_breaker
+from tui.screens.job_list import JobListScreen
 from tui.session import Session
 from tui.text.alerts import pause_line
-from tui.text.breakers import fit_lines, resource_lines, resource_of
+from tui.text.breakers import provider_lines, provider_of
 from tui.text.formatting import count, duration, milliseconds, plural, rate
 from tui.text.health import queue_health
-from tui.text.plot import Plot
-from tui.widgets.painted import Line, Painted, Run, clip, line
+from tui.text.lines import Line, Run, clip, line
+from tui.widgets.painted import Painted, fit_lines
+from tui.widgets.plot import Plot
 from tui.widgets.trend_plots import show_trend
 
 STATES = (
@@ -29,10 +29,10 @@ STATES = (
 )
 
 
-class QueueScreen(JobListPlace):
-    """One queue."""
+class QueueScreen(JobListScreen):
+    """One queue: its summary, its plots and its jobs of one state."""
 
-    BINDINGS = bind("next-state", "previous-state", "zoom", "breaker")
+    BINDINGS = bind("next-state", "previous-state", "zoom")
 
     def __init__(self, session: Session, queue: str, *, state: JobState = JobState.WAITING) -> None:
         super().__init__(session, queue=queue, state=state)
@@ -42,7 +42,7 @@ class QueueScreen(JobListPlace):
         self._depth = Plot(id="depth")
 
     def compose_body(self) -> Iterable[Widget]:
-        """See `Place.compose_body`."""
+        """See `DashScreen.compose_body`."""
         yield self._summary
         with Horizontal(id="plots"):
             yield self._throughput
@@ -52,27 +52,23 @@ class QueueScreen(JobListPlace):
         yield self.jobs
 
     def show(self, snapshot: Snapshot, now: datetime) -> None:
-        """See `Place.show`."""
+        """See `DashScreen.show`."""
         queue = self.session.store.queue(self.queue or "")
         if queue is not None:
             width = self.size.width
             rows = summary_lines(queue, snapshot, now)
             fit_lines(self._summary, [clip(row, width) for row in rows])
             self._states.paint([clip(states_line(queue, self.state), width)])
-        show_trend(self.session, snapshot, self._throughput, self._depth, queue=self.queue)
+        session = self.session
+        samples = tuple(session.store.samples)
+        show_trend(
+            snapshot, samples, session.window, self._throughput, self._depth, queue=self.queue
+        )
         super().show(snapshot, now)
 
     def action_state(self, step: int) -> None:
         """Show the jobs of the next or the previous state."""
         self.reset(state=STATES[(STATES.index(self.state) + step) % len(STATES)])
-
-    def action_breaker(self) -> None:
-        """Hold the breaker of what this queue uses, or let it go."""
-        queue = self.session.store.queue(self.queue or "")
-        if queue is None:
-            self.say(f"There is no queue {self.queue} now")
-        else:
-            open_breaker(self, queue)
 
     def action_zoom(self) -> None:
         """Change the plots' window."""
@@ -81,8 +77,8 @@ class QueueScreen(JobListPlace):
 
 
 def summary_lines(queue: QueueSnapshot, snapshot: Snapshot, now: datetime) -> list[Line]:
-    """The queue in two lines, of which a pause takes the second, and what limits it."""
-    health = queue_health(queue, resource_of(snapshot, queue))
+    """The queue in two lines (a pause replaces the second), then what limits it."""
+    health = queue_health(queue, provider_of(snapshot, queue))
     limit = f"  limit {queue.limit_per_s:g}/s" if queue.limit_per_s else ""
     head = line(
         (f"{queue.name}  ", "heading"),
@@ -98,7 +94,7 @@ def summary_lines(queue: QueueSnapshot, snapshot: Snapshot, now: datetime) -> li
         f"  run {milliseconds(queue.run_p50_ms)}/{milliseconds(queue.run_p95_ms)}",
         (" p50/p95", "muted"),
     )
-    return [head, pause_line(queue, now) or numbers, *resource_lines(queue, snapshot, now)]
+    return [head, pause_line(queue, now) or numbers, *provider_lines(queue, snapshot, now)]
 
 
 def states_line(queue: QueueSnapshot, chosen: JobState) -> Line:

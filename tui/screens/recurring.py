@@ -1,4 +1,4 @@
-"""Jobs that run again and again: when, what came of it, and a pause for each."""
+"""Jobs that run again and again: when each is due, its last runs, and a pause."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,21 +14,22 @@ from tui.data.model import (
     Snapshot,
 )
 from tui.keymap import bind
-from tui.screens.base import Place
+from tui.screens.base import DashScreen
+from tui.screens.controls import control_keys, open_recurring_pause
 from tui.screens.job import JobScreen
-from tui.screens.steering import open_recurring_pause
 from tui.session import Session
 from tui.text.formatting import plural
 from tui.text.health import recurring_health
+from tui.text.lines import Line, clip, line
 from tui.text.recurring_rows import recurring_columns, recurring_row, run_columns, run_row
-from tui.widgets.painted import Line, Painted, clip, line
+from tui.widgets.painted import Painted
 from tui.widgets.table import Table
 
 
-class RecurringScreen(Place):
+class RecurringScreen(DashScreen):
     """All recurring jobs, and below them the last runs of the one under the cursor."""
 
-    BINDINGS = bind("filter", "pause", "pane")
+    BINDINGS = bind("filter", "pane") + control_keys("pause")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -40,18 +41,18 @@ class RecurringScreen(Place):
         self._problem = ""
 
     def compose_body(self) -> Iterable[Widget]:
-        """See `Place.compose_body`."""
+        """See `DashScreen.compose_body`."""
         yield self._where
         yield self._table
         yield self._about
         yield self._runs
 
     def wanted(self) -> RecurringRequest:
-        """See `Place.wanted`."""
+        """See `DashScreen.wanted`."""
         return RecurringRequest(self._table.cursor_key or "")
 
     def receive(self, reading: Reading) -> None:
-        """See `Place.receive`."""
+        """See `DashScreen.receive`."""
         if not isinstance(reading.request, RecurringRequest):
             return
         self._problem = reading.detail_error
@@ -59,31 +60,31 @@ class RecurringScreen(Place):
             self._page = reading.detail
         self.refresh_view()
         if not reading.request.chosen and self.wanted().chosen and not self._problem:
-            # The first answer only says what there is to choose from.
+            # The first answer only tells which jobs there are.
             self.session.fetch(self.wanted())
 
-    def show(self, snapshot: Snapshot, now: datetime) -> None:  # noqa: ARG002 - see `Place`
-        """See `Place.show`."""
+    def show(self, snapshot: Snapshot, now: datetime) -> None:  # noqa: ARG002 - see `DashScreen`
+        """See `DashScreen.show`."""
         width = self.size.width
         columns = recurring_columns(width)
         rows = [recurring_row(job, now, columns) for job in self._jobs()]
         self._table.empty_text = self._empty_text()
-        # The runs come right below, and have a third of the place at least.
+        # The runs come right below, and get at least a third of the screen.
         self._table.styles.height = max(3, min(len(rows) + 1, (self.size.height - 6) * 2 // 3))
         self._table.show(columns, rows)
         self._where.paint([clip(self._where_line(), width)])
         self._about.paint([clip(self._about_line(), width)])
         self._runs.empty_text = (
-            "no run noted yet (LAST is its newest slot)" if self._chosen() else ""
+            "no run recorded yet (LAST is its newest slot)" if self._chosen() else ""
         )
         self._runs.show(run_columns(), [run_row(run, now) for run in self._last_runs()])
 
     def search_changed(self) -> None:
-        """See `Place.search_changed`."""
+        """See `DashScreen.search_changed`."""
         self.refresh_now()
 
     def on_table_moved(self) -> None:
-        """Show the runs of another one."""
+        """Show the runs of the job that is now under the cursor."""
         if self._page is None or self.wanted().chosen != self._page.chosen:
             self.refresh_now()
 
@@ -96,7 +97,7 @@ class RecurringScreen(Place):
         else:
             self.say(f"{event.key} has no run to open")
 
-    def action_pause(self) -> None:
+    def action_control_pause(self) -> None:
         """Pause or resume the recurring job under the cursor."""
         if (job := self._chosen()) is None:
             self.say("No recurring job here")

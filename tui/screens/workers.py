@@ -1,4 +1,4 @@
-"""The workers, and the machine this dashboard runs on."""
+"""The workers, and the host this dashboard runs on."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,36 +7,36 @@ from textual.widget import Widget
 
 from tui.data.model import Snapshot, WorkerSnapshot
 from tui.keymap import bind
-from tui.screens.base import Place
+from tui.screens.base import DashScreen
+from tui.screens.controls import control_keys, open_quiet
 from tui.screens.job import JobScreen
-from tui.screens.steering import open_quiet
 from tui.session import Session
-from tui.text.formatting import plural
-from tui.text.host import Resources
+from tui.text.lines import Line, clip, line
 from tui.text.worker_rows import worker_columns, worker_row
-from tui.widgets.painted import Line, Painted, clip, line
+from tui.widgets.host import HostGauges
+from tui.widgets.painted import Painted
 from tui.widgets.table import Table
 
 
-class WorkersScreen(Place):
+class WorkersScreen(DashScreen):
     """All worker processes; Enter opens the first job one is running."""
 
-    BINDINGS = bind("filter", "mark", "mark-page", "quiet")
+    BINDINGS = bind("filter", "mark", "mark-page") + control_keys("quiet")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._where = Painted(id="where")
         self._table = Table(id="workers")
-        self._resources = Resources(id="resources")
+        self._host = HostGauges(id="host")
 
     def compose_body(self) -> Iterable[Widget]:
-        """See `Place.compose_body`."""
+        """See `DashScreen.compose_body`."""
         yield self._where
         yield self._table
-        yield self._resources
+        yield self._host
 
-    def show(self, snapshot: Snapshot, now: datetime) -> None:  # noqa: ARG002 - see `Place`
-        """See `Place.show`."""
+    def show(self, snapshot: Snapshot, now: datetime) -> None:  # noqa: ARG002 - see `DashScreen`
+        """See `DashScreen.show`."""
         where = workers_line(snapshot)
         if self._table.marks:
             where = line(*where.runs, (f"  {len(self._table.marks):,} marked", "info"))
@@ -52,14 +52,14 @@ class WorkersScreen(Place):
             f"no worker matches {self.search!r}" if self.search else "no worker is running"
         )
         self._table.show(columns, rows)
-        self._resources.show(snapshot)
+        self._host.show(snapshot)
 
     def search_changed(self) -> None:
-        """See `Place.search_changed`."""
+        """See `DashScreen.search_changed`."""
         self.refresh_view()
 
     def clear_marks(self) -> bool:
-        """See `Place.clear_marks`."""
+        """See `DashScreen.clear_marks`."""
         had = bool(self._table.marks)
         self._table.marks = set()
         self._table.repaint()
@@ -75,8 +75,8 @@ class WorkersScreen(Place):
         self._table.toggle_all()
         self.refresh_view()
 
-    def action_quiet(self) -> None:
-        """Plan to let the marked workers, or the one under the cursor, be quiet or claim again."""
+    def action_control_quiet(self) -> None:
+        """Make the marked workers, or the one under the cursor, quiet, or resume them."""
         names = self._table.marks or {self._table.cursor_key or ""}
         everyone = self._workers()
         open_quiet(self, [worker for worker in everyone if worker.name in names], everyone)
@@ -95,7 +95,7 @@ class WorkersScreen(Place):
 
 
 def workers_line(snapshot: Snapshot) -> Line:
-    """How many there are, what they do, what is free."""
+    """How many there are, how many jobs they run, how many are lost or quiet."""
     lost = [worker for worker in snapshot.workers if worker.state == "lost"]
     alive = [worker for worker in snapshot.workers if worker.state != "lost"]
     quiet = sum(1 for worker in alive if worker.state == "quiet")
@@ -103,7 +103,7 @@ def workers_line(snapshot: Snapshot) -> Line:
     slots = sum(worker.slots for worker in alive)
     return line(
         ("WORKERS ", "heading"),
-        (f"{plural(len(alive), 'process')[:-1]}es" if len(alive) != 1 else "1 process", ""),
+        ("1 process" if len(alive) == 1 else f"{len(alive):,} processes", ""),
         f"  running {running} of {slots} slots",
         (f"  {len(lost)} LOST (jobs come back)" if lost else "", "bad"),
         (f"  {quiet} quiet" if quiet else "", "warn"),

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from tui.data.model import QueueSnapshot, Snapshot
 from tui.text.formatting import duration
-from tui.widgets.painted import Line, Painted, clip, line, spread
+from tui.text.lines import Line, clip, line, spread
 
 
 def alert_lines(snapshot: Snapshot, now: datetime, width: int, height: int) -> list[Line]:
@@ -33,10 +33,10 @@ def alert_lines(snapshot: Snapshot, now: datetime, width: int, height: int) -> l
         found.append(line((" ! ", "warn"), ("jobs", "strong"), text))
     if not found:
         held = any(resource.holds for resource in snapshot.resources)
-        quiet = "nothing needs you but the breakers above" if held else "nothing needs you"
-        found = [line((" . ", "good"), (quiet, "muted"))]
+        calm = "nothing beside the breakers above" if held else "nothing needs attention"
+        found = [line((" . ", "good"), (calm, "muted"))]
     if height > 2:
-        found = [line(("NEEDS YOU", "heading")), *found]
+        found = [line(("ATTENTION", "heading")), *found]
     shown = [clip(entry, width) for entry in found[: max(1, height)]]
     if left_out := len(found) - len(shown):
         more = line((f" +{left_out} more", "warn"))
@@ -56,11 +56,3 @@ def pause_line(queue: QueueSnapshot, now: datetime) -> Line | None:
 
 def _role(level: str) -> str:
     return "bad" if level == "critical" else "warn"
-
-
-class Alerts(Painted):
-    """The list of what needs an operator."""
-
-    def show(self, snapshot: Snapshot, now: datetime) -> None:
-        """Show that snapshot's alerts."""
-        self.paint(alert_lines(snapshot, now, self.size.width, self.size.height))

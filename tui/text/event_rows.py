@@ -1,10 +1,10 @@
-"""The events' table: an event as a row."""
+"""The table of events: its columns, and an event as a row."""
 
 from datetime import datetime
 
 from tui.data.model import Event
 from tui.text.formatting import clock, short_id, short_queue
-from tui.widgets.table import Column, Row
+from tui.text.rows import Column, Row
 
 _WIDE_FROM = 110
 _ROLES = {
@@ -50,7 +50,7 @@ def event_row(event: Event, columns: list[Column], prefix: str, *, gap: bool) ->
 
 
 def event_subject(event: Event, prefix: str) -> str:
-    """What it happened to: a queue by its logical name, a worker or a resource."""
+    """What it happened to: a queue by its logical name, a worker or a provider."""
     details = event.details
     if event.event == "worker":
         return details.get("worker", "-")

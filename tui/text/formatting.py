@@ -23,7 +23,7 @@ _UNSAFE = re.compile(
 
 
 def printable(text: str) -> str:
-    """The text with everything that could steer a terminal shown as a middle dot."""
+    """The text with everything that could control a terminal shown as a middle dot."""
     return _UNSAFE.sub("·", text) if _UNSAFE.search(text) else text
 
 

@@ -46,22 +46,22 @@ _LASTING = (QueueState.UNSERVED, QueueState.PAUSED, QueueState.NOBODY)
 _HELD = Health("B", "breaker", "bad", 4)
 
 
-def queue_health(queue: QueueSnapshot, resource: ResourceSnapshot | None = None) -> Health:
-    """The one thing about the queue that matters most; `resource` is what its jobs use."""
+def queue_health(queue: QueueSnapshot, provider: ResourceSnapshot | None = None) -> Health:
+    """The one thing about the queue that matters most; `provider` is what its jobs use."""
     health = _QUEUE_STATES[queue.state]
-    held = resource is not None and resource.holds
+    held = provider is not None and provider.holds
     # A pause and a missing worker hold it too, and last longer than a breaker.
     return _HELD if held and queue.state not in _LASTING else health
 
 
-def breaker_health(resource: ResourceSnapshot) -> Health:
-    """How a resource's breaker is."""
-    if resource.forced_by:
-        shut = resource.state == "closed"
+def breaker_health(provider: ResourceSnapshot) -> Health:
+    """How a provider's breaker is."""
+    if provider.forced_by:
+        shut = provider.state == "closed"
         return Health("!", "held closed", "warn", 2) if shut else Health("B", "held OPEN", "bad", 4)
-    if resource.state == "open":
+    if provider.state == "open":
         return Health("B", "OPEN", "bad", 4)
-    return Health("!", "half-open", "warn", 3) if resource.holds else Health(".", "closed", "", 0)
+    return Health("!", "half-open", "warn", 3) if provider.holds else Health(".", "closed", "", 0)
 
 
 def recurring_health(job: RecurringSnapshot) -> Health:

@@ -1,10 +1,10 @@
-"""The machine and Redis as bars."""
+"""The host and Redis as bars."""
 
 from dataclasses import dataclass
 
 from tui.data.model import Snapshot
 from tui.text.formatting import bar, count, fit, percent, size
-from tui.widgets.painted import Line, Painted, Run, clip, line
+from tui.text.lines import Line, Run, clip, line
 
 _WARN_PERCENT, _BAD_PERCENT = 75.0, 90.0
 
@@ -19,14 +19,14 @@ class Gauge:
 
     @property
     def role(self) -> str:
-        """How alarming it is."""
+        """The colour: the fuller, the more alarming."""
         if self.percent is None or self.percent < _WARN_PERCENT:
             return "info"
         return "bad" if self.percent >= _BAD_PERCENT else "warn"
 
 
 def gauges(snapshot: Snapshot) -> list[Gauge]:
-    """What is worth a bar, most urgent kinds first."""
+    """Everything that is worth a bar."""
     host, redis = snapshot.host, snapshot.redis
     memory = size(redis.used_memory)
     share = percent(redis.used_memory, redis.max_memory) if redis.max_memory else None
@@ -53,13 +53,13 @@ def gauges(snapshot: Snapshot) -> list[Gauge]:
     ]
 
 
-def resource_lines(snapshot: Snapshot, width: int, height: int) -> list[Line]:
-    """A line a gauge where there is room, else all of them on two lines."""
+def host_lines(snapshot: Snapshot, width: int, height: int) -> list[Line]:
+    """One line for each gauge where there is room, else two lines for all."""
     shown = gauges(snapshot)
     if height < 7 or width < 34:
         return _compact(snapshot, shown, width)
     bar_width = max(6, min(30, width - 34))
-    lines = [line(("RESOURCES", "heading"))]
+    lines = [line(("HOST", "heading"))]
     lines += [clip(line(*_wide(gauge, bar_width)), width) for gauge in shown]
     return [*lines, clip(line(" ops    ", *_redis(snapshot)), width)]
 
@@ -97,11 +97,3 @@ def _redis(snapshot: Snapshot) -> list[Run]:
         (f"{count(redis.ops_per_s)} ops/s  {redis.clients} clients", "muted"),
         (f"  {redis.evicted_keys} evicted" if redis.evicted_keys else "", "bad"),
     ]
-
-
-class Resources(Painted):
-    """The gauges."""
-
-    def show(self, snapshot: Snapshot) -> None:
-        """Show that snapshot's gauges."""
-        self.paint(resource_lines(snapshot, self.size.width, self.size.height))

@@ -1,18 +1,18 @@
-"""What few jobs have, as lines: how far one is, what it logged, keys, children, headers."""
+"""What only some jobs have, as lines: progress, log, keys, children, headers."""
 
 from datetime import datetime
 
 from tui.data.model import JobDetail, Progress
 from tui.text.formatting import bar, percent, plural, stamp
-from tui.widgets.painted import Line, Run, line
+from tui.text.lines import Line, Run, line
 
 _BAR_WIDTH = 20
-# As many as the runtime keeps of a job.
+# The runtime keeps as many of a job.
 _LOG_LINES = 100
 
 
 def progress_lines(detail: JobDetail) -> list[Line]:
-    """How far the job says it is, and how its children stand; nothing if it says nothing."""
+    """The job's progress and the state of its children; nothing if it has neither."""
     lines = []
     if detail.progress is not None:
         lines.append(_progress_line(detail.progress))
@@ -49,7 +49,7 @@ def _children_line(detail: JobDetail) -> Line:
 
 
 def log_lines(detail: JobDetail, now: datetime) -> list[Line]:
-    """What the job's handler logged, oldest first, the newest lines only; nothing if nothing."""
+    """What the job's handler logged, oldest first; of many lines only the newest."""
     if not detail.log:
         return []
     shown = detail.log[-_LOG_LINES:]
@@ -61,7 +61,7 @@ def log_lines(detail: JobDetail, now: datetime) -> list[Line]:
 
 
 def extra_facts(detail: JobDetail, now: datetime) -> list[tuple[str, str]]:
-    """Names and values of what few jobs have; empty ones are left out by the caller."""
+    """Names and values of what only some jobs have; the caller leaves out empty ones."""
     latest = detail.not_after
     expiry = ""
     if latest is not None:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 from tui.data.model import JobState, JobSummary
 from tui.text.formatting import duration, milliseconds, short_id, short_queue
-from tui.widgets.table import Column, Row
+from tui.text.rows import Column, Row
 
 if TYPE_CHECKING:
-    from tui.widgets.painted import Run
+    from tui.text.lines import Run
 
 _WIDE_FROM = 110
 _PRIORITIES = {1: "CRIT", 2: "high", 3: "", 4: "low", 5: "back"}

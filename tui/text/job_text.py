@@ -6,7 +6,7 @@ from datetime import datetime
 from tui.data.model import Attempt, JobDetail, JobState, JobSummary
 from tui.text.formatting import long_duration, milliseconds, size, stamp
 from tui.text.job_extras import extra_facts
-from tui.widgets.painted import Line, line
+from tui.text.lines import Line, line
 
 _OUTCOME_ROLES = {
     "finished": "good",
@@ -97,7 +97,7 @@ def timeline_lines(detail: JobDetail, now: datetime) -> list[Line]:
 
 
 def hold_lines(detail: JobDetail) -> list[Line]:
-    """Why the job does not run yet, the first reason to deal with first; nothing if it is over."""
+    """Why the job does not run yet, most important reason first; nothing if it has ended."""
     if not detail.holds:
         return []
     lines = [line(("WHY IT DOES NOT RUN", "heading"))]

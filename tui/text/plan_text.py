@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tui.data.model import Plan
 from tui.text.formatting import plural
-from tui.widgets.painted import Line, line
+from tui.text.lines import Line, line
 
 _SHOWN = 4
 VERBS = {"retry": "Retry", "delete": "Delete", "pause": "Pause", "resume": "Resume"}
@@ -16,11 +16,16 @@ def verb(action: str) -> str:
 
 
 def plan_lines(plan: Plan, what: str) -> list[Line]:
-    """How many, what, and what is to be known before."""
+    """How many jobs, which ones, and what to know beforehand."""
     jobs = plural(plan.count, "job")
+    one = plan.count == 1
     effect = {
-        "retry": "They go back to the end of their queue and run again.",
-        "delete": "They are gone for good; their attempts and payloads too.",
+        "retry": "It goes back to the end of its queue and runs again."
+        if one
+        else "They go back to the end of their queues and run again.",
+        "delete": "It is gone for good, with its payload and attempts."
+        if one
+        else "They are gone for good, with their payloads and attempts.",
     }.get(plan.action, "")
     lines = [line((f"{verb(plan.action)} {jobs}", "strong"), f": {what}"), line((effect, "muted"))]
     lines += _ids(plan.ids)

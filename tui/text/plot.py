@@ -8,7 +8,7 @@ import plotext
 
 from tui.data.trend import Trend
 from tui.text.formatting import count
-from tui.widgets.painted import Line, Painted, Run, clip, line
+from tui.text.lines import Line, Run, clip, line
 
 # plotext draws with these colour codes of the 256-colour palette; each stands for a role here.
 _CODES = {4: "info", 1: "bad"}
@@ -90,22 +90,6 @@ def _parsed(row: str) -> Line:
         elif part:
             runs.append((part, role))
     return line(*runs)
-
-
-class Plot(Painted):
-    """A plot that is drawn anew only when its data, title or size changed."""
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
-        self._drawn: object = None
-
-    def show(self, title: Sequence[Run], series: Sequence[Series], span_s: int) -> None:
-        """Show those curves."""
-        width, height = self.size
-        wanted = (tuple(title), tuple(series_key(one) for one in series), width, height)
-        if wanted != self._drawn:
-            self._drawn = wanted
-            self.paint(plot_lines(title, series, span_s, width, height))
 
 
 def series_key(one: Series) -> tuple[object, ...]:

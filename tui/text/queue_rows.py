@@ -1,17 +1,17 @@
-"""The overview's table: which columns fit, and a queue as a row of it."""
+"""The table of queues: which columns fit, and a queue as a row."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tui.data.model import QueueSnapshot, Snapshot
 from tui.data.trend import depth_history
-from tui.text.breakers import resource_of
+from tui.text.breakers import provider_of
 from tui.text.formatting import count, duration, milliseconds, rate, short_queue, sparkline
 from tui.text.health import queue_health
-from tui.widgets.table import Column, Row
+from tui.text.rows import Column, Row
 
 if TYPE_CHECKING:
-    from tui.widgets.painted import Run
+    from tui.text.lines import Run
 
 _DENSE_BELOW = 100
 
@@ -39,7 +39,7 @@ def queue_table(snapshot: Snapshot, width: int, search: str = "") -> QueueTable:
 
 
 def _searchable(snapshot: Snapshot, queue: QueueSnapshot) -> str:
-    health = queue_health(queue, resource_of(snapshot, queue))
+    health = queue_health(queue, provider_of(snapshot, queue))
     return f"{queue.name} {health.word} {queue.resource}".lower()
 
 
@@ -77,7 +77,7 @@ def _row(
     *,
     dense: bool,
 ) -> Row:
-    health = queue_health(queue, resource_of(snapshot, queue))
+    health = queue_health(queue, provider_of(snapshot, queue))
     alarming = health.rank >= 3
     width = [column.width for column in columns]
     history = depth_history(snapshot, queue.name)

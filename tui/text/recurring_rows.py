@@ -5,7 +5,7 @@ from datetime import datetime
 from tui.data.model import RecurringRun, RecurringSnapshot
 from tui.text.formatting import long_duration, milliseconds, stamp
 from tui.text.health import recurring_health
-from tui.widgets.table import Column, Row
+from tui.text.rows import Column, Row
 
 _WIDE_FROM = 110
 

@@ -1,9 +1,9 @@
-"""The workers' table."""
+"""The table of workers: its columns, and a worker as a row."""
 
 from tui.data.model import WorkerSnapshot
 from tui.text.formatting import count, duration, short_id, size
 from tui.text.health import worker_health
-from tui.widgets.table import Column, Row
+from tui.text.rows import Column, Row
 
 _WIDE_FROM = 110
 

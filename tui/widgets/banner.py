@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from tui.text.formatting import clock, duration
-from tui.widgets.painted import Line, Painted, clip, line
+from tui.text.lines import Line, clip, line
+from tui.widgets.painted import Painted
 
 
 def banner_line(error: str, *, age_s: float | None, taken_at: datetime | None) -> Line:

@@ -1,13 +1,14 @@
-"""One of a few, in a dialog: which one is said by a mark, not by a colour."""
+"""A choice between a few options, in a dialog; a mark shows it rather than a colour."""
 
 from collections.abc import Sequence
 
 from tui.keymap import bind
-from tui.widgets.painted import Painted, Run, line
+from tui.text.lines import Run, line
+from tui.widgets.painted import Painted
 
 
 class Choice(Painted, can_focus=True):
-    """A line of alternatives; the first one is chosen until another one is."""
+    """A line of options; the first one is chosen at the start."""
 
     BINDINGS = bind("choose", "choose-back")
 
@@ -30,7 +31,7 @@ class Choice(Painted, can_focus=True):
         self._show()
 
     def on_click(self) -> None:
-        """The next one."""
+        """Choose the next one."""
         self.action_choose(1)
 
     def action_choose(self, step: int) -> None:

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from tui.data.model import Snapshot
 from tui.text.formatting import clock, count, duration
-from tui.widgets.painted import Line, Painted, Run, clip, line, melted
+from tui.text.lines import Line, Run, clip, line, melted
+from tui.widgets.painted import Painted
 
 _BADGES = {
     "production": ("PROD", "alarm"),

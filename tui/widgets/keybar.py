@@ -5,19 +5,20 @@ from collections.abc import Iterable
 from textual import events
 from textual.binding import ActiveBinding
 
-from tui.widgets.painted import Line, Painted, Run, line
+from tui.text.lines import Line, Run, line
+from tui.widgets.painted import Painted
 
 # On narrow terminals the bar is cut off at the end: help and quit must always be seen, then what
-# is done in this place, and last what is the same everywhere.
+# is special to the screen, and last what is the same everywhere.
 _ORDER = (
-    "help", "quit", "follow", "pause", "quiet", "retry", "retry-group", "breaker", "delete",
-    "next-state", "filter", "mark", "zoom", "back",
-    "view-overview", "freeze", "palette", "open",
+    "help", "quit", "follow", "pause", "quiet", "retry", "retry-group", "delete",
+    "next-state", "filter", "breaker", "mark", "zoom", "back",
+    "screen-overview", "freeze", "palette", "open",
 )  # fmt: skip
 
 
 def unique(active: Iterable[ActiveBinding]) -> list[ActiveBinding]:
-    """One binding an id, although it may hang on several keys."""
+    """The bindings with each id once, although one may have several keys."""
     found: dict[str, ActiveBinding] = {}
     for entry in active:
         found.setdefault(entry.binding.id or entry.binding.action, entry)

@@ -1,4 +1,4 @@
-"""The ground of all widgets: a list of lines, of which only the changed part is sent.
+"""The base of all widgets: a list of lines, of which only the changed part is sent.
 
 Textual repaints a whole widget when it is told to refresh (measured for a table of 200x60: 28 kB
 and 100 ms for one changed cell). A painted widget compares what it is given with what it shows
@@ -7,7 +7,6 @@ widget's left edge to the end of the dirty part, so one region a line is the che
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -17,80 +16,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.text.formatting import printable
+from tui.text.lines import Line, Run
 from tui.widgets.roles import role_style, row_style
-
-Run = tuple[str, str]
-"""A piece of text and its role: the name of a style, '' for plain text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line: runs of text, and a role for the row as a whole (a cursor, say)."""
-
-    runs: tuple[Run, ...] = ()
-    row: str = ""
-
-    @property
-    def text(self) -> str:
-        """The line without its roles."""
-        return "".join(text for text, _ in self.runs)
-
-    @property
-    def width(self) -> int:
-        """Its width in terminal cells."""
-        return cell_len(self.text)
-
-
-def line(*runs: Run | str, row: str = "") -> Line:
-    """A line of runs; a plain string is a run without role. Hostile characters end here."""
-    pairs = ((run, "") if isinstance(run, str) else run for run in runs)
-    return Line(tuple((printable(text), role) for text, role in pairs if text), row)
-
-
-def melted(runs: Iterable[Run]) -> list[Run]:
-    """The runs with neighbours of one role joined: each change of style costs 40 bytes."""
-    joined: list[Run] = []
-    for text, role in runs:
-        if joined and joined[-1][1] == role:
-            joined[-1] = (joined[-1][0] + text, role)
-        else:
-            joined.append((text, role))
-    return joined
-
-
-def spread(left: Line, right: Line, width: int) -> Line:
-    """Both on one line, the right one at the right edge; the left one gives way."""
-    room = max(0, width - right.width)
-    kept = clip(left, room)
-    padding = " " * (room - kept.width)
-    return Line((*kept.runs, (padding, ""), *right.runs) if padding else kept.runs + right.runs)
-
-
-def clip(whole: Line, width: int) -> Line:
-    """The line cut to `width` cells, with an ellipsis where it was cut."""
-    if whole.width <= width:
-        return whole
-    runs: list[Run] = []
-    room = width - 1
-    for text, role in whole.runs:
-        kept = _head(text, room)
-        runs.append((kept, role))
-        room -= cell_len(kept)
-        if kept != text:
-            break
-    return Line((*runs, ("…", "")) if width > 0 else (), whole.row)
-
-
-def _head(text: str, width: int) -> str:
-    if cell_len(text) <= width:
-        return text
-    used = 0
-    for index, character in enumerate(text):
-        used += cell_len(character)
-        if used > width:
-            return text[:index]
-    return text
 
 
 class Painted(Widget):
@@ -99,7 +26,7 @@ class Painted(Widget):
     ALLOW_SELECT = False
 
     class Resized(Message):
-        """Its size is another one: what it shows may no longer fit."""
+        """Its size changed: what it shows may no longer fit."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id, classes=classes)
@@ -126,7 +53,7 @@ class Painted(Widget):
                 self.refresh(Region(0, y, end, 1))
 
     def on_resize(self) -> None:
-        """Tell the place."""
+        """Tell the screen."""
         self.post_message(self.Resized())
 
     def render_line(self, y: int) -> Strip:
@@ -152,6 +79,14 @@ class Painted(Widget):
                 look += row_style(row, variables)
             self._looks[role, row] = look
         return look
+
+
+def fit_lines(widget: Painted, lines: Sequence[Line]) -> None:
+    """Paint those lines in a widget of exactly that height; hide it if there are none."""
+    widget.display = bool(lines)
+    # Textual makes a new layout only when the height differs from before.
+    widget.styles.height = max(1, len(lines))
+    widget.paint(lines)
 
 
 def _dirty_end(before: Line, after: Line, width: int) -> int:

@@ -1,7 +1,7 @@
 """What each role looks like in a theme.
 
-Not CSS component classes: Textual computes those anew for every widget whenever a screen comes to
-the front, which made a change of view five times as expensive.
+Not CSS component classes: Textual computes those again for every widget whenever a screen comes to
+the front, which made a change of screen five times as expensive.
 """
 
 from collections.abc import Mapping

@@ -1,32 +1,15 @@
 """A table with a cursor and marks; it knows nothing of what its rows mean."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from textual import events
 from textual.message import Message
 
 from tui.keymap import bind
-from tui.text.formatting import Align, fit
-from tui.widgets.painted import Line, Painted, Run, line, melted
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column. Exactly one column of a table may `grow`: it takes the width that is left."""
-
-    title: str
-    width: int
-    align: Align = "left"
-    grow: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One row: a key that stays the same while it moves, and a run for each column."""
-
-    key: str
-    cells: tuple[Run, ...]
+from tui.text.formatting import fit
+from tui.text.lines import Line, Run, line, melted
+from tui.text.rows import Column, Row
+from tui.widgets.painted import Painted
 
 
 class Table(Painted, can_focus=True):

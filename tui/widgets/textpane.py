@@ -2,58 +2,19 @@
 
 from collections.abc import Sequence
 
-from rich.cells import cell_len
 from textual.geometry import Size
 
 from tui.keymap import bind
-from tui.widgets.painted import Line, Painted, Run, melted
+from tui.text.lines import Line
+from tui.text.wrapping import wrap
+from tui.widgets.painted import Painted
 
 # The last column holds the mark that says there is more.
 _MARGIN = 2
 
 
-def wrap(lines: Sequence[Line], width: int) -> list[Line]:
-    """The lines broken to `width` cells; nothing is cut off."""
-    wrapped: list[Line] = []
-    for whole in lines:
-        if whole.width <= width or width <= 0:
-            wrapped.append(whole)
-        else:
-            wrapped.extend(_broken(whole, width))
-    return wrapped
-
-
-def _broken(whole: Line, width: int) -> list[Line]:
-    """Broken at spaces where that wastes less than half a line; what goes on is indented."""
-    cells = [(character, role) for text, role in whole.runs for character in text]
-    leading = len(whole.text) - len(whole.text.lstrip())
-    indent: Run = (" " * min(leading + 2, width // 2), "")
-    lines: list[Line] = []
-    while cells:
-        room = width if not lines else width - len(indent[0])
-        end = _fitting(cells, room)
-        if end < len(cells):
-            spaces = (at for at in range(end, end // 2, -1) if cells[at][0] == " ")
-            end = next(spaces, end)
-        head, cells = cells[:end], cells[end:]
-        while lines and head and head[0][0] == " ":
-            head = head[1:]
-        lines.append(Line(tuple(melted([indent, *head] if lines else head)), whole.row))
-    return lines
-
-
-def _fitting(cells: Sequence[Run], width: int) -> int:
-    """How many of the characters fit; at least one, lest nothing ever ends."""
-    used = 0
-    for index, (character, _) in enumerate(cells):
-        used += cell_len(character)
-        if used > width:
-            return max(1, index)
-    return len(cells)
-
-
 class TextPane(Painted, can_focus=True):
-    """Wrapped lines that scroll."""
+    """Long lines are wrapped, and the pane scrolls."""
 
     BINDINGS = bind("down", "up", "top", "bottom", "page-down", "page-up")
 
@@ -64,7 +25,7 @@ class TextPane(Painted, can_focus=True):
         self._top = 0
 
     def show(self, lines: Sequence[Line]) -> None:
-        """Show those lines; the place in the text is kept."""
+        """Show those lines; the position in the text is kept."""
         self._source = tuple(lines)
         self._wrap()
 
@@ -73,7 +34,7 @@ class TextPane(Painted, can_focus=True):
         return len(wrap(self._source, max(1, width - _MARGIN)))
 
     def on_resize(self) -> None:
-        """Break the lines anew."""
+        """Break the lines for the new width."""
         self._wrap()
 
     def on_mouse_scroll_down(self) -> None:
@@ -89,7 +50,7 @@ class TextPane(Painted, can_focus=True):
         self._scroll(self._top + step)
 
     def action_page(self, step: int) -> None:
-        """Scroll by what fits, less one line to keep one's place."""
+        """Scroll by what fits, less one line as a landmark."""
         self._scroll(self._top + step * max(1, self.size.height - 1))
 
     def action_top(self) -> None:

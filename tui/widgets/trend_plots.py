@@ -1,15 +1,19 @@
-"""The pair of plots that several places show: jobs per minute, and jobs waiting."""
+"""The pair of plots that several screens show: jobs per minute, and jobs waiting."""
+
+from collections.abc import Sequence
 
 from tui.data.model import Snapshot
-from tui.data.trend import trend
-from tui.session import Session
+from tui.data.store import Sample
+from tui.data.trend import Window, trend
 from tui.text.formatting import count
-from tui.text.plot import Plot, depth_series, throughput_series
+from tui.text.plot import depth_series, throughput_series
+from tui.widgets.plot import Plot
 
 
 def show_trend(
-    session: Session,
     snapshot: Snapshot,
+    samples: Sequence[Sample],
+    window: Window,
     throughput: Plot,
     depth: Plot,
     *,
@@ -18,7 +22,7 @@ def show_trend(
     """Fill both plots for one queue, or (None) for all together."""
     if not throughput.size.height:
         return
-    shown = trend(snapshot, tuple(session.store.samples), window=session.window, queue=queue)
+    shown = trend(snapshot, samples, window=window, queue=queue)
     done = count(shown.finished[-1]) if shown.finished else "-"
     failed = count(shown.failed[-1]) if shown.failed else "-"
     throughput.show(

@@ -1,7 +1,7 @@
 """Recurring jobs: what is due, what ran, and a pause."""
 
 from tui.sample.source import SampleSource
-from tui.screens.base import Place
+from tui.screens.base import DashScreen
 from tui.screens.job import JobScreen
 
 
@@ -25,7 +25,7 @@ async def test_all_are_listed_with_state_slots_and_what_is_wrong(dash):
 async def test_the_runs_are_those_of_the_one_under_the_cursor(dash):
     async with dash(size=(80, 24)) as d:
         await d.press("6")
-        assert "no run noted yet" in d.text()
+        assert "no run recorded yet" in d.text()
         await d.press("j", "j")
         assert "LAST RUNS of nightly-prune 0 2 * * * Europe/London" in d.text()
         assert d.screen.query_one("#runs").keys[0].startswith("cron-nightly-prune-")
@@ -51,7 +51,7 @@ async def test_pause_with_a_reason_then_resume(dash):
     async with dash() as d:
         await d.press("6", "j", "j", "P")
         assert "Pause nightly-prune: prune" in d.text()
-        assert "what passes is not made" in d.text()
+        assert "slots missed meanwhile" in d.text()
         await d.press("tab", "enter")
         assert d.notices() == ["nightly-prune is paused"]
         assert "P paused nightly-prune" in d.text()
@@ -64,7 +64,7 @@ async def test_pause_with_a_reason_then_resume(dash):
 async def test_what_is_broken_cannot_be_paused_here(dash):
     async with dash() as d:
         await d.press("6", "P")
-        assert isinstance(d.screen, Place)
+        assert isinstance(d.screen, DashScreen)
         assert any("no kind 'send_birthday'" in notice for notice in d.notices())
 
 

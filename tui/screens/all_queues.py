@@ -1,4 +1,4 @@
-"""Jobs of all queues in one state: the failed and the stalled place."""
+"""Jobs of all queues in one state: the failed and the stalled screen."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -6,13 +6,14 @@ from datetime import datetime
 from textual.widget import Widget
 
 from tui.data.model import JobState, Snapshot
-from tui.screens.joblist import JobListPlace
+from tui.screens.job_list import JobListScreen
 from tui.session import Session
 from tui.text.formatting import count
-from tui.widgets.painted import Line, Painted, Run, clip, line
+from tui.text.lines import Line, Run, clip, line
+from tui.widgets.painted import Painted
 
 
-class AcrossPlace(JobListPlace):
+class AllQueuesScreen(JobListScreen):
     """Jobs of one state, of all queues, newest first."""
 
     def __init__(self, session: Session, *, state: JobState) -> None:
@@ -20,18 +21,18 @@ class AcrossPlace(JobListPlace):
         self._where = Painted(id="where")
 
     def compose_body(self) -> Iterable[Widget]:
-        """See `Place.compose_body`."""
+        """See `DashScreen.compose_body`."""
         yield self._where
         yield self.position
         yield self.jobs
 
     def show(self, snapshot: Snapshot, now: datetime) -> None:
-        """See `Place.show`."""
+        """See `DashScreen.show`."""
         self._where.paint([clip(where_line(snapshot, self.state), self.size.width)])
         super().show(snapshot, now)
 
 
-class FailedScreen(AcrossPlace):
+class FailedScreen(AllQueuesScreen):
     """Failed jobs of all queues."""
 
     def __init__(self, session: Session) -> None:
@@ -51,8 +52,8 @@ def where_line(snapshot: Snapshot, state: JobState) -> Line:
     return line(*runs) if len(runs) > 1 else line(*runs, (" none", "good"))
 
 
-class StalledScreen(AcrossPlace):
-    """Jobs whose worker was lost and that are not in a final state again, of all queues."""
+class StalledScreen(AllQueuesScreen):
+    """Jobs of all queues whose worker was lost and that have not ended since."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, state=JobState.STALLED)

@@ -1,32 +1,41 @@
-"""What queue, failed and stalled places share: one page of a job list, marks, actions on jobs."""
+"""What the queue, failed and stalled screens share: a page of jobs, marks, controls of jobs."""
 
 from datetime import datetime
 
-from tui.data.model import JobPage, JobState, JobSummary, PageRequest, Plan, Reading, Snapshot
-from tui.data.source import Source
+from tui.data.model import (
+    JobPage,
+    JobState,
+    JobSummary,
+    PageRequest,
+    Plan,
+    QueueSnapshot,
+    Reading,
+    Snapshot,
+)
 from tui.keymap import bind
-from tui.screens.actions import Offer, open_group_plan, open_plan
-from tui.screens.base import Place
+from tui.screens.controls import QueueControls, control_keys
 from tui.screens.job import JobScreen
-from tui.screens.steering import open_pause
+from tui.screens.plans import Offer, open_group_plan, open_plan
 from tui.session import Session
+from tui.source import Source
 from tui.text.formatting import plural
 from tui.text.job_rows import job_columns, job_row
-from tui.widgets.painted import Line, Painted, clip, line
+from tui.text.lines import Line, clip, line
+from tui.widgets.painted import Painted
 from tui.widgets.table import Table
 
 _RETRYABLE = (JobState.FAILED, JobState.STALLED)
 _DELETABLE = (
     JobState.WAITING, JobState.SCHEDULED, JobState.FAILED, JobState.FINISHED, JobState.CANCELED,
 )  # fmt: skip
-# A plan for all that match a filter reads so many ids at most, and says so when there are more.
+# A plan for all that match a filter reads this many ids at most.
 _FILTERED_LIMIT = 2_000
 
 
-class JobListPlace(Place):
+class JobListScreen(QueueControls):
     """A paged list of jobs; only the page that is visible is ever read."""
 
-    BINDINGS = bind("filter", "mark", "mark-page", "pause", "retry", "retry-group", "delete")
+    BINDINGS = bind("filter", "mark", "mark-page") + control_keys("retry", "retry-group", "delete")
 
     def __init__(self, session: Session, *, queue: str | None, state: JobState) -> None:
         super().__init__(session)
@@ -40,18 +49,18 @@ class JobListPlace(Place):
         self._cursor_after: int | None = None
 
     def wanted(self) -> PageRequest:
-        """See `Place.wanted`."""
+        """See `DashScreen.wanted`."""
         return PageRequest(self.queue, self.state, self._offset, self.jobs.room, self.search)
 
     def receive(self, reading: Reading) -> None:
-        """See `Place.receive`."""
+        """See `DashScreen.receive`."""
         if reading.request != self.wanted():
             return
         self._problem = reading.detail_error
         if isinstance(reading.detail, JobPage) and not self.session.store.frozen:
             self._page = reading.detail
             if not self._page.jobs and self._offset:
-                # The list became shorter than where we are.
+                # The list is now shorter than the page we are on.
                 self._go_to(self._last_offset())
                 return
         self.refresh_view()
@@ -59,8 +68,8 @@ class JobListPlace(Place):
             self.jobs.put_cursor(self._cursor_after)
             self._cursor_after = None
 
-    def show(self, snapshot: Snapshot, now: datetime) -> None:  # noqa: ARG002 - see `Place`
-        """See `Place.show`."""
+    def show(self, snapshot: Snapshot, now: datetime) -> None:  # noqa: ARG002 - see `DashScreen`
+        """See `DashScreen.show`."""
         page = self._shown_page()
         columns = job_columns(self.state, self.size.width, across=self.queue is None)
         rows = [job_row(job, self.state, now, columns) for job in page.jobs] if page else []
@@ -69,11 +78,11 @@ class JobListPlace(Place):
         self.position.paint([clip(self._position_line(page), self.size.width)])
 
     def search_changed(self) -> None:
-        """See `Place.search_changed`."""
+        """See `DashScreen.search_changed`."""
         self._go_to(0)
 
     def clear_marks(self) -> bool:
-        """See `Place.clear_marks`."""
+        """See `DashScreen.clear_marks`."""
         had = bool(self.jobs.marks)
         self.jobs.marks = set()
         return had
@@ -108,18 +117,14 @@ class JobListPlace(Place):
         self.jobs.toggle_all()
         self.refresh_view()
 
-    def action_pause(self) -> None:
-        """Pause or resume this queue, or the queue of the job under the cursor."""
+    def queue_here(self) -> QueueSnapshot | None:
+        """See `QueueControls.queue_here`: this queue, or that of the job under the cursor."""
         name = self.queue or next(
             (job.queue for job in self._jobs() if job.id == self.jobs.cursor_key), None
         )
-        queue = None if name is None else self.session.store.queue(name)
-        if queue is None:
-            self.say("No queue to pause here")
-        else:
-            open_pause(self, queue)
+        return None if name is None else self.session.store.queue(name)
 
-    def action_retry(self) -> None:
+    def action_control_retry(self) -> None:
         """Plan a retry of the marked jobs, or of the one under the cursor, or of all."""
         if self.state not in _RETRYABLE:
             self.say(f"R retries failed and stalled jobs; these are {self.state.value}")
@@ -129,16 +134,18 @@ class JobListPlace(Place):
             self.say(f"No {self.state.value} job here")
             return
         other = self._all_offer() if self.state is JobState.FAILED else None
-        open_plan(self, Offer(what, lambda source: source.plan_retry(ids=ids)), other=other)
+        open_plan(
+            self, Offer(what, lambda source: source.controls.plan_retry(ids=ids)), other=other
+        )
 
-    def action_retry_group(self) -> None:
+    def action_control_retry_group(self) -> None:
         """Plan a retry of all jobs that failed with the error of the one under the cursor."""
         if self.state is not JobState.FAILED:
             self.say(f"E retries failed jobs; these are {self.state.value}")
         else:
             open_group_plan(self, self.jobs.cursor_key, self.queue)
 
-    def action_delete(self) -> None:
+    def action_control_delete(self) -> None:
         """Plan a deletion of the marked jobs, or of the one under the cursor."""
         if self.state not in _DELETABLE:
             self.say(f"X cannot delete jobs that are {self.state.value}")
@@ -147,7 +154,7 @@ class JobListPlace(Place):
         if not ids:
             self.say(f"No {self.state.value} job here")
             return
-        open_plan(self, Offer(what, lambda source: source.plan_delete(ids)))
+        open_plan(self, Offer(what, lambda source: source.controls.plan_delete(ids)))
 
     def reset(self, *, state: JobState | None = None) -> None:
         """Start at the first page, of another state if one is given."""
@@ -185,14 +192,16 @@ class JobListPlace(Place):
         queue, state, search = self.queue, self.state, self.search
         where = queue or "every queue"
         if not search:
-            return Offer(f"all failed of {where}", lambda source: source.plan_retry(queue=queue))
+            return Offer(
+                f"all failed of {where}", lambda source: source.controls.plan_retry(queue=queue)
+            )
 
         def matching(source: Source) -> Plan:
-            page = source.page(queue, state, offset=0, limit=_FILTERED_LIMIT, search=search)
+            page = source.reads.page(queue, state, offset=0, limit=_FILTERED_LIMIT, search=search)
             if not page.jobs:
-                # Without ids a retry plan means all: what matches nothing must not become that.
+                # Without ids a retry plan means all failed jobs; no match must never become that.
                 return Plan("retry", queue, 0)
-            return source.plan_retry(ids=[job.id for job in page.jobs])
+            return source.controls.plan_retry(ids=[job.id for job in page.jobs])
 
         return Offer(f"all that match {search!r}", matching)
 

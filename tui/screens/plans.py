@@ -1,13 +1,14 @@
-"""From a capital letter to a dialog about jobs: plans, for whatever place asks."""
+"""Plans to retry or delete jobs, and the dialogs that show them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tui.data.background import Outcome
 from tui.data.model import ActionResult, JobDetail, Plan
-from tui.data.source import Source, SourceError
-from tui.screens.base import Place
+from tui.data.source import AtlasError
+from tui.screens.base import DashScreen
 from tui.screens.dialog import Action, ActionDialog, Other
+from tui.source import Source
 from tui.text.plan_text import plan_lines, verb
 
 # In production more than this many jobs need the number typed in.
@@ -23,35 +24,35 @@ class Offer:
     make: Callable[[Source], Plan]
 
 
-def open_plan(place: Place, offer: Offer, *, other: Offer | None = None) -> None:
+def open_plan(screen: DashScreen, offer: Offer, *, other: Offer | None = None) -> None:
     """Have the plan made, then show it; `other` is offered beside it."""
 
     def made(outcome: Outcome[Plan]) -> None:
         if outcome.value is None:
-            place.say(f"No plan: {outcome.error}", problem=True)
+            screen.say(f"No plan: {outcome.error}", problem=True)
         elif outcome.value.count == 0:
-            place.say(f"Nothing to do: no such job among {offer.what}")
+            screen.say(f"Nothing to do: no such job among {offer.what}")
         else:
-            _show_plan(place, outcome.value, offer, other)
+            _show_plan(screen, outcome.value, offer, other)
 
-    place.session.act(offer.make, made)
+    screen.session.act(offer.make, made)
 
 
-def open_group_plan(place: Place, job_id: str | None, queue: str | None) -> None:
+def open_group_plan(screen: DashScreen, job_id: str | None, queue: str | None) -> None:
     """Plan a retry of all that failed with the same error as that job, of `queue` or (None) all."""
     if job_id is None:
-        place.say("No failed job here whose error could be taken")
+        screen.say("No failed job here")
         return
     where = queue or "every queue"
-    # Gone before it is in the way of the dialog; with many failed jobs it takes a while.
-    place.notify("Looking for all with this error…", timeout=1, markup=False)
+    # With many failed jobs this takes a while; the notice is gone before the dialog comes.
+    screen.notify("Looking for jobs with this error…", timeout=1, markup=False)
     offer = Offer(
         f"all failed of {where} with the error of {job_id}",
-        lambda source: source.plan_retry(
-            queue=queue, group=fingerprint_of(source.job(job_id)) or _no_group(job_id)
+        lambda source: source.controls.plan_retry(
+            queue=queue, group=fingerprint_of(source.reads.job(job_id)) or _no_group(job_id)
         ),
     )
-    open_plan(place, offer)
+    open_plan(screen, offer)
 
 
 def fingerprint_of(detail: JobDetail) -> str:
@@ -59,40 +60,40 @@ def fingerprint_of(detail: JobDetail) -> str:
     return next((a.fingerprint for a in reversed(detail.attempts) if a.fingerprint), "")
 
 
-def in_production(place: Place) -> bool:
+def in_production(screen: DashScreen) -> bool:
     """Whether what is done here is done to production."""
-    snapshot = place.session.store.snapshot
+    snapshot = screen.session.store.snapshot
     return snapshot is not None and snapshot.environment == "production"
 
 
-def push_action(place: Place, action: Action) -> None:
-    """Show the dialog; afterwards the place is up to date and its marks are gone."""
+def push_action(screen: DashScreen, action: Action) -> None:
+    """Show the dialog; afterwards the screen is up to date and its marks are gone."""
 
     def closed(done: bool | None) -> None:  # noqa: FBT001 - a screen's result
         if done:
-            place.clear_marks()
-        place.refresh_now()
+            screen.clear_marks()
+        screen.refresh_now()
 
-    place.app.push_screen(ActionDialog(place.session, action), closed)
+    screen.app.push_screen(ActionDialog(screen.session, action), closed)
 
 
-def _show_plan(place: Place, plan: Plan, offer: Offer, other: Offer | None) -> None:
+def _show_plan(screen: DashScreen, plan: Plan, offer: Offer, other: Offer | None) -> None:
     retrying = plan.action == "retry"
 
     def run(source: Source, reason: str, choice: int) -> ActionResult:
         chosen = replace(plan, keep_attempts=choice == 1) if retrying else plan
-        return source.apply(chosen, reason=reason)
+        return source.controls.apply(chosen, reason=reason)
 
     others = []
     if other is not None:
-        others.append(Other(f"Plan {other.what}…", lambda: open_plan(place, other)))
+        others.append(Other(f"Plan {other.what}…", lambda: open_plan(screen, other)))
     push_action(
-        place,
+        screen,
         Action(
             tuple(plan_lines(plan, offer.what)),
             f"{verb(plan.action)} {plan.count:,}",
             run,
-            typed=str(plan.count) if in_production(place) and plan.count > _TYPED_ABOVE else "",
+            typed=str(plan.count) if in_production(screen) and plan.count > _TYPED_ABOVE else "",
             others=tuple(others),
             choice=_ATTEMPTS if retrying else None,
         ),
@@ -100,4 +101,4 @@ def _show_plan(place: Place, plan: Plan, offer: Offer, other: Offer | None) -> N
 
 
 def _no_group(job_id: str) -> str:
-    raise SourceError(f"job {job_id} has no error that others could share")
+    raise AtlasError(f"job {job_id} has no error that others could share")
