@@ -22,9 +22,9 @@ from runtime.catalogue.catalogue import (
     Catalogue,
     Kind,
     Priority,
+    Provider,
     Queue,
     RateLimit,
-    Resource,
 )
 from runtime.catalogue.retry import RetryPolicy, RetryRule
 from runtime.jobs.dead_letter import DeadLetterRecord
@@ -36,10 +36,10 @@ from runtime.jobs.dead_letter import DeadLetterRecord
 # have theirs, and the rules name one (2 to 5 a second) only for a provider that is not used.
 _HANGS = ("HandlerTimeoutError",)
 _TEXTS = Breaker(least=3, most_s=300, errors=_HANGS)
-RESOURCES = (
-    Resource("email", breaker=Breaker(least=5, most_s=300, errors=_HANGS)),
-    Resource("sms", breaker=_TEXTS),
-    Resource("whatsapp", breaker=_TEXTS),
+PROVIDERS = (
+    Provider("email", breaker=Breaker(least=5, most_s=300, errors=_HANGS)),
+    Provider("sms", breaker=_TEXTS),
+    Provider("whatsapp", breaker=_TEXTS),
 )
 
 _WORKFLOW = "processors.workflow.handlers"
@@ -51,9 +51,9 @@ QUEUES = (
     Queue("workflow:actions", slots=15, rate=RateLimit(50), fair=True),
     Queue("workflow:scheduled", slots=10, rate=RateLimit(30)),
     Queue("workflow:wait", slots=5, rate=RateLimit(20)),
-    Queue("communication:email", slots=10, rate=RateLimit(30), fair=True, resource="email"),
-    Queue("communication:sms", slots=8, rate=RateLimit(20), fair=True, resource="sms"),
-    Queue("communication:whatsapp", slots=5, rate=RateLimit(10), fair=True, resource="whatsapp"),
+    Queue("communication:email", slots=10, rate=RateLimit(30), fair=True, provider="email"),
+    Queue("communication:sms", slots=8, rate=RateLimit(20), fair=True, provider="sms"),
+    Queue("communication:whatsapp", slots=5, rate=RateLimit(10), fair=True, provider="whatsapp"),
     # Its jobs wait for one commit together: the more of them, the less each costs. No rate, or it
     # would fall behind what the others enqueue.
     Queue("system:analytics", slots=100),
@@ -246,4 +246,4 @@ KINDS = (
     ),
 )
 
-CATALOGUE = Catalogue(QUEUES, KINDS, RESOURCES, dead_letter="record_dead_letter")
+CATALOGUE = Catalogue(QUEUES, KINDS, PROVIDERS, dead_letter="record_dead_letter")

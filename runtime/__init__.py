@@ -17,9 +17,9 @@ if TYPE_CHECKING:
         Catalogue,
         Kind,
         Priority,
+        Provider,
         Queue,
         RateLimit,
-        Resource,
     )
     from runtime.catalogue.recurring import Recurring
     from runtime.catalogue.retry import RetryPolicy, RetryRule
@@ -84,10 +84,10 @@ __all__ = [
     "Middleware",
     "NewJob",
     "Priority",
+    "Provider",
     "Queue",
     "RateLimit",
     "Recurring",
-    "Resource",
     "ResultTimeoutError",
     "Retry",
     "RetryPolicy",
@@ -115,7 +115,7 @@ _MODULES = {
     "Priority": "runtime.catalogue.catalogue",
     "Queue": "runtime.catalogue.catalogue",
     "RateLimit": "runtime.catalogue.catalogue",
-    "Resource": "runtime.catalogue.catalogue",
+    "Provider": "runtime.catalogue.catalogue",
     "AtlasClient": "runtime.client",
     "AtlasError": "runtime.errors",
     "BrokerError": "runtime.errors",

@@ -40,8 +40,8 @@ class UnknownQueueError(AtlasError):
     """No such queue."""
 
 
-class UnknownResourceError(AtlasError):
-    """No such resource."""
+class UnknownProviderError(AtlasError):
+    """No such provider."""
 
 
 class UnknownJobError(AtlasError):

@@ -223,9 +223,9 @@ class Keys:
         """Jobs of a concurrency key that wait for one of those, by arrival."""
         return f"{self.prefix}:atlas:parked:{key}"
 
-    def breaker(self, resource: str) -> str:
-        """Hash: the circuit breaker of a resource."""
-        return f"{self.prefix}:atlas:breaker:{resource}"
+    def breaker(self, provider: str) -> str:
+        """Hash: the circuit breaker of a provider."""
+        return f"{self.prefix}:atlas:breaker:{provider}"
 
     def orgs(self) -> str:
         """Hash: organisation to ``weight|cap``, as operators set them."""

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 
 from runtime.broker.encoding import deflate_text
 from runtime.broker.keys import QueueNames
-from runtime.catalogue.catalogue import Breaker, Catalogue, Resource, Retention
+from runtime.catalogue.catalogue import Breaker, Catalogue, Provider, Retention
 
 LOST_TEXT = "Stalled: the worker that ran this attempt was lost before it ended."
 STALLED_TEXT = (
@@ -37,7 +37,7 @@ class Policy:
             0: it fails at once.
         lost_alone: how often its worker may be lost while it runs alone, before it fails.
         dead_letter: lane and kind of the records of jobs that failed for good, or None.
-        resources: by name, each with the full names of the queues that use it.
+        providers: by name, each with the full names of the queues that use it.
         wake: full names of queues in which the end of a job lets another one start.
     """
 
@@ -45,7 +45,7 @@ class Policy:
     max_stalled: int = 2
     lost_alone: int = 10
     dead_letter: tuple[str, str] | None = None
-    resources: Mapping[str, tuple[Resource, tuple[str, ...]]] = field(default_factory=dict)
+    providers: Mapping[str, tuple[Provider, tuple[str, ...]]] = field(default_factory=dict)
     wake: frozenset[str] = frozenset()
 
     @classmethod
@@ -55,14 +55,14 @@ class Policy:
         if catalogue.dead_letter:
             kind = catalogue.kind(catalogue.dead_letter)
             letter = (names.lane(kind.queue, kind.priority), kind.name)
-        resources = {
-            name: (resource, tuple(names.full(queue) for queue in catalogue.queues_of(name)))
-            for name, resource in catalogue.resources.items()
+        providers = {
+            name: (provider, tuple(names.full(queue) for queue in catalogue.queues_of(name)))
+            for name, provider in catalogue.providers.items()
         }
         limited = {
             queue
-            for resource, queues in resources.values()
-            if resource.concurrency is not None
+            for provider, queues in providers.values()
+            if provider.concurrency is not None
             for queue in queues
         }
         capped = {
@@ -74,33 +74,33 @@ class Policy:
             catalogue.retention,
             max_stalled,
             dead_letter=letter,
-            resources=resources,
+            providers=providers,
             wake=frozenset(limited | capped),
         )
 
     @cached_property
     def for_claim(self) -> bytes:
         """JSON for claim.lua."""
-        resources = {}
-        for name, (resource, queues) in self.resources.items():
-            rate = resource.rate
-            resources[name] = {
+        providers = {}
+        for name, (provider, queues) in self.providers.items():
+            rate = provider.rate
+            providers[name] = {
                 "jobs": rate.jobs if rate else 0,
                 "per_ms": rate.per_s * 1000 if rate else 1000,
-                "cap": resource.concurrency or 0,
+                "cap": provider.concurrency or 0,
                 "queues": queues,
-                **self._breaker(resource.breaker),
+                **self._breaker(provider.breaker),
             }
-        return to_json({**self._endings(), "resources": resources})
+        return to_json({**self._endings(), "providers": providers})
 
     @cached_property
     def for_finish(self) -> bytes:
         """JSON for finish.lua."""
         queues: dict[str, dict[str, Any]] = {name: {"wake": True} for name in self.wake}
-        for name, (resource, full_names) in self.resources.items():
+        for name, (provider, full_names) in self.providers.items():
             for queue in full_names:
-                queues.setdefault(queue, {})["resource"] = name
-                queues[queue] |= self._breaker(resource.breaker)
+                queues.setdefault(queue, {})["provider"] = name
+                queues[queue] |= self._breaker(provider.breaker)
         return to_json({**self._endings(), "queues": queues})
 
     @cached_property

@@ -17,8 +17,8 @@ from runtime.catalogue.retry import RetryPolicy
 from runtime.errors import (
     CatalogueError,
     UnknownKindError,
+    UnknownProviderError,
     UnknownQueueError,
-    UnknownResourceError,
 )
 from runtime.sanitize.text import safe
 
@@ -67,15 +67,15 @@ RETENTION: dict[Environment, Retention] = {
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """When a resource is left alone for a while (M. Nygard, "Release It!", 2007: circuit breaker).
+    """When a provider is left alone for a while (M. Nygard, "Release It!", 2007: circuit breaker).
 
     Attributes:
-        ratio: it opens once so large a part of the attempts failed for the resource's sake,
+        ratio: it opens once so large a part of the attempts failed for the provider's sake,
         least: of at least so many attempts
         window_s: within so many seconds (sliding).
         open_s: how long nothing is tried; then one job may, and if that fails, twice as long.
         most_s: never longer than this.
-        errors: names of error classes (or of their bases) that are the resource's fault; HTTP
+        errors: names of error classes (or of their bases) that are the provider's fault; HTTP
             statuses 429 and 500 to 599 always are.
     """
 
@@ -88,7 +88,7 @@ class Breaker:
 
 
 @dataclass(frozen=True, slots=True)
-class Resource:
+class Provider:
     """Something outside that the jobs of one or several queues use, such as a provider.
 
     What it says holds over all of its queues and all workers.
@@ -96,7 +96,7 @@ class Resource:
     Attributes:
         rate: how many jobs may start, or None for no limit.
         concurrency: how many may run at a time, or None for any number.
-        breaker: None for a resource that is never left alone.
+        breaker: None for a provider that is never left alone.
     """
 
     name: str
@@ -116,7 +116,7 @@ class Queue:
         fair: waiting jobs are taken in turn between organisations.
         org_cap: in a fair queue, how many jobs of one organisation may run at a time.
         concurrency: how many of its jobs may run at a time over all workers, or None.
-        resource: name of the resource that all of its jobs use, or None.
+        provider: name of the provider that all of its jobs use, or None.
     """
 
     name: str
@@ -125,7 +125,7 @@ class Queue:
     fair: bool = False
     org_cap: int = 100
     concurrency: int | None = None
-    resource: str | None = None
+    provider: str | None = None
     scale_in_production: bool = True
 
 
@@ -161,7 +161,7 @@ class Kind:
 
 
 class Catalogue:
-    """All queues, kinds and resources of one application.
+    """All queues, kinds and providers of one application.
 
     Args:
         dead_letter: the kind that takes records of jobs that failed for good (see
@@ -176,19 +176,19 @@ class Catalogue:
         self,
         queues: Iterable[Queue],
         kinds: Iterable[Kind],
-        resources: Iterable[Resource] = (),
+        providers: Iterable[Provider] = (),
         *,
         dead_letter: str | None = None,
     ) -> None:
-        queues, kinds, resources = tuple(queues), tuple(kinds), tuple(resources)
-        self.resources = {resource.name: resource for resource in resources}
+        queues, kinds, providers = tuple(queues), tuple(kinds), tuple(providers)
+        self.providers = {provider.name: provider for provider in providers}
         self.dead_letter = dead_letter
         # Of every queue; `for_environment` says how long.
         self.retention = RETENTION["development"]
         self.queues = {queue.name: queue for queue in queues}
         self.kinds = {kind.name: kind for kind in kinds}
         self._by_name = {name: kind for kind in kinds for name in (kind.name, *kind.aliases)}
-        problems = [*self._problems(queues, kinds), *self._resource_problems(queues, resources)]
+        problems = [*self._problems(queues, kinds), *self._provider_problems(queues, providers)]
         if dead_letter is not None and dead_letter not in self.kinds:
             problems.append(f"dead_letter: no kind {dead_letter!r}")
         if problems:
@@ -208,17 +208,17 @@ class Catalogue:
             yield from _kind_problems(kind, names)
 
     @staticmethod
-    def _resource_problems(
-        queues: tuple[Queue, ...], resources: tuple[Resource, ...]
+    def _provider_problems(
+        queues: tuple[Queue, ...], providers: tuple[Provider, ...]
     ) -> Iterable[str]:
-        names = [resource.name for resource in resources]
-        for resource in resources:
-            if names.count(resource.name) > 1:
-                yield f"resource {resource.name}: named twice"
-            yield from _resource_problems(resource)
+        names = [provider.name for provider in providers]
+        for provider in providers:
+            if names.count(provider.name) > 1:
+                yield f"provider {provider.name}: named twice"
+            yield from _provider_problems(provider)
         for queue in queues:
-            if queue.resource is not None and queue.resource not in names:
-                yield f"queue {queue.name}: no resource {queue.resource!r}"
+            if queue.provider is not None and queue.provider not in names:
+                yield f"queue {queue.name}: no provider {queue.provider!r}"
 
     def add(self, kind: Kind, *queues: Queue) -> None:
         """Take in one more kind, and queues that are not there yet.
@@ -229,26 +229,26 @@ class Catalogue:
         grown = type(self)(
             (*self.queues.values(), *queues),
             (*self.kinds.values(), kind),
-            self.resources.values(),
+            self.providers.values(),
             dead_letter=self.dead_letter,
         )
         self.queues, self.kinds, self._by_name = grown.queues, grown.kinds, grown._by_name
 
-    def resource(self, name: str) -> Resource:
-        """The resource of that name.
+    def provider(self, name: str) -> Provider:
+        """The provider of that name.
 
         Raises:
-            UnknownResourceError: no such resource; the message lists those that exist.
+            UnknownProviderError: no such provider; the message lists those that exist.
         """
         try:
-            return self.resources[name]
+            return self.providers[name]
         except KeyError:
-            allowed = ", ".join(sorted(self.resources)) or "none"
-            raise UnknownResourceError(f"no resource {name!r}; allowed: {allowed}") from None
+            allowed = ", ".join(sorted(self.providers)) or "none"
+            raise UnknownProviderError(f"no provider {name!r}; allowed: {allowed}") from None
 
-    def queues_of(self, resource: str) -> list[str]:
-        """Logical names of the queues that use a resource."""
-        return [queue.name for queue in self.queues.values() if queue.resource == resource]
+    def queues_of(self, provider: str) -> list[str]:
+        """Logical names of the queues that use a provider."""
+        return [queue.name for queue in self.queues.values() if queue.provider == provider]
 
     def queue(self, name: str) -> Queue:
         """The queue of that logical name.
@@ -283,7 +283,7 @@ class Catalogue:
                 for queue in self.queues.values()
             ),
             self.kinds.values(),
-            self.resources.values(),
+            self.providers.values(),
             dead_letter=self.dead_letter,
         )
         made.retention = RETENTION[environment]
@@ -305,13 +305,13 @@ def _queue_problems(queue: Queue, names: list[str]) -> Iterable[str]:
         yield f"queue {queue.name}: a rate needs jobs >= 1 and per_s > 0"
 
 
-def _resource_problems(resource: Resource) -> Iterable[str]:
-    subject, rate, breaker = f"resource {resource.name}", resource.rate, resource.breaker
-    if not re.fullmatch(r"[a-z][a-z0-9-]*", resource.name):
-        yield f"resource {resource.name!r}: lower-case letters, digits and - are allowed"
+def _provider_problems(provider: Provider) -> Iterable[str]:
+    subject, rate, breaker = f"provider {provider.name}", provider.rate, provider.breaker
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", provider.name):
+        yield f"provider {provider.name!r}: lower-case letters, digits and - are allowed"
     if rate and (rate.jobs < 1 or rate.per_s <= 0):
         yield f"{subject}: a rate needs jobs >= 1 and per_s > 0"
-    if resource.concurrency is not None and resource.concurrency < 1:
+    if provider.concurrency is not None and provider.concurrency < 1:
         yield f"{subject}: concurrency must be at least 1"
     if breaker and not (0 < breaker.ratio <= 1 and breaker.least >= 1):
         yield f"{subject}: a breaker needs 0 < ratio <= 1 and least >= 1"

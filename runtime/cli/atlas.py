@@ -24,13 +24,13 @@ _COMMANDS = {
     "resume": ("runtime.cli.commands.steer:resume", "End a pause."),
     "retry": ("runtime.cli.commands.steer:retry", "Run failed jobs again."),
     "delete": ("runtime.cli.commands.steer:delete", "Delete jobs."),
-    "breaker": ("runtime.cli.commands.govern:breaker", "Hold a resource's breaker open or closed."),
+    "breaker": ("runtime.cli.commands.govern:breaker", "Hold a provider's breaker open or closed."),
     "quiet": ("runtime.cli.commands.govern:quiet", "Let workers claim nothing."),
     "unquiet": ("runtime.cli.commands.govern:unquiet", "Let quiet workers claim again."),
     "org": ("runtime.cli.commands.govern:org", "Give an organisation a weight and a cap."),
-    "resources": (
-        "runtime.cli.commands.watch:resources",
-        "The resources: breakers, limits, what runs.",
+    "providers": (
+        "runtime.cli.commands.watch:providers",
+        "The providers: breakers, limits, what runs.",
     ),
     "events": (
         "runtime.cli.commands.watch:events",

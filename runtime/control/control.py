@@ -131,20 +131,20 @@ class Control:
         message = f"{recurring_id} is removed"
         return ActionResult("remove recurring", recurring_id, 1, message=message)
 
-    def force_breaker(self, resource: str, state: BreakerWord, *, reason: str = "") -> ActionResult:
-        """Open or close a resource's breaker whatever it has counted, or leave it to itself again.
+    def force_breaker(self, provider: str, state: BreakerWord, *, reason: str = "") -> ActionResult:
+        """Open or close a provider's breaker whatever it has counted, or leave it to itself again.
 
         Args:
-            resource: its name.
+            provider: its name.
             state: ``open`` (none of its jobs starts), ``closed`` (they start whatever fails) or
                 ``auto`` (closed, with nothing counted).
             reason: why, for the audit.
 
         Raises:
-            UnknownResourceError: no such resource.
+            UnknownProviderError: no such provider.
             BrokerUnavailableError: Redis is away.
         """
-        name = self._catalogue.resource(resource).name
+        name = self._catalogue.provider(provider).name
         queues = [self._names.full(queue) for queue in self._catalogue.queues_of(name)]
         self._broker.run(
             operators.force_breaker(self._actor, reason, name, state=state, queues=queues)

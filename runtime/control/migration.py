@@ -196,7 +196,7 @@ class _Move:
         connection, keys = self._connection, self._broker.keys
         for name in ("atlas:orgs", "atlas:recurring", "atlas:recurring-slots"):
             adoption.merge_shared(connection, self._old, keys, name)
-        names = [f"atlas:breaker:{name}" for name in self._catalogue.resources]
+        names = [f"atlas:breaker:{name}" for name in self._catalogue.providers]
         names += ["atlas:audit", "atlas:events"]
         for runs in adoption.scan(connection, self._old, "atlas:recurring-runs:*"):
             names += runs

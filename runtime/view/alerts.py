@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from runtime.view.provider import ResourceSnapshot
+from runtime.view.provider import ProviderSnapshot
 from runtime.view.snapshot import Alert, Outage, QueueSnapshot, RedisSnapshot, WorkerSnapshot
 
 # (what, warning from, critical from), per queue; the existing deployment's own thresholds.
@@ -14,7 +14,7 @@ def find_alerts(
     queues: Iterable[QueueSnapshot],
     workers: Iterable[WorkerSnapshot],
     redis: RedisSnapshot,
-    resources: Iterable[ResourceSnapshot] = (),
+    providers: Iterable[ProviderSnapshot] = (),
     outages: Iterable[Outage] = (),
 ) -> tuple[Alert, ...]:
     """All alerts, critical ones first."""
@@ -26,7 +26,7 @@ def find_alerts(
             age = round(worker.heartbeat_age_s)
             found.append(Alert("critical", worker.name, f"worker not heard of for {age} s"))
     found += _redis_alerts(redis)
-    found += [_resource_alert(resource) for resource in resources if resource.holds]
+    found += [_provider_alert(provider) for provider in providers if provider.holds]
     found += [Alert("critical", outage.what, outage_words(outage)) for outage in outages]
     return tuple(sorted(found, key=lambda alert: alert.level))
 
@@ -52,13 +52,13 @@ def _queue_alerts(queue: QueueSnapshot) -> Iterable[Alert]:
         yield Alert("critical", queue.name, f"{queue.waiting:,} waiting and no worker serves it")
 
 
-def _resource_alert(resource: ResourceSnapshot) -> Alert:
-    queues = ", ".join(resource.queues)
-    if resource.forced_by:
-        text = f"opened by {resource.forced_by}: {queues} waits"
-        return Alert("warning", resource.name, text)
-    share = f", {resource.failure_ratio:.0%} failed" if resource.failure_ratio is not None else ""
-    return Alert("critical", resource.name, f"breaker {resource.state}{share}: {queues} waits")
+def _provider_alert(provider: ProviderSnapshot) -> Alert:
+    queues = ", ".join(provider.queues)
+    if provider.forced_by:
+        text = f"opened by {provider.forced_by}: {queues} waits"
+        return Alert("warning", provider.name, text)
+    share = f", {provider.failure_ratio:.0%} failed" if provider.failure_ratio is not None else ""
+    return Alert("critical", provider.name, f"breaker {provider.state}{share}: {queues} waits")
 
 
 def _redis_alerts(redis: RedisSnapshot) -> Iterable[Alert]:

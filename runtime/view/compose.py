@@ -78,7 +78,7 @@ def compose_queue(
         slots=sum(min(queue.slots, w.slots) for w in serving),
         limit_per_s=queue.rate.jobs / queue.rate.per_s if queue.rate else None,
         concurrency=queue.concurrency,
-        resource=queue.resource or "",
+        provider=queue.provider or "",
         fair=queue.fair,
         worst_org=safe(worst_org, 100),
         worst_org_wait_s=None if worst_s is None else max(0.0, raw.now_s - worst_s),

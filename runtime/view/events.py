@@ -16,7 +16,7 @@ class Event:
     """One entry.
 
     `event`: failed, retried, dead, stalled, expired, paused, resumed, repaired, worker, breaker or
-    outage. `details` depend on it: job, queue, kind, error, worker, resource, state, by.
+    outage. `details` depend on it: job, queue, kind, error, worker, provider, state, by.
     """
 
     id: str

@@ -6,7 +6,7 @@ from datetime import datetime
 from runtime.catalogue.catalogue import RateLimit
 from runtime.jobs.new_job import FlowProgress
 from runtime.view.job_detail import Hold
-from runtime.view.provider import ResourceSnapshot
+from runtime.view.provider import ProviderSnapshot
 from runtime.view.snapshot import (
     JobState,
     JobSummary,
@@ -25,8 +25,8 @@ class Waiting:
         orgs: organisations that wait in its fair lane, itself included.
         org_active, org_cap: running jobs of its organisation and how many may; cap 0 = no cap.
         next_token_ms: until the queue's rate lets the next job start; 0 = now.
-        resource: what all jobs of the queue use, if they use one.
-        resource_token_ms: until the resource's rate lets the next job start; 0 = now.
+        provider: what all jobs of the queue use, if they use one.
+        provider_token_ms: until the provider's rate lets the next job start; 0 = now.
     """
 
     known_kind: bool
@@ -35,8 +35,8 @@ class Waiting:
     org_active: int = 0
     org_cap: int = 0
     next_token_ms: int = 0
-    resource: ResourceSnapshot | None = None
-    resource_token_ms: int = 0
+    provider: ProviderSnapshot | None = None
+    provider_token_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def explain(
         return (first, *holds)
     if waiting is None:
         return tuple(holds)
-    if waiting.resource is not None:
-        holds += _resource_holds(waiting.resource, waiting.resource_token_ms, now)
+    if waiting.provider is not None:
+        holds += _provider_holds(waiting.provider, waiting.provider_token_ms, now)
     return (*holds, *_waiting_holds(job, queue, waiting))
 
 
@@ -135,32 +135,32 @@ def _expiry(not_after: datetime, now: datetime) -> Hold:
     return Hold("expires", f"it will not start any more in {_span(left_s)}")
 
 
-def _resource_holds(resource: ResourceSnapshot, token_ms: int, now: datetime) -> list[Hold]:
+def _provider_holds(provider: ProviderSnapshot, token_ms: int, now: datetime) -> list[Hold]:
     holds = []
-    if resource.holds:
-        holds.append(_breaker_hold(resource, now))
-    if token_ms > 0 and resource.limit_per_s:
+    if provider.holds:
+        holds.append(_breaker_hold(provider, now))
+    if token_ms > 0 and provider.limit_per_s:
         text = (
-            f"{resource.name} takes {resource.limit_per_s:g} jobs a second over all its queues; "
+            f"{provider.name} takes {provider.limit_per_s:g} jobs a second over all its queues; "
             f"next in {_span(token_ms / 1000)}"
         )
         holds.append(Hold("rate", text))
-    if resource.concurrency and resource.running >= resource.concurrency:
-        text = f"{resource.name} takes {resource.concurrency} jobs at a time, and so many run"
+    if provider.concurrency and provider.running >= provider.concurrency:
+        text = f"{provider.name} takes {provider.concurrency} jobs at a time, and so many run"
         holds.append(Hold("cap", text))
     return holds
 
 
-def _breaker_hold(resource: ResourceSnapshot, now: datetime) -> Hold:
-    if resource.forced_by:
-        why = f': "{resource.reason}"' if resource.reason else ""
-        return Hold("breaker", f"{resource.name} was opened by {resource.forced_by}{why}")
-    if resource.until is None:
-        return Hold("breaker", f"{resource.name} failed; the next job to start tries it")
-    left_s = max(0.0, (resource.until - now).total_seconds())
-    what = "one job tries it" if resource.state == "half-open" else "one job may try it then"
+def _breaker_hold(provider: ProviderSnapshot, now: datetime) -> Hold:
+    if provider.forced_by:
+        why = f': "{provider.reason}"' if provider.reason else ""
+        return Hold("breaker", f"{provider.name} was opened by {provider.forced_by}{why}")
+    if provider.until is None:
+        return Hold("breaker", f"{provider.name} failed; the next job to start tries it")
+    left_s = max(0.0, (provider.until - now).total_seconds())
+    what = "one job tries it" if provider.state == "half-open" else "one job may try it then"
     return Hold(
-        "breaker", f"{resource.name} failed too often; {what}, {_span(left_s)} left", left_s
+        "breaker", f"{provider.name} failed too often; {what}, {_span(left_s)} left", left_s
     )
 
 

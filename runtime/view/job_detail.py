@@ -33,7 +33,7 @@ class Attempt:
     """One attempt.
 
     `outcome`: finished, retried, failed, lost, snoozed, released, canceled, expired, or parked (its
-    resource's breaker was open: it used no attempt).
+    provider's breaker was open: it used no attempt).
     """
 
     number: int

@@ -1,18 +1,18 @@
-"""A resource as operators see it: its breaker, its limits, what runs."""
+"""A provider as operators see it: its breaker, its limits, what runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from runtime.catalogue.catalogue import Resource
+from runtime.catalogue.catalogue import Provider
 from runtime.sanitize.text import safe
 
 _STATES = ("closed", "open", "half-open")
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceSnapshot:
-    """One resource and the logical queues that use it.
+class ProviderSnapshot:
+    """One provider and the logical queues that use it.
 
     `state` of its breaker: closed (jobs start), open (none does until `until`), half-open (one job
     tries). `forced_by` is who opened or closed it by hand, '' when it is left to itself.
@@ -37,14 +37,14 @@ class ResourceSnapshot:
         return self.state != "closed"
 
 
-def compose_resource(
-    resource: Resource,
+def compose_provider(
+    provider: Provider,
     queues: tuple[str, ...],
     fields: Mapping[bytes, bytes],
     *,
     running: int,
     now_ms: float,
-) -> ResourceSnapshot:
+) -> ProviderSnapshot:
     """From what breaker.lua keeps; unreadable fields count as absent."""
 
     def text(name: str) -> str:
@@ -53,30 +53,30 @@ def compose_resource(
     forced = text("forced")
     state = forced or text("state")
     until_ms = _number(text("until"))
-    return ResourceSnapshot(
-        name=resource.name,
+    return ProviderSnapshot(
+        name=provider.name,
         queues=queues,
         state=state if state in _STATES else "closed",
         since=_moment(_number(text("since"))),
         until=_moment(until_ms) if until_ms > now_ms and not forced else None,
         forced_by=safe(text("by"), 80) if forced else "",
         reason=safe(text("reason"), 200) if forced else "",
-        failure_ratio=_ratio(fields, resource, now_ms),
+        failure_ratio=_ratio(fields, provider, now_ms),
         running=running,
-        concurrency=resource.concurrency,
-        limit_per_s=resource.rate.jobs / resource.rate.per_s if resource.rate else None,
+        concurrency=provider.concurrency,
+        limit_per_s=provider.rate.jobs / provider.rate.per_s if provider.rate else None,
     )
 
 
-def _ratio(fields: Mapping[bytes, bytes], resource: Resource, now_ms: float) -> float | None:
+def _ratio(fields: Mapping[bytes, bytes], provider: Provider, now_ms: float) -> float | None:
     """The script's own estimate (lib/breaker.lua)."""
-    if resource.breaker is None:
+    if provider.breaker is None:
         return None
     counts = {
         name: _number(fields.get(name.encode(), b"").decode("utf-8", "replace"))
         for name in ("at", "ok", "bad", "last_ok", "last_bad")
     }
-    window_ms = resource.breaker.window_s * 1000
+    window_ms = provider.breaker.window_s * 1000
     elapsed_ms = now_ms - counts["at"]
     if elapsed_ms >= 2 * window_ms:
         return None

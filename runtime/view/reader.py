@@ -309,9 +309,9 @@ class Reader:
             job.id,
             lane=self._names.lane(job.queue, Priority(job.priority)),
             org=job.org if entry.fair else "",
-            resource=entry.resource or "",
+            provider=entry.provider or "",
         )
-        resource = self._catalogue.resource(entry.resource) if entry.resource else None
+        provider = self._catalogue.provider(entry.provider) if entry.provider else None
         _, _, own_cap = place.org_limits.partition("|")
         org_cap = int(own_cap) if own_cap.isdigit() else entry.org_cap
         return Waiting(
@@ -321,11 +321,11 @@ class Reader:
             org_active=place.org_active,
             org_cap=org_cap if entry.fair else 0,
             next_token_ms=next_token_ms(entry.rate, place.tokens, place.tokens_at_ms, now),
-            resource=next((r for r in snapshot.resources if r.name == entry.resource), None),
-            resource_token_ms=next_token_ms(
-                resource.rate if resource else None,
-                place.resource_tokens,
-                place.resource_tokens_at_ms,
+            provider=next((r for r in snapshot.providers if r.name == entry.provider), None),
+            provider_token_ms=next_token_ms(
+                provider.rate if provider else None,
+                place.provider_tokens,
+                place.provider_tokens_at_ms,
                 now,
             ),
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from runtime.view.provider import ResourceSnapshot
+from runtime.view.provider import ProviderSnapshot
 
 
 class JobState(StrEnum):
@@ -91,7 +91,7 @@ class QueueSnapshot:
     slots: int = 0
     limit_per_s: float | None = None
     concurrency: int | None = None
-    resource: str = ""
+    provider: str = ""
     fair: bool = False
     worst_org: str = ""
     worst_org_wait_s: float | None = None
@@ -233,7 +233,7 @@ class Snapshot:
     history: dict[str, tuple[MinutePoint, ...]] = field(default_factory=dict)
     quarantined: int = 0
     repaired_total: int = 0
-    resources: tuple[ResourceSnapshot, ...] = ()
+    providers: tuple[ProviderSnapshot, ...] = ()
     outages: tuple[Outage, ...] = ()
 
 

@@ -22,7 +22,7 @@ from runtime.view.compose import (
 from runtime.view.from_redis import rq_time
 from runtime.view.host import read_host
 from runtime.view.metrics import QueueMinute, parse_minute
-from runtime.view.provider import ResourceSnapshot, compose_resource
+from runtime.view.provider import ProviderSnapshot, compose_provider
 from runtime.view.snapshot import Snapshot
 
 
@@ -78,7 +78,7 @@ class OverviewReader:
             heads=[head.job_id for head in self._heads.values() if head.since is None],
             worker_keys=sorted(self._worker_keys),
             minutes=self._wanted_minutes(int(now_s // 60)),
-            resources=list(self._catalogue.resources),
+            providers=list(self._catalogue.providers),
             now_ms=int(now_s * 1000),
         )
         ping_ms = (time.perf_counter() - started) * 1000
@@ -160,7 +160,7 @@ class OverviewReader:
             for name, queue_lanes in lanes.items()
         )
         redis = compose_redis(raw.info, ping_ms)
-        resources = tuple(self._resource(resource, raw) for resource in raw.breakers)
+        providers = tuple(self._provider(provider, raw) for provider in raw.breakers)
         outages = compose_outages(raw.outages, raw.now_s)
         return Snapshot(
             taken_at=datetime.fromtimestamp(raw.now_s, UTC),
@@ -170,7 +170,7 @@ class OverviewReader:
             workers=workers,
             redis=redis,
             host=read_host(),
-            alerts=find_alerts(queues, workers, redis, resources, outages),
+            alerts=find_alerts(queues, workers, redis, providers, outages),
             history={
                 name: history_of(self._names.full(name), self._minutes, current)
                 for name in self._catalogue.queues
@@ -179,14 +179,14 @@ class OverviewReader:
             repaired_total=sum(
                 whole(count) for name, count in raw.totals.items() if name.startswith(b"audit|")
             ),
-            resources=resources,
+            providers=providers,
             outages=outages,
         )
 
-    def _resource(self, name: str, raw: reads.Overview) -> ResourceSnapshot:
+    def _provider(self, name: str, raw: reads.Overview) -> ProviderSnapshot:
         queues = tuple(self._catalogue.queues_of(name))
-        return compose_resource(
-            self._catalogue.resource(name),
+        return compose_provider(
+            self._catalogue.provider(name),
             queues,
             raw.breakers[name],
             running=sum(raw.queues[self._names.full(queue)].active for queue in queues),

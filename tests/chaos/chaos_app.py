@@ -7,7 +7,7 @@ from dataclasses import replace
 from pydantic import BaseModel, ConfigDict
 
 from runtime.application import Application, JobContext
-from runtime.catalogue.catalogue import RETENTION, Catalogue, Kind, Queue, Resource
+from runtime.catalogue.catalogue import RETENTION, Catalogue, Kind, Provider, Queue
 from runtime.catalogue.recurring import Recurring
 from runtime.catalogue.retry import RetryPolicy
 from runtime.outcomes import DeadLetter
@@ -60,9 +60,9 @@ application = Application(
         queues=[
             Queue("chaos:plain", slots=50),
             Queue("chaos:fair", slots=10, fair=True, org_cap=4),
-            Queue("chaos:guarded", slots=10, resource="provider"),
+            Queue("chaos:guarded", slots=10, provider="provider"),
         ],
-        resources=[Resource("provider")],
+        providers=[Provider("provider")],
         kinds=[
             Kind("send", "chaos:plain", Order, f"{__name__}:send"),
             Kind("flaky", "chaos:plain", Order, f"{__name__}:flaky", retry=QUICK),

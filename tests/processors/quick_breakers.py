@@ -12,9 +12,9 @@ application = replace(
         _CATALOGUE.queues.values(),
         _CATALOGUE.kinds.values(),
         [
-            replace(resource, breaker=replace(resource.breaker, open_s=0.5, most_s=0.5))
-            for resource in _CATALOGUE.resources.values()
-            if resource.breaker
+            replace(provider, breaker=replace(provider.breaker, open_s=0.5, most_s=0.5))
+            for provider in _CATALOGUE.providers.values()
+            if provider.breaker
         ],
         dead_letter=_CATALOGUE.dead_letter,
     ),

@@ -70,7 +70,7 @@ def test_each_channel_has_a_provider_whose_breaker_opens_before_a_lone_job_dies(
     catalogue = application.catalogue
     for channel in ("email", "sms", "whatsapp"):
         assert catalogue.queues_of(channel) == [f"communication:{channel}"]
-        breaker = catalogue.resource(channel).breaker
+        breaker = catalogue.provider(channel).breaker
         assert breaker.least <= catalogue.kind(f"send_{channel}").retry.attempts
 
 

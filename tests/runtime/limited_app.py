@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from runtime.application import Application, JobContext
-from runtime.catalogue.catalogue import Breaker, Catalogue, Kind, Queue, RateLimit, Resource
+from runtime.catalogue.catalogue import Breaker, Catalogue, Kind, Provider, Queue, RateLimit
 from runtime.catalogue.retry import RetryPolicy, RetryRule
 from runtime.jobs.dead_letter import DeadLetterRecord
 from runtime.middleware import LogContext, Middleware, TraceContext
@@ -112,7 +112,7 @@ RULED = RetryPolicy(
 application = Application(
     catalogue=Catalogue(
         queues=[
-            Queue("test:provider", slots=20, resource="provider"),
+            Queue("test:provider", slots=20, provider="provider"),
             Queue("test:plain", slots=20),
             Queue("test:fair", slots=20, fair=True, org_cap=20),
             Queue("test:single", slots=20, concurrency=2),
@@ -130,8 +130,8 @@ application = Application(
             Kind("single", "test:single", Note, f"{__name__}:work"),
             Kind("keep_record", "test:letters", DeadLetterRecord, f"{__name__}:keep_record"),
         ],
-        resources=[
-            Resource(
+        providers=[
+            Provider(
                 "provider",
                 rate=RateLimit(1000, 1.0),
                 breaker=Breaker(ratio=0.5, least=4, window_s=60, open_s=0.5, most_s=2),

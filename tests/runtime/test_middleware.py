@@ -116,12 +116,12 @@ def test_the_breaker_with_a_real_worker_sends_each_job_once(client, worker, read
     for i in range(12):
         client.enqueue("send", org="o", payload={}, job_id=f"s{i}")
     worker.start(**LIMITED)
-    wait_until(lambda: reader.snapshot().resources[0].state == "open")
+    wait_until(lambda: reader.snapshot().providers[0].state == "open")
     wait_until(lambda: reader.snapshot().queues[0].waiting == 12)
     down.unlink()
     wait_until(lambda: reader.page("test:provider", JobState.FINISHED).total == 12)
     lines = worker.effects.with_suffix(".log").read_text().splitlines()
     sent = [line for line in lines if line.startswith("sent")]
     assert len(sent) == 12
-    assert reader.snapshot().resources[0].state == "closed"
+    assert reader.snapshot().providers[0].state == "closed"
     assert reader.page("test:provider", JobState.FAILED).total == 0

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from textual.widgets import Button, Input
 
-from tui.data.model import ResourceSnapshot
+from tui.data.model import ProviderSnapshot
 from tui.sample.source import SampleSource
 from tui.screens.base import DashScreen
 from tui.screens.dialog import ActionDialog
@@ -16,7 +16,7 @@ from tui.text.health import breaker_health, queue_health
 SNAPSHOT = SampleSource().snapshot()
 NOW = SNAPSHOT.taken_at
 TO_ANALYTICS = ("j",) * 7
-OPEN = ResourceSnapshot("smtp", ("communication:email",), state="open")
+OPEN = ProviderSnapshot("smtp", ("communication:email",), state="open")
 
 
 def texts(lines):
@@ -46,14 +46,14 @@ def texts(lines):
     ],
 )
 def test_what_is_said_of_a_breaker(provider, expected):
-    assert texts(breaker_lines(replace(SNAPSHOT, resources=(provider,)), NOW, 200)) == [expected]
+    assert texts(breaker_lines(replace(SNAPSHOT, providers=(provider,)), NOW, 200)) == [expected]
 
 
 def test_a_closed_breaker_takes_no_line_and_many_open_ones_are_counted():
     closed = replace(OPEN, state="closed")
-    assert breaker_lines(replace(SNAPSHOT, resources=(closed,)), NOW, 80) == []
+    assert breaker_lines(replace(SNAPSHOT, providers=(closed,)), NOW, 80) == []
     many = tuple(replace(OPEN, name=f"provider-{number}") for number in range(6))
-    lines = breaker_lines(replace(SNAPSHOT, resources=many), NOW, 80)
+    lines = breaker_lines(replace(SNAPSHOT, providers=many), NOW, 80)
     assert len(lines) == 3
     assert lines[-1].text.endswith("+3 more breakers")
     assert all(line.width <= 80 for line in lines)
@@ -85,7 +85,7 @@ def test_limits_of_a_queue():
         "uses smtp . closed  8% failed  runs 10/40  30/s",
         "10 of at most 20 at a time  org_iron waits 10 min, longest of all",
     ]
-    full = replace(email, active=20, resource="", worst_org_wait_s=4.0)
+    full = replace(email, active=20, provider="", worst_org_wait_s=4.0)
     assert texts(provider_lines(full, SNAPSHOT, NOW)) == [
         "20 of at most 20 at a time, full  org_iron waits 4 s, longest of all"
     ]
@@ -105,7 +105,7 @@ async def test_the_overview_shows_breakers_at_once_and_nothing_is_cut_below(dash
 async def test_the_overview_without_breakers_gives_the_room_back(dash):
     class Healthy(SampleSource):
         def snapshot(self):
-            return replace(super().snapshot(), resources=())
+            return replace(super().snapshot(), providers=())
 
     async with dash(size=(80, 24), source=Healthy()) as d:
         assert "PER MINUTE" in d.text()

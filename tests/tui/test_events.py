@@ -76,7 +76,7 @@ def test_the_log_is_bounded():
         ),
         (event(1, "worker", worker="w1", state="quiet", by="ana"), "w1", "quiet  by ana"),
         (
-            event(1, "breaker", resource="smtp", state="open", for_ms="1500"),
+            event(1, "breaker", provider="smtp", state="open", for_ms="1500"),
             "smtp",
             "open  for 1.5 s",
         ),

@@ -62,9 +62,9 @@ class HostileSource(SampleSource):
                 )
                 for w in made.workers
             ),
-            resources=tuple(
+            providers=tuple(
                 replace(r, name=self.text, forced_by=self.text, reason=self.text, state="open")
-                for r in made.resources
+                for r in made.providers
             ),
             redis=replace(made.redis, version=self.text),
             alerts=(

@@ -48,7 +48,7 @@ class System:
         return next(queue for queue in self.snapshot().queues if queue.name == self.queue)
 
     def breaker(self):
-        return next(one for one in self.snapshot().resources if one.name == self.provider)
+        return next(one for one in self.snapshot().providers if one.name == self.provider)
 
     def ids(self, state: JobState, *, offset: int = 0, limit: int = 1_000, search: str = ""):
         page = self.source.reads.page(self.queue, state, offset=offset, limit=limit, search=search)
@@ -108,7 +108,7 @@ def test_the_snapshot_has_the_queue_its_provider_and_its_worker(system: System) 
     queue = system.here()
     assert queue.failed == system.failed
     assert queue.waiting > 0
-    assert queue.resource == system.provider
+    assert queue.provider == system.provider
     assert queue.name in system.breaker().queues
     assert system.worker in [worker.name for worker in system.snapshot().workers]
     assert system.snapshot().taken_at.tzinfo is not None

@@ -13,7 +13,7 @@ from runtime.view.job_detail import (
     Progress,
     TimelineEntry,
 )
-from runtime.view.provider import ResourceSnapshot
+from runtime.view.provider import ProviderSnapshot
 from runtime.view.snapshot import (
     ActionResult,
     Alert,
@@ -56,6 +56,7 @@ __all__ = [
     "Pause",
     "Plan",
     "Progress",
+    "ProviderSnapshot",
     "QueueSnapshot",
     "QueueState",
     "Reading",
@@ -65,7 +66,6 @@ __all__ = [
     "RecurringSnapshot",
     "RedisSnapshot",
     "Request",
-    "ResourceSnapshot",
     "Snapshot",
     "TimelineEntry",
     "WorkerSnapshot",

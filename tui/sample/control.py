@@ -11,9 +11,9 @@ from tui.data.model import (
     BreakerWord,
     Event,
     Pause,
+    ProviderSnapshot,
     RecurringRun,
     RecurringSnapshot,
-    ResourceSnapshot,
     WorkerSnapshot,
 )
 from tui.data.source import AtlasError, BrokerUnavailableError
@@ -107,7 +107,7 @@ class SampleControl:
         check_known("provider", provider, [known.name for known in PROVIDERS])
         # Held or automatic again: in either case it forgets what it counted.
         self._forced[provider] = _Forced(state, _ME, self.now, reason)
-        self._tell("breaker", resource=provider, state=state, by=_ME)
+        self._tell("breaker", provider=provider, state=state, by=_ME)
         words = {"open": "is held open", "closed": "is held closed", "auto": "decides by itself"}
         return ActionResult(
             f"breaker {state}", provider, 1, message=f"{provider}'s breaker {words[state]}"
@@ -159,12 +159,12 @@ class SampleControl:
             return worker
         return replace(worker, state="quiet")
 
-    def _providers(self, active: dict[str, int]) -> tuple[ResourceSnapshot, ...]:
+    def _providers(self, active: dict[str, int]) -> tuple[ProviderSnapshot, ...]:
         return tuple(self._provider(provider, active) for provider in PROVIDERS)
 
-    def _provider(self, provider: SampleProvider, active: dict[str, int]) -> ResourceSnapshot:
+    def _provider(self, provider: SampleProvider, active: dict[str, int]) -> ProviderSnapshot:
         queues = tuple(queue.name for queue in QUEUES if queue.provider == provider.name)
-        made = ResourceSnapshot(
+        made = ProviderSnapshot(
             name=provider.name,
             queues=queues,
             failure_ratio=provider.failure_ratio,

@@ -67,7 +67,7 @@ class SampleSource(SampleControl):
             alerts=alerts_about(queues, crew, providers),
             history=history_until(self.now.replace(second=0, microsecond=0)),
             quarantined=1,
-            resources=providers,
+            providers=providers,
         )
 
     def page(
@@ -220,7 +220,7 @@ class SampleSource(SampleControl):
             slots=queue.slots,
             limit_per_s=queue.limit_per_s,
             concurrency=queue.concurrency,
-            resource=queue.provider,
+            provider=queue.provider,
             fair=queue.fair,
             worst_org=queue.worst_org if waiting else "",
             worst_org_wait_s=queue.oldest_s if waiting and queue.worst_org else None,

@@ -14,13 +14,13 @@ _BEFORE_S, _AFTER_S = 3, 2
 # Beside failures of jobs, what happened when: (event number, event, details).
 _RARE: dict[int, tuple[str, dict[str, str]]] = {
     31: ("paused", {"queue": "communication:whatsapp", "by": "raj@bastion1"}),
-    32: ("breaker", {"resource": "whatsapp-cloud", "state": "open", "by": "raj@bastion1"}),
+    32: ("breaker", {"provider": "whatsapp-cloud", "state": "open", "by": "raj@bastion1"}),
     148: ("worker", {"worker": "b3-4107", "state": "up"}),
     205: ("worker", {"worker": "b2-4410", "state": "lost", "requeued": "24", "failed": "0"}),
     262: ("expired", {"job": "csca0001", "queue": "communication:sms"}),
-    270: ("breaker", {"resource": "warehouse", "state": "open", "for_ms": "30000"}),
-    281: ("breaker", {"resource": "warehouse", "state": "half-open"}),
-    282: ("breaker", {"resource": "warehouse", "state": "open", "for_ms": "60000"}),
+    270: ("breaker", {"provider": "warehouse", "state": "open", "for_ms": "30000"}),
+    281: ("breaker", {"provider": "warehouse", "state": "half-open"}),
+    282: ("breaker", {"provider": "warehouse", "state": "open", "for_ms": "60000"}),
     288: ("worker", {"worker": "b1-9923", "state": "quiet", "by": "ana@bastion1"}),
 }
 

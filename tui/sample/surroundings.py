@@ -8,9 +8,9 @@ from tui.data.model import (
     Alert,
     HostSnapshot,
     MinutePoint,
+    ProviderSnapshot,
     QueueSnapshot,
     RedisSnapshot,
-    ResourceSnapshot,
     WorkerSnapshot,
 )
 from tui.sample.numbers import QUEUES
@@ -60,7 +60,7 @@ def history_until(running: datetime) -> dict[str, tuple[MinutePoint, ...]]:
 def alerts_about(
     queues: Sequence[QueueSnapshot],
     crew: Sequence[WorkerSnapshot],
-    providers: Sequence[ResourceSnapshot],
+    providers: Sequence[ProviderSnapshot],
 ) -> tuple[Alert, ...]:
     """What an operator is told about those queues, workers and providers."""
     found = [

@@ -7,9 +7,9 @@ from textual.binding import BindingType
 from tui.data.model import (
     ActionResult,
     BreakerWord,
+    ProviderSnapshot,
     QueueSnapshot,
     RecurringSnapshot,
-    ResourceSnapshot,
     WorkerSnapshot,
 )
 from tui.keymap import Key, bind
@@ -125,7 +125,7 @@ def open_breaker(screen: DashScreen, queue: QueueSnapshot) -> None:
 
 
 def _show_breaker(
-    screen: DashScreen, provider: ResourceSnapshot, word: BreakerWord, waiting: int
+    screen: DashScreen, provider: ProviderSnapshot, word: BreakerWord, waiting: int
 ) -> None:
     name = provider.name
 
@@ -151,7 +151,7 @@ def _show_breaker(
     )
 
 
-def _breaker_text(provider: ResourceSnapshot, word: BreakerWord, waiting: int) -> list[Line]:
+def _breaker_text(provider: ProviderSnapshot, word: BreakerWord, waiting: int) -> list[Line]:
     queues = ", ".join(short_queue(name) for name in provider.queues) or "no queue"
     state = breaker_health(provider)
     by = f" by {provider.forced_by}: {provider.reason}" if provider.forced_by else ""

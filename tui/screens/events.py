@@ -130,7 +130,7 @@ class EventsScreen(DashScreen):
 
     @staticmethod
     def _queue_of_provider(snapshot: Snapshot, name: str) -> str | None:
-        queues = (queue for r in snapshot.resources if r.name == name for queue in r.queues)
+        queues = (queue for r in snapshot.providers if r.name == name for queue in r.queues)
         return next(queues, None)
 
     def _shown(self, prefix: str) -> list[Event]:

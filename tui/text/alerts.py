@@ -12,7 +12,7 @@ def alert_lines(snapshot: Snapshot, now: datetime, width: int, height: int) -> l
 
     Breakers have lines of their own, with more to say.
     """
-    breakers = {resource.name for resource in snapshot.resources}
+    breakers = {provider.name for provider in snapshot.providers}
     found = [
         line(
             (" X " if alert.level == "critical" else " ! ", _role(alert.level)),
@@ -32,7 +32,7 @@ def alert_lines(snapshot: Snapshot, now: datetime, width: int, height: int) -> l
         text = f" {snapshot.quarantined} in quarantine: they cannot be read or run"
         found.append(line((" ! ", "warn"), ("jobs", "strong"), text))
     if not found:
-        held = any(resource.holds for resource in snapshot.resources)
+        held = any(provider.holds for provider in snapshot.providers)
         calm = "nothing beside the breakers above" if held else "nothing needs attention"
         found = [line((" . ", "good"), (calm, "muted"))]
     if height > 2:

@@ -3,7 +3,7 @@
 import math
 from datetime import datetime
 
-from tui.data.model import QueueSnapshot, ResourceSnapshot, Snapshot
+from tui.data.model import ProviderSnapshot, QueueSnapshot, Snapshot
 from tui.text.formatting import duration, long_duration, short_queue
 from tui.text.health import breaker_health
 from tui.text.lines import Line, Run, clip, line, spread
@@ -13,16 +13,16 @@ _MOST_LINES = 3
 _ILL = 0.2
 
 
-def provider_of(snapshot: Snapshot, queue: QueueSnapshot) -> ResourceSnapshot | None:
+def provider_of(snapshot: Snapshot, queue: QueueSnapshot) -> ProviderSnapshot | None:
     """The provider that the jobs of the queue use, if there is one."""
     return next(
-        (r for r in snapshot.resources if queue.resource and r.name == queue.resource), None
+        (r for r in snapshot.providers if queue.provider and r.name == queue.provider), None
     )
 
 
 def breaker_lines(snapshot: Snapshot, now: datetime, width: int) -> list[Line]:
     """One line for each breaker that is not simply closed; open ones first, three lines at most."""
-    found = [provider for provider in snapshot.resources if provider.holds or provider.forced_by]
+    found = [provider for provider in snapshot.providers if provider.holds or provider.forced_by]
     found.sort(key=lambda provider: (-breaker_health(provider).rank, provider.name))
     shown = [clip(_breaker_line(provider, now), width) for provider in found[:_MOST_LINES]]
     if left_out := len(found) - len(shown):
@@ -31,7 +31,7 @@ def breaker_lines(snapshot: Snapshot, now: datetime, width: int) -> list[Line]:
     return shown
 
 
-def _breaker_line(provider: ResourceSnapshot, now: datetime) -> Line:
+def _breaker_line(provider: ProviderSnapshot, now: datetime) -> Line:
     health = breaker_health(provider)
     queues = ", ".join(short_queue(name) for name in provider.queues) or "no queue"
     verb = "holds" if provider.holds else "lets through"
@@ -44,7 +44,7 @@ def _breaker_line(provider: ResourceSnapshot, now: datetime) -> Line:
     )
 
 
-def _how_long(provider: ResourceSnapshot, now: datetime) -> str:
+def _how_long(provider: ProviderSnapshot, now: datetime) -> str:
     """How much longer it is open, or who holds it and since when."""
     if provider.forced_by:
         since = provider.since
@@ -56,7 +56,7 @@ def _how_long(provider: ResourceSnapshot, now: datetime) -> str:
     return f"{max(0, left_s)}s left" if left_s < 60 else f"{long_duration(left_s)} left"
 
 
-def _why(provider: ResourceSnapshot) -> list[Run]:
+def _why(provider: ProviderSnapshot) -> list[Run]:
     """Why it is so, and what comes next."""
     if provider.forced_by:
         return [(f": {provider.reason}" if provider.reason else ", no reason given", "")]
@@ -80,7 +80,7 @@ def provider_lines(queue: QueueSnapshot, snapshot: Snapshot, now: datetime) -> l
     return lines
 
 
-def _provider_line(provider: ResourceSnapshot, now: datetime) -> Line:
+def _provider_line(provider: ProviderSnapshot, now: datetime) -> Line:
     health = breaker_health(provider)
     cap = f"/{provider.concurrency}" if provider.concurrency else ""
     rate = f"  {provider.limit_per_s:g}/s" if provider.limit_per_s else ""
@@ -96,7 +96,7 @@ def _provider_line(provider: ResourceSnapshot, now: datetime) -> Line:
     )
 
 
-def _held(provider: ResourceSnapshot, now: datetime) -> list[Run]:
+def _held(provider: ProviderSnapshot, now: datetime) -> list[Run]:
     return [(f" {_how_long(provider, now)}", ""), *_why(provider)]
 
 

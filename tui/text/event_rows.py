@@ -13,7 +13,7 @@ _ROLES = {
     "outage": "bad",
 }  # fmt: skip
 # These have columns of their own.
-_SHOWN = ("job", "queue", "worker", "resource", "kind", "error")
+_SHOWN = ("job", "queue", "worker", "provider", "kind", "error")
 
 
 def event_columns(width: int) -> list[Column]:
@@ -55,7 +55,7 @@ def event_subject(event: Event, prefix: str) -> str:
     if event.event == "worker":
         return details.get("worker", "-")
     queue = details.get("queue", "").removeprefix(f"{prefix}:")
-    return queue or details.get("resource") or details.get("worker") or "-"
+    return queue or details.get("provider") or details.get("worker") or "-"
 
 
 def event_text(event: Event) -> str:

@@ -8,10 +8,10 @@ here, ``.`` fine.
 from dataclasses import dataclass
 
 from tui.data.model import (
+    ProviderSnapshot,
     QueueSnapshot,
     QueueState,
     RecurringSnapshot,
-    ResourceSnapshot,
     WorkerSnapshot,
 )
 
@@ -46,7 +46,7 @@ _LASTING = (QueueState.UNSERVED, QueueState.PAUSED, QueueState.NOBODY)
 _HELD = Health("B", "breaker", "bad", 4)
 
 
-def queue_health(queue: QueueSnapshot, provider: ResourceSnapshot | None = None) -> Health:
+def queue_health(queue: QueueSnapshot, provider: ProviderSnapshot | None = None) -> Health:
     """The one thing about the queue that matters most; `provider` is what its jobs use."""
     health = _QUEUE_STATES[queue.state]
     held = provider is not None and provider.holds
@@ -54,7 +54,7 @@ def queue_health(queue: QueueSnapshot, provider: ResourceSnapshot | None = None)
     return _HELD if held and queue.state not in _LASTING else health
 
 
-def breaker_health(provider: ResourceSnapshot) -> Health:
+def breaker_health(provider: ProviderSnapshot) -> Health:
     """How a provider's breaker is."""
     if provider.forced_by:
         shut = provider.state == "closed"

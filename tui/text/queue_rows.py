@@ -40,7 +40,7 @@ def queue_table(snapshot: Snapshot, width: int, search: str = "") -> QueueTable:
 
 def _searchable(snapshot: Snapshot, queue: QueueSnapshot) -> str:
     health = queue_health(queue, provider_of(snapshot, queue))
-    return f"{queue.name} {health.word} {queue.resource}".lower()
+    return f"{queue.name} {health.word} {queue.provider}".lower()
 
 
 def _columns(*, dense: bool) -> list[Column]:

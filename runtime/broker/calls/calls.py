@@ -77,7 +77,7 @@ class QueueDemand(NamedTuple):
     rate_per_ms: float = 1000.0
     org_cap: int = 0
     most: int = 0
-    resource: str = ""
+    provider: str = ""
 
 
 class ClaimedJob(NamedTuple):
@@ -113,7 +113,7 @@ class Claim:
 class Ended(NamedTuple):
     """An attempt that ended, ready to be written.
 
-    `fault`: the queue's resource failed, not the job. `quiet`: a failure that leaves no dead
+    `fault`: the queue's provider failed, not the job. `quiet`: a failure that leaves no dead
     letter; `dead_letter` is the record that any other one leaves, JSON.
     """
 
@@ -187,7 +187,7 @@ def claim(
     ]  # fmt: skip
     for d in demands:
         args += (
-            d.queue, d.free, d.rate_jobs, _number(d.rate_per_ms), d.org_cap, d.most, d.resource,
+            d.queue, d.free, d.rate_jobs, _number(d.rate_per_ms), d.org_cap, d.most, d.provider,
         )  # fmt: skip
     return Call("claim", args, _read_claim, repeatable=False)
 

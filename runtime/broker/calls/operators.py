@@ -38,13 +38,13 @@ def set_paused(actor: str, reason: str, queue: str, *, logical: str, paused: boo
 def force_breaker(
     actor: str,
     reason: str,
-    resource: str,
+    provider: str,
     *,
     state: Literal["open", "closed", "auto"],
     queues: Sequence[str],
 ) -> Call[None]:
-    """Open or close a resource's breaker, or leave it to itself; `queues` are full names."""
-    args: list[Arg] = [actor, reason, resource, state, len(queues), *queues]
+    """Open or close a provider's breaker, or leave it to itself; `queues` are full names."""
+    args: list[Arg] = [actor, reason, provider, state, len(queues), *queues]
     return Call("force_breaker", args, lambda _reply: None)
 
 

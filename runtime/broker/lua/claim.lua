@@ -10,12 +10,12 @@
   ARGV[1] worker name  [2] token, unique for this call  [3] lease in ms  [4] largest data in bytes
   ARGV[5] jobs wanted in all
   ARGV[6] JSON: policy = {finished_s, finished_cap, failed_s, failed_cap, dead_letter ({lane, kind}),
-    resources (by name: jobs (0 = unlimited), per_ms, cap (0 = none), queues (full names, all that use
+    providers (by name: jobs (0 = unlimited), per_ms, cap (0 = none), queues (full names, all that use
     it), breaker (see lib/breaker.lua))}
   ARGV[7] number of queues
   then for each queue: full name, free slots, rate: jobs ('0' = unlimited), rate: per ms,
     fair: each organisation's cap ('0' = plain queue), most jobs that run anywhere ('0' = any
-    number), resource ('' = none)
+    number), provider ('' = none)
   Returns { now ms, next due ms or 0, queue states, jobs, quarantined }
     queue states: for each queue its name, then 0 empty, -1 paused, -2 more waits, -3 the worker is
       quiet, or ms until a rate or a breaker lets the next job start
@@ -283,11 +283,11 @@ local function anything_waits(queue)
   return redis.call('EXISTS', unpack(places)) > 0
 end
 
--- How many jobs the resource of a queue lets start now, ms until that changes, and its tokens.
-local function resource_allows(name, r)
+-- How many jobs the provider of a queue lets start now, ms until that changes, and its tokens.
+local function provider_allows(name, r)
   local allowed, wait_ms = breaker_allows(p, name, now)
   if allowed < 1 then return 0, wait_ms, 0 end
-  local tokens, token_ms = allowance('resource:' .. name, r.jobs, r.per_ms)
+  local tokens, token_ms = allowance('provider:' .. name, r.jobs, r.per_ms)
   if tokens < 1 then return 0, token_ms, tokens end
   allowed = math.min(allowed, math.floor(tokens))
   if r.cap > 0 then
@@ -300,7 +300,7 @@ local function resource_allows(name, r)
 end
 
 -- Takes what may start now of one queue; returns its state (see above).
-local function serve(queue, free, jobs_per, per_ms, cap, most, resource)
+local function serve(queue, free, jobs_per, per_ms, cap, most, provider)
   if not anything_waits(queue) then return 0 end
   if cap == 0 then cap = 1e9 end
   local tokens, wait_ms = allowance(queue, jobs_per, per_ms)
@@ -309,10 +309,10 @@ local function serve(queue, free, jobs_per, per_ms, cap, most, resource)
   -- The end of a job anywhere wakes a worker of a queue whose jobs are limited over all workers.
   if most > 0 then want = math.min(want, most - redis.call('ZCARD', p .. ':atlas:leases:' .. queue)) end
   if want <= 0 then return -2 end
-  local r, r_tokens = policy.resources[resource], 0
+  local r, r_tokens = policy.providers[provider], 0
   if r then
     local allowed
-    allowed, wait_ms, r_tokens = resource_allows(resource, r)
+    allowed, wait_ms, r_tokens = provider_allows(provider, r)
     if allowed < 1 then return wait_ms > 0 and math.ceil(wait_ms) or -2 end
     want = math.min(want, allowed)
   end
@@ -320,8 +320,8 @@ local function serve(queue, free, jobs_per, per_ms, cap, most, resource)
   spend(queue, tokens, taken, jobs_per, per_ms)
   wanted = wanted - taken
   if r and taken > 0 then
-    spend('resource:' .. resource, r_tokens, taken, r.jobs, r.per_ms)
-    if r.breaker then breaker_probes(p, resource, now, r.breaker) end
+    spend('provider:' .. provider, r_tokens, taken, r.jobs, r.per_ms)
+    if r.breaker then breaker_probes(p, provider, now, r.breaker) end
   end
   if not more then return 0 end
   -- Ours are full, another worker's may not be.

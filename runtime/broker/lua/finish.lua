@@ -5,11 +5,11 @@
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] worker name
   ARGV[2] JSON: policy = {finished_s, finished_cap, failed_s, failed_cap, dead_letter ({lane, kind}),
-    queues (by full name: wake (a job's end lets another one start), resource, breaker)}
+    queues (by full name: wake (a job's end lets another one start), provider, breaker)}
   ARGV[3] JSON: for each attempt a list of outcome, id, execution id, lane, kind, rate limit key,
     started (s, text), wait ms, run ms, delay ms, due ms (0 = by delay), renewed (an execution record
     exists), return value (base64, '' = none), exc_string (base64, '' = none), error class, error,
-    fingerprint, fault (the job's resource failed, not the job), dead letter (JSON, '' = none), org
+    fingerprint, fault (the job's provider failed, not the job), dead letter (JSON, '' = none), org
     outcome: finished, retried (runs again after the delay), failed, snoozed (runs again, uses no
       attempt), released (back to the front, uses no attempt), canceled, quarantined
   Returns for each: 1 applied, 2 applied by an earlier call, 0 refused (the lease was lost),
@@ -117,7 +117,7 @@ local function run_again(id, lane, queue, a, job, attempt, at_front)
   local key = p .. ':job:' .. id
   local due = a[11]
   if due == 0 then due = now + a[10] end
-  -- Parked jobs wait in their queue: its resource's breaker lets none of them start.
+  -- Parked jobs wait in their queue: its provider's breaker lets none of them start.
   if outcome == 'parked' then due = 0 end
   if outcome ~= 'retried' then attempt = attempt - 1 end
   if outcome ~= 'released' and due > now then
@@ -131,17 +131,17 @@ local function run_again(id, lane, queue, a, job, attempt, at_front)
   woken[queue] = true
 end
 
--- Tells the resource's breaker how an attempt ended. While it holds the resource back, what failed
+-- Tells the provider's breaker how an attempt ended. While it holds the provider back, what failed
 -- for it is tried again without having used an attempt: returns the outcome that stands.
 local function by_breaker(a, queue)
   local outcome, q = a[1], policy.queues[queue]
   if not q or not q.breaker then return outcome end
   if outcome == 'finished' then
-    breaker_notes(p, q.resource, 1, 0, now, q.breaker)
+    breaker_notes(p, q.provider, 1, 0, now, q.breaker)
   elseif not a[18] and (outcome == 'failed' or outcome == 'retried') then
-    -- The resource answered; that is all a probe is to find out.
-    if breaker_is_probed(p, q.resource) then breaker_notes(p, q.resource, 1, 0, now, q.breaker) end
-  elseif a[18] and breaker_notes(p, q.resource, 0, 1, now, q.breaker) then
+    -- The provider answered; that is all a probe is to find out.
+    if breaker_is_probed(p, q.provider) then breaker_notes(p, q.provider, 1, 0, now, q.breaker) end
+  elseif a[18] and breaker_notes(p, q.provider, 0, 1, now, q.breaker) then
     return 'parked'
   end
   return outcome

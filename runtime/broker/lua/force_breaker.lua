@@ -1,9 +1,9 @@
 --[[
-  An operator opens or closes a resource's breaker, whatever it has counted, or leaves it to itself
+  An operator opens or closes a provider's breaker, whatever it has counted, or leaves it to itself
   again ('auto': closed, with nothing counted).
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
-  ARGV[1] actor  [2] reason  [3] resource  [4] 'open', 'closed' or 'auto'
+  ARGV[1] actor  [2] reason  [3] provider  [4] 'open', 'closed' or 'auto'
   ARGV[5] number of queues that use it, then their full names
   Returns 1
 ]]
@@ -15,6 +15,6 @@ if word ~= 'auto' then
   redis.call('HSET', key, 'forced', word, 'by', ARGV[1], 'reason', ARGV[2], 'since', clock_ms())
 end
 for i = 1, tonumber(ARGV[5]) do wake(p, ARGV[5 + i]) end
-emit(p, 'breaker', 'resource', name, 'state', word, 'by', ARGV[1])
+emit(p, 'breaker', 'provider', name, 'state', word, 'by', ARGV[1])
 audit(p, ARGV[1], 'breaker ' .. word, name, 1, ARGV[2])
 return 1

@@ -23,10 +23,10 @@ end
 if error == '' then
   if not since then return 0 end
   redis.call('HDEL', key, what .. '|' .. host)
-  emit(p, 'outage', 'resource', what, 'state', 'over', 'host', host)
+  emit(p, 'outage', 'provider', what, 'state', 'over', 'host', host)
   return 1
 end
 redis.call('HSET', key, what .. '|' .. host, (since or now) .. '|' .. now .. '|' .. error)
 if since then return 0 end
-emit(p, 'outage', 'resource', what, 'state', 'away', 'host', host, 'error', error)
+emit(p, 'outage', 'provider', what, 'state', 'away', 'host', host, 'error', error)
 return 1

@@ -82,7 +82,7 @@ def read_overview(
     heads: Iterable[str],
     worker_keys: Iterable[str],
     minutes: Sequence[int],
-    resources: Sequence[str],
+    providers: Sequence[str],
     now_ms: int,
 ) -> Overview:
     """One pipeline over everything named.
@@ -118,8 +118,8 @@ def read_overview(
         pipe.hgetall(key)
     for minute in minutes:
         pipe.hgetall(keys.metrics(minute))
-    for resource in resources:
-        pipe.hgetall(keys.breaker(resource))
+    for provider in providers:
+        pipe.hgetall(keys.breaker(provider))
     pipe.hgetall(keys.outages())
     with broker_errors():
         replies = iter(execute(pipe))
@@ -138,7 +138,7 @@ def read_overview(
         heads={job_id: text_of(next(replies)) for job_id in heads},
         workers={key: next(replies) or {} for key in worker_keys},
         minutes={minute: next(replies) or {} for minute in minutes},
-        breakers={resource: next(replies) or {} for resource in resources},
+        breakers={provider: next(replies) or {} for provider in providers},
         outages=next(replies) or {},
     )
 

@@ -22,8 +22,8 @@ class PlaceReply:
     org_limits: str
     tokens: float | None
     tokens_at_ms: float | None
-    resource_tokens: float | None
-    resource_tokens_at_ms: float | None
+    provider_tokens: float | None
+    provider_tokens_at_ms: float | None
 
 
 # How far into a list a job is looked for: LPOS walks it.
@@ -31,7 +31,7 @@ _SEARCHED = 100_000
 
 
 def read_place(
-    connection: redis.Redis, keys: Keys, job_id: str, *, lane: str, org: str, resource: str
+    connection: redis.Redis, keys: Keys, job_id: str, *, lane: str, org: str, provider: str
 ) -> PlaceReply:
     """Where a job waits in its lane, or (with `org`) among its organisation's jobs."""
     pipe: Any = connection.pipeline(transaction=False)
@@ -41,7 +41,7 @@ def read_place(
     pipe.zcard(keys.org_allowed(lane, org))
     pipe.hget(keys.orgs(), org)
     pipe.hmget(keys.bucket(queue_of(lane)), "tokens", "at")
-    pipe.hmget(keys.bucket(f"resource:{resource}"), "tokens", "at")
+    pipe.hmget(keys.bucket(f"provider:{provider}"), "tokens", "at")
     with broker_errors():
         listed, rank, orgs, active, limits, *buckets = execute(pipe)
     fair = rank is not None

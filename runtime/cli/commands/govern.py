@@ -11,15 +11,15 @@ _reason = click.option("--reason", default="", help="Why, for the audit and for 
 
 
 @click.command()
-@click.argument("resource")
+@click.argument("provider")
 @click.argument("state", type=click.Choice(["open", "closed", "auto"]))
 @_reason
 @actor_option
 @json_option
-def breaker(resource: str, state: BreakerWord, *, reason: str, actor: str, as_json: bool) -> None:
-    """Hold RESOURCE's breaker open (none of its jobs starts) or closed, or leave it to itself."""
+def breaker(provider: str, state: BreakerWord, *, reason: str, actor: str, as_json: bool) -> None:
+    """Hold PROVIDER's breaker open (none of its jobs starts) or closed, or leave it to itself."""
     with control(actor) as opened:
-        result = opened.force_breaker(resource, state, reason=reason)
+        result = opened.force_breaker(provider, state, reason=reason)
     report(result, as_json=as_json)
 
 

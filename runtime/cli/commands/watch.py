@@ -1,4 +1,4 @@
-"""``atlas events``, ``resources`` and ``memory``: what happens, what is held, what is used."""
+"""``atlas events``, ``providers`` and ``memory``: what happens, what is held, what is used."""
 
 import time
 
@@ -9,7 +9,7 @@ from runtime.cli.shared.json_view import plain
 from runtime.cli.shared.options import json_option, print_json
 from runtime.cli.shared.tables import Column, moment, number, size, table
 from runtime.view.events import Event
-from runtime.view.provider import ResourceSnapshot
+from runtime.view.provider import ProviderSnapshot
 
 _FOLLOW_S = 0.5
 
@@ -48,31 +48,31 @@ def _print_events(found: tuple[Event, ...], only: str, *, as_json: bool) -> None
 
 @click.command()
 @json_option
-def resources(*, as_json: bool) -> None:
-    """The resources that queues use: breaker, limits, what runs."""
+def providers(*, as_json: bool) -> None:
+    """The providers that queues use: breaker, limits, what runs."""
     with reader() as opened:
-        found = opened.snapshot().resources
+        found = opened.snapshot().providers
     if as_json:
-        print_json({"resources": found})
+        print_json({"providers": found})
     elif found:
-        columns = [Column("RESOURCE"), Column("BREAKER"), Column("FAILED", right=True),
+        columns = [Column("PROVIDER"), Column("BREAKER"), Column("FAILED", right=True),
                    Column("RUNNING", right=True), Column("LIMIT/S", right=True),
                    Column("QUEUES", flexible=True)]  # fmt: skip
-        click.echo(table(columns, [_resource_row(resource) for resource in found]))
+        click.echo(table(columns, [_provider_row(provider) for provider in found]))
     else:
-        click.echo("no resources")
+        click.echo("no providers")
 
 
-def _resource_row(resource: ResourceSnapshot) -> list[str]:
-    ratio, cap = resource.failure_ratio, resource.concurrency
-    forced = f" by {resource.forced_by}" if resource.forced_by else ""
+def _provider_row(provider: ProviderSnapshot) -> list[str]:
+    ratio, cap = provider.failure_ratio, provider.concurrency
+    forced = f" by {provider.forced_by}" if provider.forced_by else ""
     return [
-        resource.name,
-        f"{resource.state}{forced}",
+        provider.name,
+        f"{provider.state}{forced}",
         "-" if ratio is None else f"{ratio:.0%}",
-        f"{resource.running}/{cap}" if cap else str(resource.running),
-        f"{resource.limit_per_s:g}" if resource.limit_per_s else "-",
-        ", ".join(resource.queues),
+        f"{provider.running}/{cap}" if cap else str(provider.running),
+        f"{provider.limit_per_s:g}" if provider.limit_per_s else "-",
+        ", ".join(provider.queues),
     ]
 
 

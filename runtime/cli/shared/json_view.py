@@ -38,7 +38,7 @@ def status_view(snapshot: Snapshot) -> dict[str, Any]:
         "host": host_view(snapshot.host),
         "alerts": snapshot.alerts,
         "quarantined": snapshot.quarantined,
-        "resources": snapshot.resources,
+        "providers": snapshot.providers,
         "repaired_total": snapshot.repaired_total,
     }
 

@@ -79,7 +79,7 @@ class Runner:
         self._middleware = tuple(middleware)
         self._suspects = Suspects(settings.worker.max_stalled, broker)
         self._breakers = {
-            name: catalogue.resource(queue.resource).breaker if queue.resource else None
+            name: catalogue.provider(queue.provider).breaker if queue.provider else None
             for name, queue in catalogue.queues.items()
         }
 

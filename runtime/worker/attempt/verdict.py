@@ -28,7 +28,7 @@ _UNSERIALIZABLE = b'"Unserializable return value"'
 
 
 class AttemptFacts(NamedTuple):
-    """What is known of an attempt before it ended; `breaker` is that of its queue's resource."""
+    """What is known of an attempt before it ended; `breaker` is that of its queue's provider."""
 
     job: ClaimedJob
     kind: str
@@ -148,7 +148,7 @@ def _tried_again(
 def _is_fault(
     error: BaseException | RemoteError, facts: ErrorFacts, breaker: Breaker | None
 ) -> bool:
-    """Whether the resource failed, and not the job."""
+    """Whether the provider failed, and not the job."""
     if isinstance(error, Outcome):
         return isinstance(error, Retry) and error.fault
     if facts.status is not None:

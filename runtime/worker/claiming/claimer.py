@@ -187,7 +187,7 @@ class Claimer:
                         rate.per_s * 1000 if rate else 1000.0,
                         queue.org_cap if queue.fair else 0,
                         queue.concurrency or 0,
-                        queue.resource or "",
+                        queue.provider or "",
                     )
                 )
         return demands

@@ -1,4 +1,4 @@
-"""Resources: rates, caps and breakers over several queues; driven script by script."""
+"""Providers: rates, caps and breakers over several queues; driven script by script."""
 
 import time
 from dataclasses import replace
@@ -8,9 +8,9 @@ import pytest
 from runtime.broker.broker import Broker
 from runtime.broker.keys import QueueNames
 from runtime.broker.policy import Policy
-from runtime.catalogue.catalogue import Breaker, Catalogue, Kind, Queue, RateLimit, Resource
+from runtime.catalogue.catalogue import Breaker, Catalogue, Kind, Provider, Queue, RateLimit
 from runtime.client import AtlasClient
-from runtime.errors import CatalogueError, UnknownResourceError
+from runtime.errors import CatalogueError, UnknownProviderError
 from tests.runtime.conftest import wait_until
 from tests.runtime.drive import claim, ended, finish
 from tests.runtime.limited_app import Note, application
@@ -24,9 +24,9 @@ def engine(engine):
     return engine.model_copy(update={"application": "tests.runtime.limited_app"})
 
 
-def with_resource(**changes) -> Policy:
-    resource, queues = POLICY.resources["provider"]
-    return replace(POLICY, resources={"provider": (replace(resource, **changes), queues)})
+def with_provider(**changes) -> Policy:
+    provider, queues = POLICY.providers["provider"]
+    return replace(POLICY, providers={"provider": (replace(provider, **changes), queues)})
 
 
 def put(client: AtlasClient, count: int, kind: str = "send", head: str = "j") -> None:
@@ -35,7 +35,7 @@ def put(client: AtlasClient, count: int, kind: str = "send", head: str = "j") ->
 
 
 def take(broker: Broker, policy: Policy = POLICY, free: int = 50):
-    return claim(broker, PROVIDER, policy=policy, resource="provider", free=free)
+    return claim(broker, PROVIDER, policy=policy, provider="provider", free=free)
 
 
 def end(broker: Broker, jobs, *, ok: bool, policy: Policy = POLICY, **fields) -> None:
@@ -44,27 +44,27 @@ def end(broker: Broker, jobs, *, ok: bool, policy: Policy = POLICY, **fields) ->
     finish(broker, *ends, policy=policy)
 
 
-def test_a_resource_has_one_rate_for_all_its_queues(client, broker) -> None:
-    policy = with_resource(rate=RateLimit(3, 60.0))
+def test_a_provider_has_one_rate_for_all_its_queues(client, broker) -> None:
+    policy = with_provider(rate=RateLimit(3, 60.0))
     put(client, 5)
     put(client, 5, "work", "w")
     assert len(take(broker, policy).jobs) == 3
-    answer = claim(broker, PLAIN, policy=policy, resource="provider")
+    answer = claim(broker, PLAIN, policy=policy, provider="provider")
     assert answer.jobs == []
     assert 10_000 < answer.states[PLAIN] <= 20_000, "a token comes every 20 s"
 
 
-def test_a_resource_has_one_cap_for_all_its_queues(client, broker) -> None:
-    resource, _ = POLICY.resources["provider"]
-    shared = (replace(resource, concurrency=3), (PROVIDER, PLAIN))
-    policy = replace(POLICY, resources={"provider": shared})
+def test_a_provider_has_one_cap_for_all_its_queues(client, broker) -> None:
+    provider, _ = POLICY.providers["provider"]
+    shared = (replace(provider, concurrency=3), (PROVIDER, PLAIN))
+    policy = replace(POLICY, providers={"provider": shared})
     put(client, 2)
     put(client, 5, "work", "w")
     jobs = take(broker, policy).jobs
-    assert len(claim(broker, PLAIN, policy=policy, resource="provider").jobs) == 1
-    assert claim(broker, PLAIN, policy=policy, resource="provider").states[PLAIN] == -2
+    assert len(claim(broker, PLAIN, policy=policy, provider="provider").jobs) == 1
+    assert claim(broker, PLAIN, policy=policy, provider="provider").states[PLAIN] == -2
     end(broker, jobs, ok=True, policy=policy)
-    assert len(claim(broker, PLAIN, policy=policy, resource="provider").jobs) == 2
+    assert len(claim(broker, PLAIN, policy=policy, provider="provider").jobs) == 2
 
 
 def test_a_queue_has_a_cap_over_all_workers(client, broker, raw) -> None:
@@ -90,8 +90,8 @@ def test_a_breaker_opens_parks_probes_and_closes(client, broker, raw, reader) ->
     answer = take(broker)
     assert answer.jobs == []
     assert 0 < answer.states[PROVIDER] <= 500
-    resource = reader.snapshot().resources[0]
-    assert (resource.state, resource.queues) == ("open", ("test:provider",))
+    provider = reader.snapshot().providers[0]
+    assert (provider.state, provider.queues) == ("open", ("test:provider",))
     assert any(alert.subject == "provider" for alert in reader.snapshot().alerts)
     holds = reader.explain("j9")
     assert holds[0].what in ("breaker", "no worker")
@@ -154,21 +154,21 @@ def test_an_operator_goes_before_the_counts(client, broker, control, reader, raw
     put(client, 8)
     control.force_breaker("provider", "open", reason="their status page is red")
     assert take(broker).jobs == []
-    resource = reader.snapshot().resources[0]
-    assert (resource.state, resource.forced_by) == ("open", "ana@test")
-    assert "status page" in resource.reason
+    provider = reader.snapshot().providers[0]
+    assert (provider.state, provider.forced_by) == ("open", "ana@test")
+    assert "status page" in provider.reason
     control.force_breaker("provider", "closed")
     end(broker, take(broker, free=6).jobs, ok=False)
     assert len(take(broker, free=1).jobs) == 1, "held closed, whatever fails"
     control.force_breaker("provider", "auto")
-    assert reader.snapshot().resources[0].state == "closed"
-    with pytest.raises(UnknownResourceError, match="allowed: provider"):
+    assert reader.snapshot().providers[0].state == "closed"
+    with pytest.raises(UnknownProviderError, match="allowed: provider"):
         control.force_breaker("nope", "open")
 
 
 def test_old_failures_are_forgotten(client, broker, raw) -> None:
-    resource, _ = POLICY.resources["provider"]
-    policy = with_resource(breaker=replace(resource.breaker, window_s=0.05))
+    provider, _ = POLICY.providers["provider"]
+    policy = with_provider(breaker=replace(provider.breaker, window_s=0.05))
     put(client, 6)
     jobs = take(broker, policy).jobs
     end(broker, jobs[:3], ok=False, policy=policy)
@@ -178,21 +178,21 @@ def test_old_failures_are_forgotten(client, broker, raw) -> None:
 
 
 @pytest.mark.parametrize(
-    ("resources", "queue", "words"),
+    ("providers", "queue", "words"),
     [
-        ([], {"resource": "nope"}, "no resource 'nope'"),
-        ([Resource("a"), Resource("a")], {}, "named twice"),
-        ([Resource("A!")], {}, "lower-case"),
-        ([Resource("a", rate=RateLimit(0))], {}, "rate needs"),
-        ([Resource("a", concurrency=0)], {}, "concurrency must"),
-        ([Resource("a", breaker=Breaker(ratio=2))], {}, "ratio"),
-        ([Resource("a", breaker=Breaker(open_s=9, most_s=1))], {}, "open_s"),
+        ([], {"provider": "nope"}, "no provider 'nope'"),
+        ([Provider("a"), Provider("a")], {}, "named twice"),
+        ([Provider("A!")], {}, "lower-case"),
+        ([Provider("a", rate=RateLimit(0))], {}, "rate needs"),
+        ([Provider("a", concurrency=0)], {}, "concurrency must"),
+        ([Provider("a", breaker=Breaker(ratio=2))], {}, "ratio"),
+        ([Provider("a", breaker=Breaker(open_s=9, most_s=1))], {}, "open_s"),
         ([], {"concurrency": 0}, "concurrency must"),
     ],
 )
-def test_a_wrong_catalogue_says_why(resources, queue, words) -> None:
+def test_a_wrong_catalogue_says_why(providers, queue, words) -> None:
     with pytest.raises(CatalogueError, match=words):
-        Catalogue([Queue("q", 1, **queue)], [Kind("k", "q", Note, "a:b")], resources)
+        Catalogue([Queue("q", 1, **queue)], [Kind("k", "q", Note, "a:b")], providers)
 
 
 def test_a_catalogue_names_a_kind_for_dead_letters() -> None:

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict
 
 from runtime.application import Application, JobContext
-from runtime.catalogue.catalogue import Catalogue, Kind, Queue, RateLimit, Resource
+from runtime.catalogue.catalogue import Catalogue, Kind, Provider, Queue, RateLimit
 from runtime.catalogue.retry import RetryPolicy
 
 
@@ -27,13 +27,13 @@ application = Application(
         queues=[
             Queue("test:plain", slots=50),
             Queue("test:fair", slots=10, fair=True),
-            Queue("test:rated", slots=10, rate=RateLimit(5), resource="provider"),
+            Queue("test:rated", slots=10, rate=RateLimit(5), provider="provider"),
         ],
         kinds=[
             Kind("echo", "test:plain", Note, f"{__name__}:echo", hint=("text",)),
             Kind("fail", "test:plain", Note, f"{__name__}:fail", retry=RetryPolicy(attempts=1)),
             Kind("fair", "test:fair", Note, f"{__name__}:echo"),
         ],
-        resources=[Resource("provider", concurrency=3)],
+        providers=[Provider("provider", concurrency=3)],
     )
 )

@@ -46,7 +46,7 @@ CASES: dict[str, list[str]] = {
     "retry": ["--queue", "workflow:actions", "--all", "--yes", "--reason", "zebra"],
     "delete": ["same", "--yes", "--reason", "zebra"],
     "breaker": ["email", "open", "--reason", "zebra"],
-    "resources": [],
+    "providers": [],
     "quiet": ["zebra-worker", "--reason", "zebra"],
     "unquiet": ["zebra-worker", "--reason", "zebra"],
     "org": ["zebra", "--weight", "2"],

@@ -7,18 +7,18 @@ from tests.runtime.cli.conftest import Command, one_line
 
 def test_a_breaker_is_held_open_seen_and_let_go(atlas: Command):
     assert "held open" in atlas("breaker", "provider", "open", "--reason", "down").out
-    (resource,) = atlas("resources", "--json").json["resources"]
-    assert (resource["state"], resource["reason"]) == ("open", "down")
-    assert resource["queues"] == ["test:rated"]
-    assert "0/3" in atlas("resources").out
-    assert atlas("status", "--json").json["resources"] == [resource]
+    (provider,) = atlas("providers", "--json").json["providers"]
+    assert (provider["state"], provider["reason"]) == ("open", "down")
+    assert provider["queues"] == ["test:rated"]
+    assert "0/3" in atlas("providers").out
+    assert atlas("status", "--json").json["providers"] == [provider]
     assert atlas("breaker", "provider", "auto").code == 0
-    assert "closed" in atlas("resources").out
+    assert "closed" in atlas("providers").out
 
 
-def test_an_unknown_resource_or_worker_is_told_with_those_there_are(atlas: Command):
+def test_an_unknown_provider_or_worker_is_told_with_those_there_are(atlas: Command):
     wrong = atlas("breaker", "nope", "open")
-    assert "no resource 'nope'; allowed: provider" in one_line(wrong.err)
+    assert "no provider 'nope'; allowed: provider" in one_line(wrong.err)
     wrong = atlas("quiet", "nobody")
     assert (wrong.code, "no worker 'nobody'" in one_line(wrong.err)) == (2, True)
     assert atlas("quiet").code == 2

@@ -100,7 +100,7 @@ def state(settings: Settings) -> dict[str, object]:
         (q.name, q.pause and q.pause.reason, q.waiting, q.failed, q.finished_total, q.worst_org)
         for q in snapshot.queues
     ]
-    breakers = [(r.name, r.state, r.forced_by) for r in snapshot.resources]
+    breakers = [(r.name, r.state, r.forced_by) for r in snapshot.providers]
     audited = Auditor.from_settings(settings).audit()
     events = len(reader.events(limit=5_000))
     reader.close()

@@ -111,7 +111,7 @@ def test_a_user_limited_to_the_deployments_prefix_can_do_everything(
     auditor.close()
     for words in (
         ["status"], ["queues"], ["workers"], ["jobs", "test:plain"], ["job", "j1"],
-        ["explain", "j1"], ["resources"], ["events"], ["memory"], ["cron", "list"], ["audit"],
+        ["explain", "j1"], ["providers"], ["events"], ["memory"], ["cron", "list"], ["audit"],
     ):  # fmt: skip
         shown: Outcome = atlas(*words)
         assert shown.code == 0, shown

@@ -1,6 +1,6 @@
--- The circuit breaker of a resource (a provider). Closed, it counts attempts that ended well and ill
+-- The circuit breaker of a provider (a provider). Closed, it counts attempts that ended well and ill
 -- over a sliding window, estimated from the running and the last one; past the ratio it opens, and
--- nothing of the resource's queues starts. When its time is over, one job may try (half-open): its
+-- nothing of the provider's queues starts. When its time is over, one job may try (half-open): its
 -- end closes the breaker, or opens it for twice as long. `rule` = {window_ms, ratio, least, open_ms,
 -- most_ms}. An operator's word ('open' or 'closed' in `forced`) goes before all of it.
 local function breaker_of(p, name) return p .. ':atlas:breaker:' .. name end
@@ -21,7 +21,7 @@ local function breaker_probes(p, name, now, rule)
   local state = redis.call('HGET', key, 'state')
   if (state == 'open' or state == 'half-open') and redis.call('HGET', key, 'forced') ~= 'closed' then
     redis.call('HSET', key, 'state', 'half-open', 'until', now + rule.open_ms)
-    if state == 'open' then emit(p, 'breaker', 'resource', name, 'state', 'half-open') end
+    if state == 'open' then emit(p, 'breaker', 'provider', name, 'state', 'half-open') end
   end
 end
 
@@ -33,10 +33,10 @@ local function trip(p, name, now, rule, trips)
   local open_ms = math.min(rule.open_ms * 2 ^ math.min(trips, 20), rule.most_ms)
   redis.call('HSET', breaker_of(p, name), 'state', 'open', 'until', math.floor(now + open_ms), 'since', now,
     'trips', trips + 1, 'ok', 0, 'bad', 0, 'last_ok', 0, 'last_bad', 0, 'at', now)
-  emit(p, 'breaker', 'resource', name, 'state', 'open', 'for_ms', math.floor(open_ms))
+  emit(p, 'breaker', 'provider', name, 'state', 'open', 'for_ms', math.floor(open_ms))
 end
 
--- Counts attempts that ended; returns true while the breaker holds the resource back.
+-- Counts attempts that ended; returns true while the breaker holds the provider back.
 local function breaker_notes(p, name, ok, bad, now, rule)
   local key = breaker_of(p, name)
   local b = redis.call('HMGET', key, 'state', 'trips', 'at', 'ok', 'bad', 'last_ok', 'last_bad', 'forced')
@@ -50,7 +50,7 @@ local function breaker_notes(p, name, ok, bad, now, rule)
     end
     if ok > 0 then
       redis.call('HSET', key, 'state', 'closed', 'trips', 0, 'since', now, 'until', 0)
-      emit(p, 'breaker', 'resource', name, 'state', 'closed')
+      emit(p, 'breaker', 'provider', name, 'state', 'closed')
     end
     return false
   end
