@@ -199,6 +199,7 @@ def test_a_fork_while_threads_use_every_connection(raw, tmp_path) -> None:
             "REDIS_URL": f"unix://{url['path']}?db={url['db']}",
             "ATLAS_APPLICATION": "tests.runtime.engine_app",
             "ATLAS_ENV": "test",
+            "RQ_KEY_PREFIX": "rq",
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),
         },
