@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from runtime.broker import open_broker
-from runtime.broker.calls import calls
+from runtime.broker.calls import upkeep
 from runtime.broker.connection import connect
 from runtime.broker.waiting_pool import MAX_CONNECTIONS, WaitingPool
 from runtime.client import AtlasClient, NewJob
@@ -125,7 +125,7 @@ def test_who_waits_in_vain_is_told_how_long_and_for_what(engine, small) -> None:
     broker = open_broker(engine)
     broker._pool = pool
     with pytest.raises(BrokerUnavailableError, match=r"all 2 connections stayed in use for 0.2 s"):
-        broker.run(calls.reap([], POLICY))
+        broker.run(upkeep.reap([], POLICY))
     assert held
 
 
@@ -199,6 +199,7 @@ def test_a_fork_while_threads_use_every_connection(raw, tmp_path) -> None:
             "REDIS_URL": f"unix://{url['path']}?db={url['db']}",
             "ATLAS_APPLICATION": "tests.runtime.engine_app",
             "ATLAS_ENV": "test",
+            "RQ_KEY_PREFIX": "rq",
             "PATH": os.environ["PATH"],
             "HOME": str(tmp_path),
         },
