@@ -18,6 +18,7 @@ from runtime.config.settings import Settings
 from runtime.errors import UnknownJobError
 from runtime.view.reader import Reader
 from runtime.view.snapshot import JobState
+from runtime.worker.attempt.children import Children
 from runtime.worker.attempt.handlers import load_handlers
 from runtime.worker.attempt.progress import Notes
 from runtime.worker.attempt.runner import Runner
@@ -84,8 +85,8 @@ class Bench:
         self._threads = HandlerThreads(1, lambda: None)
         self._runner = Runner(
             settings, catalogue, load_handlers(catalogue),
-            client=client, resources=None, threads=self._threads, rng=random.Random(0),
-            notes=Notes(),
+            client=client, resources=None, threads=self._threads, children=Children(jobs_each=1),
+            rng=random.Random(0), notes=Notes(),
         )  # fmt: skip
 
     def drain(self) -> None:

@@ -33,7 +33,9 @@ MOMENTS = ("before", "after")
 WORKER = {"claim": 3, "finish": 3, "renew": 2, "sweep": 1, "marker": 1, "beat": 2, "progress": 2,
           "returned": 20, "handler": 20}  # fmt: skip
 RECURRING = {"put_recurring": 1, "read_recurring": 2, "advance_recurring": 2}
-OTHERS = ("release", "reap")
+# An upgrade's steps: tests/runtime/cli/test_migrate.py kills the program at each of its calls.
+MIGRATION = ("adopt", "adopt_jobs", "adopt_fields", "adopt_holders")
+OTHERS = ("release", "reap", "alone", "outage", *MIGRATION)
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,7 +197,7 @@ def test_a_crash_after_delivery_before_the_step_closes(
     add_lead()
     add_workflow(*chain(TRIGGER, EMAIL, TAG))
     engine, provider = with_provider(Guarantee.KEYLESS)
-    engine.start("process_trigger", {"trigger_type": "x", "trigger_data": {}})
+    engine.start("process_trigger", {"trigger_type": "lead_updated", "trigger_data": {}})
     engine.start(
         "execute_workflow",
         {"workflow_id": "wf_1", "trigger_type": "lead_created",

@@ -253,7 +253,7 @@ def test_mail_outlasts_a_provider_that_is_away(server):
     with closing(Reader.from_settings(running.settings)) as reader:
 
         def breaker() -> str:
-            [email] = [r for r in reader.snapshot().resources if r.name == "email"]
+            [email] = [r for r in reader.snapshot().providers if r.name == "email"]
             return email.state
 
         def outcomes() -> Counter[str]:

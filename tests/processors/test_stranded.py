@@ -27,7 +27,10 @@ from runtime.view.snapshot import JobState
 from tests.processors.harness import ORG, Engine
 from tests.processors.shapes import EMAIL, SMS, TAG, TRIGGER, WAIT, chain
 
-EVENT = {"trigger_type": "new_lead", "trigger_data": {"email": "ana@example.com"}}
+EVENT = {
+    "trigger_type": "new_lead",
+    "trigger_data": {"email": "ana@example.com", "first_name": "Ana"},
+}
 KINDS = {"mail": "send_email", "tag": "execute_node", "wait": "continue_wait"}
 
 

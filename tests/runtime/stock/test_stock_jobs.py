@@ -258,7 +258,9 @@ def test_a_deployments_prefix_reaches_rq_before_it_is_imported(
     """From the settings of a worker whose environment does not name it, in its children too."""
     (tmp_path / ".env").write_text("RQ_KEY_PREFIX=other:rq\n")
     raw.rename(*_enqueued_under("other:rq", raw, tmp_path))
-    process = worker.start_process(f"import os; os.chdir({str(tmp_path)!r})\n", RQ_KEY_PREFIX="")
+    process = worker.start_process(
+        f"import os; os.chdir({str(tmp_path)!r}); del os.environ['RQ_KEY_PREFIX']\n"
+    )
     wait_until((tmp_path / "done").exists)
     wait_until(lambda: raw.exists(f"other:rq:finished:{PLAIN}"))
     assert not list(raw.scan_iter("rq:*")), "nothing under RQ's own prefix"

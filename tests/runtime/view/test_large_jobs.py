@@ -19,7 +19,7 @@ from runtime.jobs import envelope
 from runtime.view.reader import Reader
 from runtime.view.snapshot import JobState
 from tests.runtime.drive import claim, ended, finish
-from tui.data.live import LiveSource
+from tui.data.live import LiveReads
 from tui.text.job_text import payload_lines
 
 MB = 1_000_000
@@ -76,7 +76,7 @@ def test_a_list_of_large_jobs_is_read_without_their_payloads(
         large(raw, f"j{number}", MB)
     raw.hset("rq:job:j7", "description", "x" * MB)
     with closing(Control.from_settings(engine, actor="a@b")) as control:
-        source = LiveSource(reader, control)
+        source = LiveReads(reader)
         source.snapshot()
         page, peak = peak_of(
             lambda: source.page("test:plain", JobState.WAITING, offset=0, limit=60, search=search)
