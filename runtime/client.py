@@ -232,13 +232,13 @@ class AtlasClient:
             BrokerUnavailableError: Redis is away.
         """
         # Most producers only enqueue.
-        from runtime.broker.reads import reads  # noqa: PLC0415
+        from runtime.broker.reads.jobs import read_statuses  # noqa: PLC0415
         from runtime.view.from_redis import state_of  # noqa: PLC0415
 
         states = {}
         for start in range(0, len(job_ids), CHUNK):
             ids = job_ids[start : start + CHUNK]
-            statuses = reads.read_statuses(self._broker.connection, self._broker.keys, ids)
+            statuses = read_statuses(self._broker.connection, self._broker.keys, ids)
             for job_id, status in zip(ids, statuses, strict=True):
                 if status is not None:
                     states[job_id] = state_of(status)

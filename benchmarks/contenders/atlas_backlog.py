@@ -14,8 +14,8 @@ import redis
 from benchmarks.contenders.application import application
 from runtime.broker import open_broker
 from runtime.broker.broker import Broker
-from runtime.broker.calls import calls
-from runtime.broker.calls.calls import ClaimedJob, Ended, QueueDemand
+from runtime.broker.calls.claim import ClaimedJob, QueueDemand, claim_jobs
+from runtime.broker.calls.finish import Ended, finish_attempts
 from runtime.broker.keys import QueueNames
 from runtime.broker.policy import Policy
 from runtime.client import AtlasClient, NewJob
@@ -41,7 +41,7 @@ def timed(into: list[float], call: Callable[[], T]) -> T:
 
 def claim(broker: Broker, policy: Policy, number: int) -> list[ClaimedJob]:
     """A batch, as a worker takes it."""
-    call = calls.claim(
+    call = claim_jobs(
         "bench", f"t{number}", [QueueDemand(_FULL, _BATCH)],
         wanted=_BATCH, lease_ms=30_000, max_bytes=1 << 20, policy=policy,
     )  # fmt: skip
@@ -54,7 +54,7 @@ def costs(client: AtlasClient, broker: Broker, reader: Reader, policy: Policy) -
     for number in range(_CALLS):
         jobs = timed(taken["claim"], lambda: claim(broker, policy, number))  # noqa: B023 - called here
         ends = [Ended("finished", job, "noop", time.time(), 1.0, 1.0) for job in jobs]
-        timed(taken["finish"], lambda: broker.run(calls.finish("bench", ends, policy)))  # noqa: B023
+        timed(taken["finish"], lambda: broker.run(finish_attempts("bench", ends, policy)))  # noqa: B023
         client.enqueue_many(NewJob("noop", "org", {"n": i}) for i in range(len(jobs)))
         timed(taken["snapshot"], reader.snapshot)
         timed(taken["page"], lambda: reader.page(_QUEUE, JobState.WAITING, offset=200))

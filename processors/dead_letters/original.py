@@ -1,13 +1,13 @@
 """What Redis still holds of a job that failed for good, for records that a script made."""
 
-from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
 from runtime.broker import open_broker
+from runtime.broker.decode import field_of
 from runtime.broker.keys import QueueNames
-from runtime.broker.reads import reads
+from runtime.broker.reads.jobs import read_job
 from runtime.config.settings import Settings
 from runtime.view.from_redis import STOCK_KIND, read_message
 
@@ -35,7 +35,7 @@ def find_original(settings: Settings, job_id: str) -> Original | None:
         BrokerUnavailableError: Redis is away.
     """
     with closing(open_broker(settings)) as broker:
-        found = reads.read_job(
+        found = read_job(
             broker.connection,
             broker.keys,
             job_id,
@@ -44,13 +44,13 @@ def find_original(settings: Settings, job_id: str) -> Original | None:
     if found is None:
         return None
     last = found.results[-1] if found.results else {}
-    lane = _text(found.fields, "origin") or found.quarantine.partition("|")[0]
+    lane = field_of(found.fields, "origin") or found.quarantine.partition("|")[0]
     original = Original(
         queue=QueueNames(settings.queue_prefix).split(lane)[0],
-        attempts=int(_text(last, "attempt") or 0),
-        error_class=_text(last, "error_class"),
-        error=_text(last, "error"),
-        fingerprint=_text(last, "fingerprint"),
+        attempts=int(field_of(last, "attempt") or 0),
+        error_class=field_of(last, "error_class"),
+        error=field_of(last, "error"),
+        fingerprint=field_of(last, "fingerprint"),
     )
     message = read_message(found.fields, settings.worker.max_payload_bytes)
     if message is None:
@@ -58,7 +58,3 @@ def find_original(settings: Settings, job_id: str) -> Original | None:
     if message.is_stock:
         return replace(original, kind=STOCK_KIND)
     return replace(original, kind=message.kind, org=message.org, payload=message.payload)
-
-
-def _text(fields: Mapping[bytes, bytes], name: str) -> str:
-    return fields.get(name.encode(), b"").decode("utf-8", "replace")

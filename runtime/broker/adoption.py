@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import redis
 
-from runtime.broker.calls.calls import Arg, Call, numbers
+from runtime.broker.calls.call import Arg, Call
 from runtime.broker.connection import broker_errors
+from runtime.broker.decode import numbers_of, text_of, texts_of
 from runtime.broker.keys import Keys, queue_of
-from runtime.broker.reads.reads import text_of, texts_of
 from runtime.broker.reads.replies import execute
 
 _STEP = 1_000
@@ -79,7 +79,7 @@ def read_places(connection: redis.Redis, keys: Keys, lanes: Sequence[str]) -> li
     queues = dict.fromkeys(queue_of(lane) for lane in lanes)
     places += [Place(q, f"{name}:{q}", entry) for q in queues for name, entry in _OF_A_QUEUE]
     with broker_errors():
-        known = {member.decode("utf-8", "replace") for member in _members(connection, keys)}
+        known = set(texts_of(_members(connection, keys)))
         for lane in lanes:
             known |= {
                 f"{lane}|{org}" for org in texts_of(connection.zrange(keys.ring(lane), 0, -1))
@@ -176,7 +176,7 @@ def adopt(old: Keys, place: Place, *, limit: int, passed: int) -> Call[tuple[int
 
 def adopt_jobs(old: Keys, ids: Sequence[str]) -> Call[list[int]]:
     """Move jobs by id, wherever they lie; 0 for each whose id is taken."""
-    return Call("adopt_jobs", [old.prefix, *ids], numbers)
+    return Call("adopt_jobs", [old.prefix, *ids], numbers_of)
 
 
 def adopt_fields(old: Keys, name: str, kind: str, fields: Sequence[str]) -> Call[int]:

@@ -11,7 +11,7 @@ from hiredis import pack_command
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from runtime.broker import ownership
-from runtime.broker.calls.calls import Arg, Call
+from runtime.broker.calls.call import Arg, Call
 from runtime.broker.connection import broker_errors
 from runtime.broker.keys import Keys
 from runtime.broker.reads.queries import Query

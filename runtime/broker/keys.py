@@ -42,7 +42,7 @@ def queue_of(lane: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class QueueNames:
-    """Logical names (``communication:email``) to full (``dev:communication:email``) and back."""
+    """Logical names (``media:images``) to full (``dev:media:images``) and back."""
 
     prefix: str
 

@@ -6,6 +6,7 @@ where ``RQ_KEY_PREFIX`` names one, two deployments might name the same, and the 
 Writers set the stamp with their first call; readers only compare.
 """
 
+from runtime.broker.decode import text_of
 from runtime.broker.keys import Keys
 from runtime.errors import PrefixTakenError
 from runtime.sanitize.text import safe
@@ -24,7 +25,7 @@ def compare(keys: Keys, stamp: bytes | None, deployment: str) -> None:
     """
     if not deployment or stamp is None or stamp == deployment.encode():
         return
-    owner = safe(stamp.decode("utf-8", "replace"), 200)
+    owner = safe(text_of(stamp), 200)
     raise PrefixTakenError(
         f"RQ_KEY_PREFIX: the keys below '{keys.prefix}' belong to {_words(owner)}, this is "
         f"{_words(deployment)}; set another RQ_KEY_PREFIX, or none for a prefix of its own"

@@ -104,8 +104,8 @@ class Policy:
         return to_json({**self._endings(), "queues": queues})
 
     @cached_property
-    def for_recover(self) -> bytes:
-        """JSON for the scripts that take jobs back (lib/recover.lua)."""
+    def for_reap(self) -> bytes:
+        """JSON for the scripts that take jobs back (lib/reap.lua)."""
         return to_json(
             {
                 "suspect_from": self.max_stalled,

@@ -10,6 +10,7 @@ import redis.asyncio
 from pydantic_core import to_json
 
 from runtime.broker.connection import broker_errors
+from runtime.broker.decode import time_text
 from runtime.broker.keys import Keys
 
 # A worker that has not been heard of for this long is gone from RQ's view.
@@ -55,7 +56,7 @@ async def register(connection: redis.asyncio.Redis, keys: Keys, record: WorkerRe
         BrokerUnavailableError: Redis is away.
     """
     key = keys.worker(record.name)
-    born = _rq_time(record.started_at)
+    born = time_text(record.started_at)
     pipe = cast("Any", connection.pipeline(transaction=True))
     pipe.hset(
         key,
@@ -101,7 +102,7 @@ async def beat(
     pipe.hset(
         key,
         mapping={
-            "last_heartbeat": _rq_time(datetime.now(UTC)),
+            "last_heartbeat": time_text(datetime.now(UTC)),
             "state": rq_state,
             "current_job": pulse.current_job,
             "successful_job_count": pulse.finished,
@@ -129,7 +130,7 @@ async def unregister(connection: redis.asyncio.Redis, keys: Keys, record: Worker
     pipe.srem(keys.workers(), key)
     for lane in record.lanes:
         pipe.srem(keys.workers_of(lane), key)
-    pipe.hset(key, "death", _rq_time(datetime.now(UTC)))
+    pipe.hset(key, "death", time_text(datetime.now(UTC)))
     pipe.expire(key, 60)
     pipe.hdel(keys.quiet(), record.name)
     _tell(pipe, keys, record, "down")
@@ -162,7 +163,3 @@ def _tell(pipe: Any, keys: Keys, record: WorkerRecord, state: str) -> None:
     fields = {"event": "worker", "worker": record.name, "state": state}
     # As many as lib/events.lua keeps.
     pipe.xadd(keys.events(), fields, maxlen=10_000, approximate=True)
-
-
-def _rq_time(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -110,7 +110,7 @@ class Queue:
     """One logical queue: up to five RQ queues (lanes) that readers show as one.
 
     Attributes:
-        name: logical name without prefix, e.g. ``communication:email``.
+        name: logical name without prefix, e.g. ``media:images``.
         slots: how many of its jobs one worker process runs at a time.
         rate: start rate across all workers, or None for no limit.
         fair: waiting jobs are taken in turn between organisations.
@@ -134,7 +134,7 @@ class Kind:
     """One kind of job: which queue, which payload, who handles it, how it is retried.
 
     Attributes:
-        name: what enters Redis, e.g. ``send_email``; never change it, add an alias.
+        name: what enters Redis, e.g. ``resize_image``; never change it, add an alias.
         queue: logical queue name.
         payload: the pydantic model that every payload must satisfy (unknown fields refused).
         handler: dotted name ``package.module:function``, imported by workers only. An

@@ -103,7 +103,7 @@ class AtlasGroup(click.Group):
 def cli() -> None:
     """See and steer the background work of the Atlas CRM.
 
-    QUEUE is a logical name without prefix, e.g. communication:email. Every command takes --json.
+    QUEUE is a logical name without prefix, e.g. media:images. Every command takes --json.
     Settings come from the environment and from .env; `atlas check` shows them.
     """
 

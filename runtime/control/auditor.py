@@ -9,7 +9,7 @@ from typing import Self
 from runtime.application import load_application
 from runtime.broker import open_broker
 from runtime.broker.broker import Broker
-from runtime.broker.calls import operators
+from runtime.broker.calls import upkeep
 from runtime.broker.keys import QueueNames
 from runtime.broker.policy import Policy
 from runtime.broker.reads import census
@@ -119,7 +119,7 @@ class Auditor:
     def _judged(self, suspects: dict[str, str], *, repair: bool) -> Iterator[tuple[str, str, str]]:
         pairs = iter(suspects.items())
         while chunk := list(islice(pairs, _CHUNK)):
-            verdicts = self._broker.run(operators.mend(chunk, self._policy, repair=repair))
+            verdicts = self._broker.run(upkeep.repair(chunk, self._policy, apply=repair))
             for (job_id, lane), verdict in zip(chunk, verdicts, strict=True):
                 if verdict != "ok":
                     yield job_id, lane, verdict

@@ -8,8 +8,12 @@ from runtime.application import load_application
 from runtime.broker import open_broker
 from runtime.broker.broker import Broker
 from runtime.broker.calls import operators
+from runtime.broker.calls.recurring import drop_recurring, put_recurring
+from runtime.broker.decode import texts_of
 from runtime.broker.keys import QueueNames
-from runtime.broker.reads import reads, streams
+from runtime.broker.reads import streams
+from runtime.broker.reads.jobs import read_fingerprints
+from runtime.broker.reads.pages import page_scored
 from runtime.catalogue.catalogue import Catalogue
 from runtime.catalogue.recurring import Recurring
 from runtime.config.settings import Settings
@@ -98,7 +102,7 @@ class Control:
         kind = self._catalogue.kind(recurring.kind)
         validate_payload(kind, recurring.payload)
         definition = recurring.to_json()
-        self._broker.run(operators.put_recurring(self._actor, reason, recurring.id, definition))
+        self._broker.run(put_recurring(self._actor, reason, recurring.id, definition))
         message = f"{recurring.id} runs {kind.name} {recurring.describe()}"
         return ActionResult("set recurring", recurring.id, 1, message=message)
 
@@ -125,7 +129,7 @@ class Control:
             UnknownJobError: no such recurring job.
             BrokerUnavailableError: Redis is away.
         """
-        if not self._broker.run(operators.drop_recurring(self._actor, reason, recurring_id)):
+        if not self._broker.run(drop_recurring(self._actor, reason, recurring_id)):
             definitions, _ = streams.read_recurring(self._broker.connection, self._broker.keys)
             raise UnknownJobError(_no_recurring(recurring_id, definitions))
         message = f"{recurring_id} is removed"
@@ -224,7 +228,7 @@ class Control:
             chosen = tuple(self._failed_with(group, queue))
             return Plan("retry", queue, len(chosen), chosen, keep_attempts=keep_attempts)
         sets = [self._broker.keys.failed(lane) for lane in self._lanes(queue)]
-        page = reads.page_scored(self._broker.connection, sets, 0, 1, newest_first=True)
+        page = page_scored(self._broker.connection, sets, 0, 1, newest_first=True)
         # The newest failure there is: what fails later has a higher score, or the same one within
         # a second, which is the registry's resolution.
         cutoff = page.scores[0] if page.scores else 0.0
@@ -236,12 +240,12 @@ class Control:
         for lane in self._lanes(queue):
             offset = 0
             while True:
-                page = reads.page_scored(
+                page = page_scored(
                     connection, [keys.failed(lane)], offset, _CHUNK, newest_first=False
                 )
-                results = reads.read_last_results(connection, keys, page.ids) if page.ids else []
-                for job_id, result in zip(page.ids, results, strict=True):
-                    if result.get(b"fingerprint", b"").decode("utf-8", "replace") == fingerprint:
+                found = read_fingerprints(connection, keys, page.ids)
+                for job_id, its_own in zip(page.ids, found, strict=True):
+                    if its_own == fingerprint:
                         yield job_id
                 offset += _CHUNK
                 if len(page.ids) < _CHUNK:
@@ -281,7 +285,7 @@ class Control:
         for start in range(0, len(plan.ids), _CHUNK):
             chunk = plan.ids[start : start + _CHUNK]
             done += self._broker.run(
-                operators.requeue(self._actor, reason, chunk, keep_attempts=plan.keep_attempts)
+                operators.retry(self._actor, reason, chunk, keep_attempts=plan.keep_attempts)
             )
         target = plan.ids[0] if len(plan.ids) == 1 else f"{len(plan.ids)} jobs"
         return _result("retry", target, sum(done), len(done) - sum(done))
@@ -290,7 +294,7 @@ class Control:
         done = skipped = 0
         for lane in self._lanes(plan.queue):
             while True:
-                call = operators.requeue_failed(
+                call = operators.retry_failed(
                     lane, plan.cutoff or 0.0, _CHUNK, keep_attempts=plan.keep_attempts
                 )
                 moved, gone = self._broker.run(call)
@@ -317,7 +321,7 @@ class Control:
 
 
 def _no_recurring(recurring_id: str, known: Iterable[bytes]) -> str:
-    names = ", ".join(sorted(name.decode("utf-8", "replace") for name in known)) or "none"
+    names = ", ".join(sorted(texts_of(known))) or "none"
     return f"no recurring job {safe(recurring_id, 64)!r}; there are: {safe(names, 500)}"
 
 

@@ -14,6 +14,7 @@ from runtime.application import load_application
 from runtime.broker import adoption, open_broker
 from runtime.broker.broker import Broker
 from runtime.broker.connection import broker_errors
+from runtime.broker.decode import text_of
 from runtime.broker.keys import Keys, QueueNames
 from runtime.broker.ownership import compare, deployment_name
 from runtime.catalogue.catalogue import Catalogue
@@ -167,9 +168,7 @@ class _Move:
         with broker_errors():
             entries = list(self._connection.hscan_iter(self._old.quarantine(), count=_CHUNK))
         ours = {lane.encode() for lane in self._lanes}
-        ids = [
-            i.decode("utf-8", "replace") for i, entry in entries if entry.partition(b"|")[0] in ours
-        ]
+        ids = [text_of(i) for i, entry in entries if entry.partition(b"|")[0] in ours]
         for start in range(0, len(ids), _CHUNK):
             self._broker.run(adoption.adopt_jobs(self._old, ids[start : start + _CHUNK]))
 

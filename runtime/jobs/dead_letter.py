@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
-    from runtime.broker.calls.calls import ClaimedJob, Ended
+    from runtime.broker.calls.claim import ClaimedJob
+    from runtime.broker.calls.finish import Ended
 
 _MAX_ERROR = 500
 # Room for what stands around the record in its own job.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 from pydantic_core import to_json
 
-from runtime.broker.calls.calls import JobRow
+from runtime.broker.calls.enqueue import JobRow
 from runtime.broker.keys import QueueNames
 from runtime.catalogue.catalogue import Catalogue, Kind
 from runtime.errors import InvalidJobError

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
+from runtime.broker.decode import field_of
 from runtime.broker.encoding import decode_value
 from runtime.broker.keys import Keys
 from runtime.broker.reads.queries import JobFacts, Query, job_facts, next_result
@@ -63,7 +64,7 @@ def status_of(job_id: str, facts: JobFacts | None) -> JobStatus:
     if facts is None:
         raise UnknownJobError(f"no job {safe(job_id, 80)!r}: it never was, or is not kept")
     attempt = int(facts.attempt) if facts.attempt.isdigit() else 0
-    error = f"{_text(facts, b'error_class')}: {_text(facts, b'error')}".strip(": ")
+    error = f"{_text(facts, 'error_class')}: {_text(facts, 'error')}".strip(": ")
     return JobStatus(job_id, _STATES.get(facts.status, "waiting"), attempt, error)
 
 
@@ -89,10 +90,10 @@ def wait_for_result(keys: Keys, job_id: str, timeout_s: float | None) -> Waiting
 
 def _value(status: JobStatus, facts: JobFacts) -> Any:
     if status.state == "canceled":
-        reason = _text(facts, b"error")
+        reason = _text(facts, "error")
         raise JobCanceledError(f"job {status.id} was canceled{': ' * bool(reason)}{reason}")
     if status.state == "failed":
-        error_class, error = _text(facts, b"error_class"), _text(facts, b"error")
+        error_class, error = _text(facts, "error_class"), _text(facts, "error")
         raise JobFailedError(status.id, error_class, error)
     encoded = facts.last.get(b"return_value", b"")
     try:
@@ -101,5 +102,5 @@ def _value(status: JobStatus, facts: JobFacts) -> Any:
         return None  # whoever wrote it, it was none of our workers
 
 
-def _text(facts: JobFacts, name: bytes) -> str:
-    return safe(facts.last.get(name, b"").decode("utf-8", "replace"), 500)
+def _text(facts: JobFacts, name: str) -> str:
+    return safe(field_of(facts.last, name), 500)

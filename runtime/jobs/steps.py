@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
-from runtime.broker.calls import calls
-from runtime.broker.calls.calls import Call, Enqueued
+from runtime.broker.calls.call import Call
+from runtime.broker.calls.enqueue import Enqueued, enqueue_jobs, seal_flow
 from runtime.catalogue.catalogue import Priority
 from runtime.errors import InvalidJobError
 from runtime.jobs.checks import checked_flow
@@ -95,7 +95,7 @@ def flow_steps(rows: RowMaker, flow: Flow, parent: str = "") -> FlowSteps:
         else:
             ref = yield from flow_steps(rows, child, row.id)
             children.append(ref.id)
-    created, foreign = yield calls.seal_flow(row, children, on_child_failure=flow.on_child_failure)
+    created, foreign = yield seal_flow(row, children, on_child_failure=flow.on_child_failure)
     if foreign:
         names = ", ".join(safe(name, 80) for name in foreign[:3])
         raise InvalidJobError(f"children that exist and belong elsewhere: {names}")
@@ -115,7 +115,7 @@ def numbered(jobs: list[NewJob], first: int, make: Callable[[NewJob], T]) -> Ite
 
 def enqueue_call(rows: list[PlacedRow]) -> Call[list[Enqueued]]:
     """The call that enqueues rows."""
-    return calls.enqueue([placed.row for placed in rows])
+    return enqueue_jobs([placed.row for placed in rows])
 
 
 def refs_of(rows: list[PlacedRow], answers: list[Enqueued]) -> list[JobRef]:

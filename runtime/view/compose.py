@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from runtime.broker.reads.bounded import Hash
-from runtime.broker.reads.reads import Overview
+from runtime.broker.decode import Hash, field_of, text_of, time_of
+from runtime.broker.reads.overview import Overview
 from runtime.catalogue.catalogue import Queue
 from runtime.sanitize.numbers import finite, whole
 from runtime.sanitize.redact import redact_text
 from runtime.sanitize.text import safe
-from runtime.view.from_redis import epoch, rq_time, text
+from runtime.view.from_redis import epoch
 from runtime.view.metrics import QueueMinute, add_up, per_minute, percentile
 from runtime.view.snapshot import (
     MinutePoint,
@@ -109,31 +109,31 @@ def history_of(full: str, minutes: Minutes, current: int) -> tuple[MinutePoint, 
 
 def compose_worker(key: str, fields: Hash, now_s: float) -> WorkerSnapshot | None:
     """One worker; None for one whose entry is gone or who said good-bye."""
-    born = rq_time(text(fields, "birth"))
-    beat = rq_time(text(fields, "last_heartbeat"))
+    born = time_of(field_of(fields, "birth"))
+    beat = time_of(field_of(fields, "last_heartbeat"))
     if born is None or beat is None or b"death" in fields:
         return None
     age_s = max(0.0, now_s - beat.timestamp())
-    state = text(fields, "atlas_state") or text(fields, "state")
-    queues = text(fields, "atlas_queues") or text(fields, "queues")
-    current = text(fields, "current_job")
+    state = field_of(fields, "atlas_state") or field_of(fields, "state")
+    queues = field_of(fields, "atlas_queues") or field_of(fields, "queues")
+    current = field_of(fields, "current_job")
     return WorkerSnapshot(
         name=safe(key.rpartition(":")[2], 80),
-        hostname=safe(text(fields, "hostname"), 80),
-        pid=whole(text(fields, "pid")),
+        hostname=safe(field_of(fields, "hostname"), 80),
+        pid=whole(field_of(fields, "pid")),
         state="lost" if age_s > LOST_AFTER_S else safe(state, 20),
         queues=tuple(safe(name, 80) for name in queues.split(",") if name),
-        slots=whole(text(fields, "atlas_slots")) or 1,
-        running=whole(text(fields, "atlas_running")),
+        slots=whole(field_of(fields, "atlas_slots")) or 1,
+        running=whole(field_of(fields, "atlas_running")),
         started_at=born,
         heartbeat_age_s=age_s,
-        finished=whole(text(fields, "successful_job_count")),
-        failed=whole(text(fields, "failed_job_count")),
-        cpu_percent=finite(text(fields, "atlas_cpu")),
-        rss_bytes=whole(text(fields, "atlas_rss")) or None,
+        finished=whole(field_of(fields, "successful_job_count")),
+        failed=whole(field_of(fields, "failed_job_count")),
+        cpu_percent=finite(field_of(fields, "atlas_cpu")),
+        rss_bytes=whole(field_of(fields, "atlas_rss")) or None,
         current_jobs=(safe(current, 200),) if current else (),
-        version=safe(text(fields, "version"), 40),
-        unserved=_reasons(text(fields, "atlas_unserved")),
+        version=safe(field_of(fields, "version"), 40),
+        unserved=_reasons(field_of(fields, "atlas_unserved")),
     )
 
 
@@ -141,8 +141,8 @@ def compose_outages(fields: Hash, now_s: float) -> tuple[Outage, ...]:
     """What is away; entries that no worker has confirmed lately, or that make no sense, are not."""
     found = []
     for name, value in sorted(fields.items()):
-        what, _, host = name.decode("utf-8", "replace").partition("|")
-        since, _, rest = value.decode("utf-8", "replace").partition("|")
+        what, _, host = text_of(name).partition("|")
+        since, _, rest = text_of(value).partition("|")
         seen, _, error = rest.partition("|")
         moment = epoch((finite(since) or 0.0) / 1000 or None)
         if moment is None or now_s - (finite(seen) or 0.0) / 1000 > _OUTAGE_FRESH_S:

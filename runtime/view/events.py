@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from runtime.broker.decode import text_of
 from runtime.sanitize.redact import redact_text
 from runtime.sanitize.text import safe
 
@@ -32,13 +33,11 @@ class Event:
 def compose_event(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Event:
     """From an entry of the stream, made safe and redacted."""
     shown = {
-        safe(name.decode("utf-8", "replace"), 20): safe(
-            redact_text(value.decode("utf-8", "replace")), 300
-        )
+        safe(text_of(name), 20): safe(redact_text(text_of(value)), 300)
         for name, value in fields.items()
     }
     return Event(
-        id=entry_id.decode(),
+        id=text_of(entry_id),
         at=datetime.fromtimestamp(int(entry_id.split(b"-")[0]) / 1000, UTC),
         event=shown.pop("event", "?"),
         details=shown,

@@ -1,11 +1,12 @@
 """From what Redis holds of a job to what an operator sees: made safe, redacted, in our words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic_core import from_json
 
+from runtime.broker.decode import Hash, field_of, text_of, time_of
 from runtime.broker.encoding import decode_value, inflate_text
 from runtime.broker.keys import QueueNames
 from runtime.broker.policy import is_suspect
@@ -26,8 +27,6 @@ from runtime.view.snapshot import (
     RecurringSnapshot,
 )
 
-Hash = Mapping[bytes, bytes]
-
 # RQ's status words (rq/job.py, JobStatus) in ours.
 _STATES = {
     "queued": JobState.WAITING,
@@ -46,20 +45,6 @@ _FINAL = (JobState.FINISHED, JobState.FAILED, JobState.CANCELED)
 # RQ's result types (rq/results.py), for entries that name no outcome.
 _OUTCOMES = {"1": "finished", "2": "failed", "3": "canceled", "4": "retried", "5": "failed"}
 STOCK_KIND = "rq"
-
-
-def text(fields: Hash, name: str) -> str:
-    """A field as text, '' without it."""
-    return fields.get(name.encode(), b"").decode("utf-8", "replace")
-
-
-def rq_time(value: str) -> datetime | None:
-    """RQ's text form of a time; None when absent or unreadable."""
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def state_of(status: str) -> JobState:
@@ -108,10 +93,10 @@ class JobView:
         """One row of a job list."""
         message = read_message(fields, self._max_bytes)
         kind, org, hint = self._identity(fields, message)
-        lane = text(fields, "origin") or quarantine.partition("|")[0]
+        lane = field_of(fields, "origin") or quarantine.partition("|")[0]
         queue, priority = self._names.split(lane)
-        error = text(last_result, "error") or quarantine.rpartition("|")[2]
-        state = state_of(text(fields, "status"))
+        error = field_of(last_result, "error") or quarantine.rpartition("|")[2]
+        state = state_of(field_of(fields, "status"))
         return JobSummary(
             id=safe(job_id, 200),
             queue=safe(queue, 80),
@@ -124,13 +109,13 @@ class JobView:
             max_attempts=self.policy(kind, fields).attempts,
             stalls=_int(fields, "stalls"),
             suspect=state not in _FINAL and is_suspect(_int(fields, "stalls"), self._max_stalled),
-            created_at=rq_time(text(fields, "created_at")),
-            enqueued_at=rq_time(text(fields, "enqueued_at")),
-            started_at=rq_time(text(fields, "started_at")),
-            ended_at=rq_time(text(fields, "ended_at")),
+            created_at=time_of(field_of(fields, "created_at")),
+            enqueued_at=time_of(field_of(fields, "enqueued_at")),
+            started_at=time_of(field_of(fields, "started_at")),
+            ended_at=time_of(field_of(fields, "ended_at")),
             due_at=epoch(due_s or None) if state is JobState.SCHEDULED else None,
-            worker=safe(text(fields, "worker_name"), 80),
-            error=_error_line(text(last_result, "error_class"), error),
+            worker=safe(field_of(fields, "worker_name"), 80),
+            error=_error_line(field_of(last_result, "error_class"), error),
         )
 
     def policy(self, kind: str, fields: Hash) -> RetryPolicy:
@@ -138,7 +123,7 @@ class JobView:
         known = self._kind(kind)
         if known is not None:
             return known.retry
-        return RetryPolicy(attempts=whole(text(fields, "retries_left")) + 1)
+        return RetryPolicy(attempts=whole(field_of(fields, "retries_left")) + 1)
 
     def is_known(self, kind: str, allowed_functions: Sequence[str]) -> bool:
         """Whether this release would run it: a kind of its own, or an allowed function."""
@@ -178,7 +163,7 @@ class JobView:
         return kind, org, hint
 
     def _identity(self, fields: Hash, message: envelope.Envelope | None) -> tuple[str, str, str]:
-        description = text(fields, "description")
+        description = field_of(fields, "description")
         if message is None and is_left_out(fields, self._max_bytes):
             return self._described(description)
         if message is None:
@@ -204,7 +189,7 @@ def is_left_out(fields: Hash, max_bytes: int) -> bool:
 
 def data_bytes(fields: Hash) -> int:
     """How large a job's data are in Redis, read or not."""
-    left_out = text(fields, (LEFT_OUT + b"data").decode())
+    left_out = field_of(fields, (LEFT_OUT + b"data").decode())
     return whole(left_out) if left_out else len(fields.get(b"data", b""))
 
 
@@ -212,16 +197,18 @@ def attempt(number: int, entry: Hash) -> Attempt:
     """One entry of a result stream; `number` counts from 1 for entries that name none."""
     return Attempt(
         number=_int(entry, "attempt") or number,
-        outcome=safe(text(entry, "outcome") or _OUTCOMES.get(text(entry, "type"), "failed"), 20),
-        worker=safe(text(entry, "worker_name"), 80),
+        outcome=safe(
+            field_of(entry, "outcome") or _OUTCOMES.get(field_of(entry, "type"), "failed"), 20
+        ),
+        worker=safe(field_of(entry, "worker_name"), 80),
         started_at=epoch(_float(entry, "execution_started_at")),
         ended_at=epoch(_float(entry, "execution_ended_at")),
-        error_class=safe(text(entry, "error_class"), 80),
-        error=safe(redact_text(text(entry, "error")), 500),
+        error_class=safe(field_of(entry, "error_class"), 80),
+        error=safe(redact_text(field_of(entry, "error")), 500),
         traceback=safe(
             redact_text(inflate_text(entry.get(b"exc_string", b""))), 20_000, keep_newlines=True
         ),
-        fingerprint=safe(text(entry, "fingerprint"), 40),
+        fingerprint=safe(field_of(entry, "fingerprint"), 40),
         return_value=safe(redact_text(decode_value(entry.get(b"return_value", b""))), 2_000),
     )
 
@@ -246,7 +233,7 @@ def progress_of(fields: Hash) -> Progress | None:
 
 def log_line(entry: bytes) -> LogLine | None:
     """One line of a job's log; None for what is none."""
-    at_ms, _, line = entry.decode("utf-8", "replace").partition(" ")
+    at_ms, _, line = text_of(entry).partition(" ")
     at = epoch(int(at_ms) / 1000) if at_ms.isdigit() else None
     return LogLine(at, safe(redact_text(line), 500)) if at else None
 
@@ -296,8 +283,8 @@ def _safe_values(value: Any) -> Any:
 
 
 def _int(fields: Hash, name: str) -> int:
-    return whole(text(fields, name))
+    return whole(field_of(fields, name))
 
 
 def _float(fields: Hash, name: str) -> float | None:
-    return finite(text(fields, name))
+    return finite(field_of(fields, name))

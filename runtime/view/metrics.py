@@ -8,6 +8,7 @@ time.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from runtime.broker.decode import text_of
 from runtime.sanitize.numbers import whole
 
 # Upper bounds in ms, as in lua/lib/metrics.lua; one more bucket is open above the last.
@@ -40,7 +41,7 @@ def parse_minute(fields: Mapping[bytes, bytes]) -> dict[str, QueueMinute]:
     """A minute's hash by full queue name; fields that are not ours are passed over."""
     queues: dict[str, QueueMinute] = {}
     for raw, value in fields.items():
-        queue, _, rest = raw.decode("utf-8", "replace").partition("|")
+        queue, _, rest = text_of(raw).partition("|")
         _, _, name = rest.partition("|")
         if not value.isdigit():
             continue

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from runtime.broker.decode import field_of
 from runtime.catalogue.catalogue import Provider
 from runtime.sanitize.text import safe
 
@@ -48,7 +49,7 @@ def compose_provider(
     """From what breaker.lua keeps; unreadable fields count as absent."""
 
     def text(name: str) -> str:
-        return fields.get(name.encode(), b"").decode("utf-8", "replace")
+        return field_of(fields, name)
 
     forced = text("forced")
     state = forced or text("state")
@@ -73,8 +74,7 @@ def _ratio(fields: Mapping[bytes, bytes], provider: Provider, now_ms: float) -> 
     if provider.breaker is None:
         return None
     counts = {
-        name: _number(fields.get(name.encode(), b"").decode("utf-8", "replace"))
-        for name in ("at", "ok", "bad", "last_ok", "last_bad")
+        name: _number(field_of(fields, name)) for name in ("at", "ok", "bad", "last_ok", "last_bad")
     }
     window_ms = provider.breaker.window_s * 1000
     elapsed_ms = now_ms - counts["at"]

@@ -8,8 +8,11 @@ from typing import Any, Self
 from runtime.application import load_application
 from runtime.broker import open_broker
 from runtime.broker.broker import Broker
+from runtime.broker.decode import field_of, text_of
 from runtime.broker.keys import QueueNames
-from runtime.broker.reads import bounded, reads, streams, waiting
+from runtime.broker.reads import bounded, streams, waiting
+from runtime.broker.reads.jobs import JobReply, read_job
+from runtime.broker.reads.pages import IdPage, page_chained, page_scored, page_waiting
 from runtime.catalogue.catalogue import Catalogue, Priority
 from runtime.config.settings import Settings
 from runtime.errors import UnknownJobError
@@ -29,7 +32,6 @@ from runtime.view.from_redis import (
     progress_of,
     read_message,
     recurring_view,
-    text,
 )
 from runtime.view.job_detail import (
     Attempt,
@@ -150,7 +152,7 @@ class Reader:
             BrokerUnavailableError: Redis is away.
         """
         connection, keys = self._broker.connection, self._broker.keys
-        raw = reads.read_job(connection, keys, job_id)
+        raw = read_job(connection, keys, job_id)
         if raw is None:
             raise UnknownJobError(f"no job {safe(job_id, 80)!r}: it never was, or is not kept")
         last = raw.results[-1] if raw.results else {}
@@ -170,14 +172,14 @@ class Reader:
             timeout_s=self._view.timeout_s(summary.kind, raw.fields),
             retry=policy.describe(),
             lease_expires_at=epoch(lease / 1000) if lease is not None else None,
-            rq_queue=safe(text(raw.fields, "origin"), 120),
-            description=safe(redact_text(text(raw.fields, "description")), 300),
+            rq_queue=safe(field_of(raw.fields, "origin"), 120),
+            description=safe(redact_text(field_of(raw.fields, "description")), 300),
             holds=self._holds(summary, raw) if summary.state in _OPEN else (),
             left_out=tuple(self._left_out(raw)),
             **self._extras(raw),
         )
 
-    def _left_out(self, raw: reads.JobReply) -> Iterator[str]:
+    def _left_out(self, raw: JobReply) -> Iterator[str]:
         stored = data_bytes(raw.fields)
         if is_left_out(raw.fields, self._max_bytes):
             yield f"payload: {_megabytes(stored)} in Redis, not shown"
@@ -196,7 +198,7 @@ class Reader:
         definitions, slots = streams.read_recurring(self._broker.connection, self._broker.keys)
         now = self._overview.now()
         return tuple(
-            recurring_view(key.decode("utf-8", "replace"), value, slots.get(key), now)
+            recurring_view(text_of(key), value, slots.get(key), now)
             for key, value in sorted(definitions.items())
         )
 
@@ -246,7 +248,7 @@ class Reader:
             for name in self._catalogue.queues
         )
 
-    def _extras(self, raw: reads.JobReply) -> dict[str, Any]:
+    def _extras(self, raw: JobReply) -> dict[str, Any]:
         """What few jobs have: progress, log, key, parent, children, expiry, headers."""
         options = job_options(raw.fields)
         not_after = options.get("not_after")
@@ -265,7 +267,7 @@ class Reader:
             },
         }
 
-    def _holds(self, job: JobSummary, raw: reads.JobReply | None) -> tuple[Hold, ...]:
+    def _holds(self, job: JobSummary, raw: JobReply | None) -> tuple[Hold, ...]:
         snapshot = self._last
         # A dashboard has just read one; a command reads its own.
         if snapshot is None or time.monotonic() - self._last_at > _FRESH_S:
@@ -289,8 +291,8 @@ class Reader:
             not_after=not_after,
         )
 
-    def _deferral(self, job_id: str, raw: reads.JobReply) -> Deferral | None:
-        if text(raw.fields, "status") != "deferred":
+    def _deferral(self, job_id: str, raw: JobReply) -> Deferral | None:
+        if field_of(raw.fields, "status") != "deferred":
             return None
         if raw.flow is not None:
             return Deferral(children=FlowProgress(*raw.flow))
@@ -330,24 +332,24 @@ class Reader:
             ),
         )
 
-    def _ids(self, names: Sequence[str], state: JobState, offset: int, limit: int) -> reads.IdPage:
+    def _ids(self, names: Sequence[str], state: JobState, offset: int, limit: int) -> IdPage:
         connection, keys = self._broker.connection, self._broker.keys
         lanes = [lane for name in names for lane in self._names.lanes(name)]
         queues = [self._names.full(name) for name in names]
         match state:
             case JobState.WAITING:
-                return reads.page_waiting(connection, keys, lanes, offset, limit)
+                return page_waiting(connection, keys, lanes, offset, limit)
             case JobState.ACTIVE:
-                page = reads.page_scored(
+                page = page_scored(
                     connection, [keys.leases(q) for q in queues], offset, limit, newest_first=False
                 )
                 ids = [member.rpartition(":")[0] for member in page.ids]
-                return reads.IdPage(ids, page.scores, page.total)
+                return IdPage(ids, page.scores, page.total)
             case JobState.STALLED:
                 sets = [keys.stalled(q) for q in queues]
             case JobState.SCHEDULED:
                 # Those that wait for other jobs come after those that wait for a time.
-                return reads.page_chained(
+                return page_chained(
                     connection,
                     [keys.scheduled(lane) for lane in lanes],
                     [keys.deferred(lane) for lane in lanes],
@@ -360,9 +362,9 @@ class Reader:
                 sets = [keys.finished(lane) for lane in lanes]
             case JobState.CANCELED:
                 sets = [keys.canceled(lane) for lane in lanes]
-        return reads.page_scored(connection, sets, offset, limit, newest_first=True)
+        return page_scored(connection, sets, offset, limit, newest_first=True)
 
-    def _summaries(self, page: reads.IdPage) -> tuple[JobSummary, ...]:
+    def _summaries(self, page: IdPage) -> tuple[JobSummary, ...]:
         found: list[JobSummary] = []
         for start in range(0, len(page.ids), _AT_A_TIME):
             ids = page.ids[start : start + _AT_A_TIME]
@@ -395,9 +397,10 @@ class Reader:
         for at_ms, fields in streams.read_audit(
             self._broker.connection, self._broker.keys, _AUDIT_SCAN
         ):
-            if text(fields, "target") == job_id:
-                by = f"by {safe(text(fields, 'actor'), 60)} {safe(text(fields, 'reason'), 200)}"
-                action = safe(text(fields, "action"), 20)
+            if field_of(fields, "target") == job_id:
+                actor, reason = field_of(fields, "actor"), field_of(fields, "reason")
+                by = f"by {safe(actor, 60)} {safe(reason, 200)}"
+                action = safe(field_of(fields, "action"), 20)
                 at = datetime.fromtimestamp(at_ms / 1000, UTC)
                 entries.append(TimelineEntry(at, f"{action} (operator)", by.strip()))
         return tuple(sorted(entries, key=lambda entry: entry.at))

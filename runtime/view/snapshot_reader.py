@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from runtime.broker.broker import Broker
+from runtime.broker.decode import time_of
 from runtime.broker.keys import QueueNames
-from runtime.broker.reads import reads
+from runtime.broker.reads.overview import Overview, read_enqueued_at, read_names, read_overview
 from runtime.catalogue.catalogue import Catalogue
 from runtime.config.settings import Settings
 from runtime.sanitize.numbers import whole
@@ -19,7 +20,6 @@ from runtime.view.compose import (
     compose_worker,
     history_of,
 )
-from runtime.view.from_redis import rq_time
 from runtime.view.host import read_host
 from runtime.view.metrics import QueueMinute, parse_minute
 from runtime.view.provider import ProviderSnapshot, compose_provider
@@ -65,12 +65,12 @@ class OverviewReader:
         first = self._rq_queues is None
         if first:
             self._broker.check_prefix()
-            now_s, self._rq_queues, self._worker_keys = reads.read_names(connection, keys)
+            now_s, self._rq_queues, self._worker_keys = read_names(connection, keys)
             self._clock_offset_s = now_s - time.time()
         now_s = time.time() + self._clock_offset_s
         lanes = self._known_lanes()
         started = time.perf_counter()
-        raw = reads.read_overview(
+        raw = read_overview(
             connection,
             keys,
             lanes=[lane for queue in lanes.values() for lane in queue],
@@ -108,11 +108,11 @@ class OverviewReader:
             del self._minutes[old]
         return [m for m in wanted if m >= current - 1 or m not in self._minutes]
 
-    def _learn_minutes(self, raw: reads.Overview) -> None:
+    def _learn_minutes(self, raw: Overview) -> None:
         for minute, fields in raw.minutes.items():
             self._minutes[minute] = parse_minute(fields)
 
-    def _learn_heads(self, raw: reads.Overview, *, look_up: bool) -> None:
+    def _learn_heads(self, raw: Overview, *, look_up: bool) -> None:
         """Note each list's head and since when it waits; one that moved is looked up next time.
 
         Until then the time of the head before it stands in: a list is first in, first out, so the
@@ -123,24 +123,22 @@ class OverviewReader:
             if not reply.head:
                 continue
             before = self._heads.get(lane, _Head(""))
-            since = before.since or rq_time(raw.heads.get(before.job_id, "")) or before.at_latest
+            since = before.since or time_of(raw.heads.get(before.job_id, "")) or before.at_latest
             if before.job_id == reply.head:
                 heads[lane] = _Head(reply.head, since, since)
             else:
                 heads[lane] = _Head(reply.head, None, since)
         if look_up and heads:
             ids = [head.job_id for head in heads.values()]
-            found = reads.read_enqueued_at(self._broker.connection, self._broker.keys, ids)
-            times = {job_id: rq_time(moment) for job_id, moment in found.items()}
+            found = read_enqueued_at(self._broker.connection, self._broker.keys, ids)
+            times = {job_id: time_of(moment) for job_id, moment in found.items()}
             heads = {
                 lane: _Head(head.job_id, times[head.job_id], times[head.job_id])
                 for lane, head in heads.items()
             }
         self._heads = heads
 
-    def _compose(
-        self, raw: reads.Overview, lanes: dict[str, list[str]], ping_ms: float
-    ) -> Snapshot:
+    def _compose(self, raw: Overview, lanes: dict[str, list[str]], ping_ms: float) -> Snapshot:
         current = int(raw.now_s // 60)
         workers = tuple(
             worker
@@ -183,7 +181,7 @@ class OverviewReader:
             outages=outages,
         )
 
-    def _provider(self, name: str, raw: reads.Overview) -> ProviderSnapshot:
+    def _provider(self, name: str, raw: Overview) -> ProviderSnapshot:
         queues = tuple(self._catalogue.queues_of(name))
         return compose_provider(
             self._catalogue.provider(name),

@@ -20,7 +20,8 @@ import structlog
 from runtime.application import Application, load_application
 from runtime.broker import open_async_broker, open_broker
 from runtime.broker.calls import operators
-from runtime.broker.calls.calls import ClaimedJob, Ended
+from runtime.broker.calls.claim import ClaimedJob
+from runtime.broker.calls.finish import Ended
 from runtime.broker.keys import QueueNames
 from runtime.broker.policy import Policy
 from runtime.client import AtlasClient

@@ -18,7 +18,7 @@ import structlog
 
 from runtime.application import Application, load_application
 from runtime.broker import open_broker
-from runtime.broker.calls import calls
+from runtime.broker.calls import upkeep
 from runtime.broker.keys import QueueNames
 from runtime.broker.policy import Policy
 from runtime.broker.workers import is_registered
@@ -230,8 +230,8 @@ class Supervisor:
         """Take back what ended processes held; tried again for as long as Redis is away."""
         while self._ended:
             ended = self._ended[0]
-            state: calls.WorkerState = "lost" if ended.lost else "gone"
-            call = calls.disown(ended.name, self._policy, state=state, cause=ended.cause)
+            state: upkeep.WorkerState = "lost" if ended.lost else "gone"
+            call = upkeep.release(ended.name, self._policy, state=state, cause=ended.cause)
             # Tried again by the next round, not within this one.
             call = replace(call, repeatable=False)
             try:

@@ -26,7 +26,7 @@ VARIABLE, FIRED = "CHAOS_FAILPOINT", "CHAOS_FAILPOINT_FIRED"
 _DID_SOMETHING: dict[str, Callable[[Any], bool]] = {
     "claim": lambda claim: bool(claim.jobs),
     "reap": lambda reply: reply[0] > 0,
-    "disown": lambda reply: reply[0] > 0,
+    "release": lambda reply: reply[0] > 0,
     "sweep": lambda reply: reply[0],
     "read_recurring": lambda rows: rows is not None,
     "marker": bool,

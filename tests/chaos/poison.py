@@ -11,7 +11,8 @@ import redis
 
 from runtime.application import load_application
 from runtime.broker.broker import Broker
-from runtime.broker.calls.calls import ClaimedJob, Ended
+from runtime.broker.calls.claim import ClaimedJob
+from runtime.broker.calls.finish import Ended
 from runtime.client import AtlasClient, NewJob
 from runtime.config.settings import Settings
 from runtime.errors import UnknownJobError

@@ -8,8 +8,8 @@ import pytest
 import redis
 
 from runtime.broker.broker import Broker
-from runtime.broker.calls import calls, operators
-from runtime.broker.calls.calls import JobRow
+from runtime.broker.calls import operators, upkeep
+from runtime.broker.calls.enqueue import JobRow, enqueue_jobs
 from runtime.client import AtlasClient
 from runtime.config.settings import Settings
 from runtime.control.auditor import Auditor
@@ -93,13 +93,13 @@ def test_a_job_taken_out_while_it_runs_frees_its_organisations_slot(
 ) -> None:
     """RQ reads a job and writes later: what it takes for waiting may have started meanwhile."""
     rows = [JobRow(i, FAIR, b"[]", "", "echo", f"{FAIR}|a", 1) for i in ("j", "k")]
-    broker.run(calls.enqueue(rows))
+    broker.run(enqueue_jobs(rows))
     job = claim(broker, FAIR, free=1, lease_ms=-1).jobs[0]
     if end == "deleted":
         raw.delete("rq:job:j")
         raw.zadd(f"rq:rl:{FAIR}|a:allowed", {"j": 1}, xx=True)  # held for a while
         assert reap(broker) == (0, 0, 1)
-        broker.run(calls.sweep(QUEUES_OF_ENGINE, POLICY))
+        broker.run(upkeep.sweep(QUEUES_OF_ENGINE, POLICY))
     else:
         raw.hset("rq:job:j", "status", "canceled")
         assert finish(broker, ended(job)) == [2] if end == "finished" else reap(broker)
@@ -109,12 +109,12 @@ def test_a_job_taken_out_while_it_runs_frees_its_organisations_slot(
 def test_what_was_canceled_does_not_come_back_with_all_that_failed(
     broker: Broker, raw: redis.Redis
 ) -> None:
-    broker.run(calls.enqueue([JobRow("j", PLAIN, b"[]", "", "echo")]))
+    broker.run(enqueue_jobs([JobRow("j", PLAIN, b"[]", "", "echo")]))
     finish(broker, ended(claim(broker).jobs[0], "failed"))
     raw.hset("rq:job:j", "status", "canceled")  # as RQ does that takes it for a running one
-    assert broker.run(operators.requeue_failed(PLAIN, float("inf"), 10)) == (0, 1)
+    assert broker.run(operators.retry_failed(PLAIN, float("inf"), 10)) == (0, 1)
     assert status(raw, "j") == "canceled"
-    assert broker.run(operators.requeue("ana", "why", ["j"])) == [True]
+    assert broker.run(operators.retry("ana", "why", ["j"])) == [True]
 
 
 def test_a_few_commands(commanded: Callable[[int, int], None]) -> None:

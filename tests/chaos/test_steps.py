@@ -30,12 +30,12 @@ _QUICK: dict[str, Any] = {
 }
 MOMENTS = ("before", "after")
 # What a worker process does by itself, and up to which use of it the seed may draw.
-WORKER = {"claim": 3, "finish": 3, "renew": 2, "sweep": 1, "marker": 1, "beat": 2, "note": 2,
+WORKER = {"claim": 3, "finish": 3, "renew": 2, "sweep": 1, "marker": 1, "beat": 2, "progress": 2,
           "returned": 20, "handler": 20}  # fmt: skip
 RECURRING = {"put_recurring": 1, "read_recurring": 2, "advance_recurring": 2}
 # An upgrade's steps: tests/runtime/cli/test_migrate.py kills the program at each of its calls.
 MIGRATION = ("adopt", "adopt_jobs", "adopt_fields", "adopt_holders")
-OTHERS = ("disown", "reap", "alone", "outage", *MIGRATION)
+OTHERS = ("release", "reap", "alone", "outage", *MIGRATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class Act:
 
 
 ACTS = [
-    Act("enqueue", "enqueue"), Act("seal_flow", "flow"), Act("requeue", "retry"),
-    Act("requeue_failed", "retry-all"), Act("record", "retry-all"), Act("delete", "delete"),
+    Act("enqueue", "enqueue"), Act("seal_flow", "flow"), Act("retry", "retry"),
+    Act("retry_failed", "retry-all"), Act("record", "retry-all"), Act("delete", "delete"),
     Act("pause", "pause"), Act("put_recurring", "recur"), Act("drop_recurring", "drop"),
-    Act("mend", "audit"), Act("quiet", "quiet"), Act("set_org", "weigh"),
+    Act("repair", "audit"), Act("quiet", "quiet"), Act("set_org", "weigh"),
     Act("force_breaker", "breaker"),
 ]  # fmt: skip
 
@@ -117,7 +117,7 @@ def test_a_handler_killed(make_arena: MakeArena, tmp_path: Path, place: str) -> 
 
 def kill_supervisor(arena: Arena, moment: str, folder: Path) -> None:
     """A worker dies, and its supervisor while it gives back what the worker held."""
-    trap = Trap(arena, f"disown:{moment}", 1, folder)
+    trap = Trap(arena, f"release:{moment}", 1, folder)
     arena.arm.start(**trap.environment)
     long = [Order(i * 10, f"effect-{i}", 1.0, f"job-{i}") for i in range(500, 500 + 3 * _SLOTS)]
     arena.oracle.acknowledge(arena.arm.enqueue(long))

@@ -84,14 +84,14 @@ class Life(RuleBasedStateMachine):
         self.twin.renew([executions[-1 - n % len(executions)] for n in pick], twice=twice)
 
     @rule(worker=workers, dead=st.booleans(), twice=repeats)
-    def disown(self, worker: str, dead: bool, twice: bool) -> None:
-        self.twin.disown(worker, dead=dead, twice=twice)
+    def release(self, worker: str, dead: bool, twice: bool) -> None:
+        self.twin.release(worker, dead=dead, twice=twice)
 
     @precondition(lambda self: self._jobs("started"))
     @rule(pick=picks)
     def die(self, pick: int) -> None:
         """A worker that holds jobs is known to be dead."""
-        self.twin.disown(self._job(pick, "started").worker, dead=True)
+        self.twin.release(self._job(pick, "started").worker, dead=True)
 
     # Time
 
@@ -121,8 +121,8 @@ class Life(RuleBasedStateMachine):
         self.twin.sweep()
 
     @rule()
-    def mend(self) -> None:
-        self.twin.mend()
+    def repair(self) -> None:
+        self.twin.repair()
 
     @precondition(lambda self: self._jobs("queued", "scheduled"))
     @rule(pick=picks)
@@ -136,12 +136,12 @@ class Life(RuleBasedStateMachine):
         self.twin.pause(queue, paused=paused, twice=twice)
 
     @rule(which=ids, twice=repeats)
-    def requeue(self, which: list[str], twice: bool) -> None:
-        self.twin.requeue(which, twice=twice)
+    def retry(self, which: list[str], twice: bool) -> None:
+        self.twin.retry(which, twice=twice)
 
     @rule(lane=st.sampled_from(LANES), limit=st.integers(1, 3))
-    def requeue_failed(self, lane: str, limit: int) -> None:
-        self.twin.requeue_failed(lane, limit)
+    def retry_failed(self, lane: str, limit: int) -> None:
+        self.twin.retry_failed(lane, limit)
 
     @rule(which=ids)
     def delete(self, which: list[str]) -> None:

@@ -183,7 +183,7 @@ class Model:
         self._front(jobs)
         return len(jobs), 0
 
-    def requeue(self, ids: Iterable[str]) -> list[bool]:
+    def retry(self, ids: Iterable[str]) -> list[bool]:
         """Another life, with a fresh budget, for what failed or was canceled."""
         answer = []
         for job_id in ids:

@@ -6,16 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from runtime.broker.broker import Broker
-from runtime.broker.calls import calls, operators
-from runtime.broker.calls.calls import (
-    Call,
-    Claim,
-    ClaimedJob,
-    Ended,
-    JobRow,
-    OutcomeName,
-    QueueDemand,
-)
+from runtime.broker.calls import operators, upkeep
+from runtime.broker.calls.call import Call
+from runtime.broker.calls.claim import Claim, ClaimedJob, ClaimState, QueueDemand, claim_jobs
+from runtime.broker.calls.enqueue import JobRow, enqueue_jobs
+from runtime.broker.calls.finish import Ended, OutcomeName, finish_attempts, run_alone
 from runtime.broker.policy import Policy
 from tests.model.judge import QUEUES, judge
 from tests.model.observe import Seen, observe
@@ -61,7 +56,7 @@ class Twin:
         before, self.seen = self.seen, observe(self.raw)
         judge(self.model, self.seen, before)
         pairs = [(job.id, job.lane) for job in self.model.jobs.values()]
-        verdicts = self._run(_mend(pairs, repair=False))
+        verdicts = self._run(_repair(pairs, apply=False))
         assert set(verdicts) <= {"ok"}, f"the auditor's view: {verdicts} of {pairs}"
         if any(org for _, org in self.model.lines):
             self._next_ms()
@@ -69,7 +64,7 @@ class Twin:
     # Steps
 
     def enqueue(self, rows: Sequence[tuple[str, str, str, bool]], *, twice: bool = False) -> None:
-        enqueue = calls.enqueue([_row(*row) for row in rows])
+        enqueue = enqueue_jobs([_row(*row) for row in rows])
         call = replace(
             enqueue, read=lambda reply: [e.outcome == "created" for e in enqueue.read(reply)]
         )
@@ -84,7 +79,7 @@ class Twin:
         ]
         self.model.promote(self._due())
         claim = self._run(
-            calls.claim(
+            claim_jobs(
                 worker, f"t{self._serial}", demands,
                 wanted=wanted, lease_ms=_LEASE_MS, max_bytes=1000, policy=_POLICY,
             )
@@ -92,7 +87,7 @@ class Twin:
         self._judge_claim(claim, worker, demands, wanted)
         for job in claim.jobs:
             # So that every loss counts: the other ones differ only in where the job goes back to.
-            assert self._run(calls.run_alone(job.id, job.execution))
+            assert self._run(run_alone(job.id, job.execution))
         self.executions += [Held(worker, job) for job in claim.jobs]
         if not lost:
             self.known[worker] |= {job.execution for job in claim.jobs}
@@ -108,7 +103,7 @@ class Twin:
         """One call for all of them that are of the first one's worker; they may be over by now."""
         held = [h for h in held if h.worker == held[0].worker]
         rows = [self._ended(h, outcome, delayed=delayed) for h in held]
-        call = calls.finish(held[0].worker, rows, _POLICY)
+        call = finish_attempts(held[0].worker, rows, _POLICY)
 
         def expected() -> list[int]:
             return [
@@ -121,7 +116,7 @@ class Twin:
 
     def renew(self, held: Sequence[Held], *, twice: bool = False) -> None:
         rows = [(h.job.id, h.job.execution, h.job.lane, 1.0) for h in held]
-        call = calls.renew(held[0].worker, rows, lease_ms=_LEASE_MS)
+        call = upkeep.renew(held[0].worker, rows, lease_ms=_LEASE_MS)
         self._both(call, lambda: self.model.renew([row[:2] for row in rows]), twice=twice)
 
     def expire(self, job: Job) -> None:
@@ -130,7 +125,7 @@ class Twin:
         self.raw.zadd(f"rq:atlas:leases:{job.queue}", {f"{job.id}:{job.fence}": 1}, xx=True)
 
     def reap(self, *, twice: bool = False) -> None:
-        call = calls.reap(QUEUES, _POLICY)
+        call = upkeep.reap(QUEUES, _POLICY)
 
         def expected() -> tuple[int, int, int]:
             jobs = [j for j in self.model.jobs.values() if j.running and j.expired]
@@ -138,10 +133,11 @@ class Twin:
 
         self._both(call, expected, twice=twice)
 
-    def disown(self, worker: str, *, dead: bool, twice: bool = False) -> None:
+    def release(self, worker: str, *, dead: bool, twice: bool = False) -> None:
         """The worker is dead, or lives and is unsure of what it holds."""
         known = frozenset() if dead else frozenset(self.known[worker])
-        call = calls.disown(worker, _POLICY, state="lost" if dead else "lives", known=sorted(known))
+        state: upkeep.WorkerState = "lost" if dead else "lives"
+        call = upkeep.release(worker, _POLICY, state=state, known=sorted(known))
 
         def expected() -> tuple[int, int]:
             jobs = [j for j in self.model.jobs.values() if j.running and j.worker == worker]
@@ -166,7 +162,7 @@ class Twin:
         self.raw.delete("rq:atlas:swept")  # its second is over
         due = self._due()
         aged = [j.id for j in self.model.jobs.values() if j.aged]
-        answer = self._run(calls.sweep(QUEUES, _POLICY))
+        answer = self._run(upkeep.sweep(QUEUES, _POLICY))
         self.model.promote(due)
         for job_id in aged:
             self.model.forget(job_id)
@@ -176,30 +172,30 @@ class Twin:
         call = operators.set_paused("ana", "why", queue, logical=queue, paused=paused)
         self._both(call, lambda: self.model.set_paused(queue, paused=paused), twice=twice)
 
-    def requeue(self, ids: Sequence[str], *, twice: bool = False) -> None:
-        call = operators.requeue("ana", "why", ids)
-        self._both(call, lambda: self.model.requeue(ids), twice=twice)
+    def retry(self, ids: Sequence[str], *, twice: bool = False) -> None:
+        call = operators.retry("ana", "why", ids)
+        self._both(call, lambda: self.model.retry(ids), twice=twice)
 
-    def requeue_failed(self, lane: str, limit: int) -> None:
+    def retry_failed(self, lane: str, limit: int) -> None:
         """Oldest first, as far as the registry's seconds tell."""
         ids = list(self.seen.scores(f"failed:{lane}"))[:limit]
-        answer = self._run(operators.requeue_failed(lane, float("inf"), limit))
-        self.model.requeue(ids)
+        answer = self._run(operators.retry_failed(lane, float("inf"), limit))
+        self.model.retry(ids)
         assert answer == (len(ids), 0)
 
     def delete(self, ids: Sequence[str]) -> None:
         assert self._run(operators.delete("ana", "why", ids)) == self.model.delete(ids)
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """The auditor may always be let loose on a system that is in order."""
         pairs = [(job.id, job.lane) for job in self.model.jobs.values()]
-        assert set(self._run(_mend(pairs, repair=True))) <= {"ok"}
+        assert set(self._run(_repair(pairs, apply=True))) <= {"ok"}
 
     def lose_place(self, job: Job) -> None:
-        """A waiting or scheduled job drops out of its place by a foreign hand, and is mended."""
+        """A waiting or scheduled job drops out of its place by a foreign hand, and is repaired."""
         self.raw.lrem(f"rq:queue:{job.lane}", 0, job.id)
         self.raw.zrem(f"rq:scheduled:{job.lane}", job.id)
-        assert self._run(_mend([(job.id, job.lane)], repair=True)) == ["orphan"]
+        assert self._run(_repair([(job.id, job.lane)], apply=True)) == ["orphan"]
         self.model.move_to_back(job.id)
 
     # How
@@ -225,7 +221,7 @@ class Twin:
             can = min(free, wanted, self.model.available(queue))
             assert len(taken) == can, f"{len(taken)} of {queue} started, not {can}"
             wanted -= can
-            assert (claim.states[queue] == -1) == (queue in self.model.paused)
+            assert (claim.states[queue] == ClaimState.PAUSED) == (queue in self.model.paused)
             for row in taken:
                 job = self.model.start(row.id, row.execution, worker)
                 assert (row.lane, row.attempt, row.stalls) == (job.lane, job.attempt, job.stalls)
@@ -261,8 +257,8 @@ def _row(job_id: str, lane: str, org: str, delayed: bool) -> JobRow:
     )  # fmt: skip
 
 
-def _mend(pairs: Sequence[tuple[str, str]], *, repair: bool) -> Call[list[str]]:
-    return operators.mend(pairs, _POLICY, repair=repair)
+def _repair(pairs: Sequence[tuple[str, str]], *, apply: bool) -> Call[list[str]]:
+    return upkeep.repair(pairs, _POLICY, apply=apply)
 
 
 def places_of(lane: str) -> list[tuple[str, str]]:

@@ -6,8 +6,9 @@ from itertools import count
 import redis
 
 from runtime.broker.broker import Broker
-from runtime.broker.calls import calls
-from runtime.broker.calls.calls import Claim, ClaimedJob, Ended, OutcomeName, QueueDemand
+from runtime.broker.calls import upkeep
+from runtime.broker.calls.claim import Claim, ClaimedJob, QueueDemand, claim_jobs
+from runtime.broker.calls.finish import Ended, OutcomeName, finish_attempts
 from runtime.broker.encoding import deflate_text
 from runtime.broker.keys import Keys, QueueNames
 from runtime.broker.policy import Policy
@@ -38,7 +39,7 @@ def claim(
     policy: Policy = POLICY,
     **demanded: object,
 ) -> Claim:
-    call = calls.claim(
+    call = claim_jobs(
         worker,
         f"token{next(_tokens)}",
         [demand(queue, free)._replace(**demanded)],
@@ -69,19 +70,19 @@ def finish(
     retention: Retention = RETENTION,
     policy: Policy = POLICY,
 ) -> list[int]:
-    return broker.run(calls.finish(worker, ends, replace(policy, retention=retention)))
+    return broker.run(finish_attempts(worker, ends, replace(policy, retention=retention)))
 
 
 def reap(broker: Broker, max_stalled: int = 2, lost_alone: int = 10) -> tuple[int, int, int]:
     policy = replace(POLICY, max_stalled=max_stalled, lost_alone=lost_alone)
-    return broker.run(calls.reap(QUEUES, policy))
+    return broker.run(upkeep.reap(QUEUES, policy))
 
 
-def disown(
+def release(
     broker: Broker, worker: str = "w1", *, dead: bool = True, known: tuple[str, ...] = ()
 ) -> tuple[int, int]:
     state = "lost" if dead else "lives"
-    return broker.run(calls.disown(worker, POLICY, state=state, known=known))
+    return broker.run(upkeep.release(worker, POLICY, state=state, known=known))
 
 
 def places(raw: redis.Redis, job_id: str, queue: str = PLAIN) -> list[str]:

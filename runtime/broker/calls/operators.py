@@ -1,32 +1,31 @@
-"""What operators ask of Redis, as values; see `runtime.broker.calls.calls`."""
+"""The calls of operators; each leaves an entry in the audit stream."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-from runtime.broker.calls.calls import Arg, Call, numbers, text, texts
-from runtime.broker.policy import Policy
-from runtime.sanitize.numbers import whole
+from runtime.broker.calls.call import Arg, Call
+from runtime.broker.decode import numbers_of
 
 
-def requeue(
+def retry(
     actor: str, reason: str, ids: Sequence[str], *, keep_attempts: bool = False
 ) -> Call[list[bool]]:
-    """Give failed or canceled jobs another life; True for each that waits again."""
+    """Run failed or canceled jobs again; True for each that waits again."""
     args: list[Arg] = [actor, reason, "1" if keep_attempts else "0", len(ids), *ids]
-    return Call("requeue", args, _flags)
+    return Call("retry", args, _flags)
 
 
-def requeue_failed(
+def retry_failed(
     lane: str, cutoff: float, limit: int, *, keep_attempts: bool = False
 ) -> Call[tuple[int, int]]:
-    """The same for a chunk of a lane's failed jobs up to a cutoff score: (requeued, skipped)."""
+    """The same for a chunk of a lane's failed jobs up to a cutoff score: (retried, skipped)."""
     args: list[Arg] = [lane, repr(cutoff), limit, "1" if keep_attempts else "0"]
-    return Call("requeue_failed", args, lambda reply: (reply[0], reply[1]))
+    return Call("retry_failed", args, lambda reply: (reply[0], reply[1]))
 
 
 def delete(actor: str, reason: str, ids: Sequence[str]) -> Call[list[int]]:
     """Delete jobs that do not run; for each 1 deleted, 0 unknown, -1 it runs."""
-    return Call("delete", [actor, reason, len(ids), *ids], numbers)
+    return Call("delete", [actor, reason, len(ids), *ids], numbers_of)
 
 
 def set_paused(actor: str, reason: str, queue: str, *, logical: str, paused: bool) -> Call[bool]:
@@ -60,57 +59,8 @@ def set_org(actor: str, reason: str, org: str, *, weight: float, cap: int | None
     return Call("set_org", args, lambda _reply: None)
 
 
-def mend(jobs: Sequence[tuple[str, str]], policy: Policy, *, repair: bool) -> Call[list[str]]:
-    """Judge (job id, lane) pairs, and with `repair` put them right; a verdict for each."""
-    args: list[Arg] = ["1" if repair else "0", policy.for_recover, len(jobs)]
-    for job_id, lane in jobs:
-        args += (job_id, lane)
-    return Call("mend", args, texts)
-
-
-class RecurringRows(NamedTuple):
-    """Recurring jobs as Redis keeps them: definitions (JSON) and newest slots (ms) by id."""
-
-    now_ms: int
-    definitions: dict[str, bytes]
-    slots: dict[str, int]
-
-
-def put_recurring(actor: str, reason: str, recurring_id: str, definition: bytes) -> Call[bool]:
-    """Create or change a recurring job; an empty actor declares it. False: it was left alone."""
-    args: list[Arg] = [actor, reason, recurring_id, definition]
-    return Call("put_recurring", args, lambda reply: bool(reply == 1))
-
-
-def drop_recurring(actor: str, reason: str, recurring_id: str) -> Call[bool]:
-    """Remove a recurring job; False when there was none."""
-    return Call("drop_recurring", [actor, reason, recurring_id], lambda reply: bool(reply == 1))
-
-
-def take_recurring() -> Call[RecurringRows | None]:
-    """All recurring jobs if it is this worker's turn to look, else None."""
-    return Call("read_recurring", [], _read_recurring, repeatable=False)
-
-
-def advance_recurring(recurring_id: str, slot_ms: int, job_id: str) -> Call[bool]:
-    """Note a slot as enqueued, with its job."""
-    args: list[Arg] = [recurring_id, slot_ms, job_id]
-    return Call("advance_recurring", args, lambda reply: bool(reply == 1))
-
-
-def _read_recurring(reply: Any) -> RecurringRows | None:
-    if not reply:
-        return None
-    now_ms, definitions, slots = reply
-    return RecurringRows(
-        now_ms,
-        {text(definitions[i]): definitions[i + 1] for i in range(0, len(definitions), 2)},
-        {text(slots[i]): whole(slots[i + 1]) for i in range(0, len(slots), 2)},
-    )
-
-
 def record(actor: str, action: str, target: str, count: int, reason: str) -> Call[None]:
-    """Note an operator's action that took several calls in the audit stream."""
+    """Record an operator's action that took several calls."""
     return Call("record", [actor, action, target, count, reason], lambda _reply: None)
 
 

@@ -1,5 +1,5 @@
 --[[
-  Notes that an attempt runs in a process of its own: what lib/recover.lua counts against its job.
+  Notes that an attempt runs in a process of its own: what lib/reap.lua counts against its job.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] job id  [2] execution id

@@ -1,21 +1,23 @@
 --[[
-  Ends attempts, many a call. Each compares the fence: a worker that lost its lease changes
-  nothing. A repeat after a lost reply finds the attempt ended by the same fence and says so.
+  Ends attempts, many a call. The fencing token of each is compared with its job's: a worker that
+  lost its lease changes nothing. Repeated after a lost reply, it finds the attempt ended under the
+  same token and says so.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] worker name
   ARGV[2] JSON: policy = {finished_s, finished_cap, failed_s, failed_cap, dead_letter ({lane, kind}),
     queues (by full name: wake (a job's end lets another one start), provider, breaker)}
-  ARGV[3] JSON: for each attempt a list of outcome, id, execution id, lane, kind, rate limit key,
-    started (s, text), wait ms, run ms, delay ms, due ms (0 = by delay), renewed (an execution record
-    exists), return value (base64, '' = none), exc_string (base64, '' = none), error class, error,
-    fingerprint, fault (the job's provider failed, not the job), dead letter (JSON, '' = none), org
+  ARGV[3] JSON: for each attempt an object of outcome, id, execution (its fencing token), lane, kind,
+    started (s, text), wait_ms, run_ms and, unless it is 0, '' or false: rl_key (rate limit key),
+    delay_ms, due_ms (0 = by delay), renewed (an execution record exists), return_value (base64),
+    exc_string (base64), error_class, error, fingerprint, fault (the job's provider failed, not the
+    job), dead_letter (JSON), org
     outcome: finished, retried (runs again after the delay), failed, snoozed (runs again, uses no
       attempt), released (back to the front, uses no attempt), canceled, quarantined
   Returns for each: 1 applied, 2 applied by an earlier call, 0 refused (the lease was lost),
     -1 the job is gone
 ]]
--- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter breaker
+-- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter breaker stock
 local worker = ARGV[1]
 local policy = cjson.decode(ARGV[2])
 local finished_s, failed_s = policy.finished_s, policy.failed_s
@@ -41,22 +43,20 @@ local function push(map, key, value)
   list[#list + 1] = value
 end
 
--- One entry a attempt in RQ's result stream, with fields of ours that RQ ignores.
+-- One entry for each attempt in RQ's result stream, with fields of ours that RQ ignores.
+local OPTIONAL = {'return_value', 'exc_string', 'error_class', 'error', 'fingerprint'}
 local function record(id, type, a, attempt, ttl_s)
   local key = p .. ':results:' .. id
-  local entry = {'type', type, 'worker_name', worker, 'execution_id', a[3],
-    'execution_started_at', a[7], 'execution_ended_at', ended_at,
-    'attempt', attempt}
-  if a[1] ~= 'finished' then
+  local entry = {'type', type, 'worker_name', worker, 'execution_id', a.execution,
+    'execution_started_at', a.started, 'execution_ended_at', ended_at, 'attempt', attempt}
+  if a.outcome ~= 'finished' then
     entry[#entry + 1] = 'outcome'
-    entry[#entry + 1] = a[1] == 'quarantined' and 'failed' or a[1]
+    entry[#entry + 1] = a.outcome == 'quarantined' and 'failed' or a.outcome
   end
-  local optional = {'return_value', 13, 'exc_string', 14, 'error_class', 15, 'error', 16, 'fingerprint', 17}
-  for o = 1, #optional, 2 do
-    local value = a[optional[o + 1]]
-    if value ~= '' then
-      entry[#entry + 1] = optional[o]
-      entry[#entry + 1] = value
+  for _, name in ipairs(OPTIONAL) do
+    if a[name] then
+      entry[#entry + 1] = name
+      entry[#entry + 1] = a[name]
     end
   end
   -- A result stream that is none costs the attempt its record, not the whole call.
@@ -74,36 +74,6 @@ local function finalize(id, lane, queue, registry, status, ttl_s)
   trims[registry .. '|' .. queue] = {registry, queue}
 end
 
--- What the producer of a stock job said of its end; empty for a job of ours.
-local function stock_of(a, key)
-  if a[5] ~= 'rq' then return {} end
-  local f = raw.call('HMGET', key, 'result_ttl', 'failure_ttl', 'repeats_left', 'repeat_intervals',
-    'enqueue_at_front_on_retry')
-  return {result_ttl = f[1], failure_ttl = f[2], repeats = counter(f[3], 0), intervals = f[4],
-    front = f[5] == '1'}
-end
-
--- RQ's Repeat (rq/repeat.py): a job that finished waits again, the rest of its intervals before it.
--- Its attempts count anew, and its results stay as long as it is to run.
-local function repeat_job(id, lane, queue, stock, job)
-  local key, interval_s = p .. ':job:' .. id, 0
-  local ok, intervals = pcall(cjson.decode, stock.intervals or '[]')
-  if ok and type(intervals) == 'table' and #intervals > 0 then
-    interval_s = math.max(0, number(intervals[1], 0))
-    if #intervals > 1 then table.remove(intervals, 1) end
-    raw.call('HSET', key, 'repeat_intervals', cjson.encode(intervals))
-  end
-  raw.call('HSET', key, 'repeats_left', stock.repeats - 1, 'attempt', 0)
-  raw.call('PERSIST', p .. ':results:' .. id)
-  if interval_s > 0 then
-    raw.call('HSET', key, 'status', 'scheduled')
-    schedule_at(p, lane, id, now + interval_s * 1000)
-  else
-    raw.call('HSET', key, 'status', place(p, lane, id, job[4], job[5], false, now), 'enqueued_at', now_iso)
-  end
-  woken[queue] = true
-end
-
 -- A result_ttl of 0: nothing is kept. What waits for the job still finds it for a minute.
 local function keep_nothing(id, lane, queue)
   if raw.call('EXISTS', p .. ':job:' .. id .. ':dependents') == 1 then
@@ -113,10 +83,9 @@ local function keep_nothing(id, lane, queue)
 end
 
 local function run_again(id, lane, queue, a, job, attempt, at_front)
-  local outcome = a[1]
+  local outcome = a.outcome
   local key = p .. ':job:' .. id
-  local due = a[11]
-  if due == 0 then due = now + a[10] end
+  local due = a.due_ms or now + (a.delay_ms or 0)
   -- Parked jobs wait in their queue: its provider's breaker lets none of them start.
   if outcome == 'parked' then due = 0 end
   if outcome ~= 'retried' then attempt = attempt - 1 end
@@ -134,35 +103,39 @@ end
 -- Tells the provider's breaker how an attempt ended. While it holds the provider back, what failed
 -- for it is tried again without having used an attempt: returns the outcome that stands.
 local function by_breaker(a, queue)
-  local outcome, q = a[1], policy.queues[queue]
+  local outcome, q = a.outcome, policy.queues[queue]
   if not q or not q.breaker then return outcome end
   if outcome == 'finished' then
     breaker_notes(p, q.provider, 1, 0, now, q.breaker)
-  elseif not a[18] and (outcome == 'failed' or outcome == 'retried') then
+  elseif not a.fault and (outcome == 'failed' or outcome == 'retried') then
     -- The provider answered; that is all a probe is to find out.
     if breaker_is_probed(p, q.provider) then breaker_notes(p, q.provider, 1, 0, now, q.breaker) end
-  elseif a[18] and breaker_notes(p, q.provider, 0, 1, now, q.breaker) then
+  elseif a.fault and breaker_notes(p, q.provider, 0, 1, now, q.breaker) then
     return 'parked'
   end
   return outcome
+end
+
+local function error_of(a)
+  return (a.error_class or '') .. ': ' .. (a.error or '')
 end
 
 -- For good: what the job's state is then called by those that wait for it.
 local STATE_OF = {finished = 'finished', failed = 'failed', quarantined = 'failed', canceled = 'canceled'}
 
 local function apply(a)
-  local outcome, id, execution, lane = a[1], a[2], a[3], a[4]
+  local outcome, id, execution, lane = a.outcome, a.id, a.execution, a.lane
   local key = p .. ':job:' .. id
   local queue, member = queue_of(lane), id .. ':' .. execution
   -- Whatever became of the job, this execution is over.
   push(ended, lane, member)
   push(leases, queue, member)
   executions[#executions + 1] = member
-  if a[12] then drop_execution(p, id, execution) end
+  if a.renewed then drop_execution(p, id, execution) end
   local job = raw.pcall('HMGET', key, 'status', 'fence', 'attempt', 'rate_limit_key',
     'rate_limit_concurrency', 'stalls', 'atlas')
   if job.err or not job[1] then
-    free_slot(p, lane, id, a[6])
+    free_slot(p, lane, id, a.rl_key)
     return -1
   end
   if job[2] ~= execution then return 0 end
@@ -174,20 +147,21 @@ local function apply(a)
     return 2
   end
   local attempt = counter(job[3], 1)
-  local kind = a[5]
+  local kind = a.kind
   local o = options_of(job[7])
   free_slot(p, lane, id, job[4])
   release_key(p, id, o, now)
   outcome = by_breaker(a, queue)
-  a[1] = outcome
+  a.outcome = outcome
   if policy.queues[queue] and policy.queues[queue].wake then woken[queue] = true end
-  local stock, repeated = stock_of(a, key), false
+  local stock, repeated = stock_of(key, kind), false
   if outcome == 'finished' then
     local ttl_s = kept_s(stock.result_ttl, finished_s)
     record(id, 1, a, attempt, ttl_s)
     repeated = (stock.repeats or 0) > 0
     if repeated then
-      repeat_job(id, lane, queue, stock, job)
+      repeat_job(p, id, lane, stock, job[4], job[5], now)
+      woken[queue] = true
     elseif ttl_s == 0 then
       keep_nothing(id, lane, queue)
     else
@@ -202,10 +176,10 @@ local function apply(a)
     count(queue, kind, 'fail')
     count_total(queue, 'fail')
     if outcome == 'quarantined' then
-      redis.call('HSET', p .. ':atlas:quarantine', id, lane .. '|' .. now .. '|' .. a[16])
+      redis.call('HSET', p .. ':atlas:quarantine', id, lane .. '|' .. now .. '|' .. (a.error or ''))
     end
-    emit(p, 'failed', 'job', id, 'queue', queue, 'kind', kind, 'error', a[15] .. ': ' .. a[16])
-    if a[19] ~= '' then bury(p, policy.dead_letter, id, execution, a[20], a[19], now) end
+    emit(p, 'failed', 'job', id, 'queue', queue, 'kind', kind, 'error', error_of(a))
+    if a.dead_letter then bury(p, policy.dead_letter, id, execution, a.org or '', a.dead_letter, now) end
   elseif outcome == 'canceled' then
     record(id, 3, a, attempt, finished_s)
     finalize(id, lane, queue, 'canceled', 'canceled', finished_s)
@@ -214,12 +188,12 @@ local function apply(a)
     run_again(id, lane, queue, a, job, attempt, outcome == 'retried' and stock.front)
     if outcome == 'retried' then
       count(queue, kind, 'retry')
-      emit(p, 'retried', 'job', id, 'queue', queue, 'kind', kind, 'error', a[15] .. ': ' .. a[16])
+      emit(p, 'retried', 'job', id, 'queue', queue, 'kind', kind, 'error', error_of(a))
     end
   end
   if outcome == 'finished' or outcome == 'failed' or outcome == 'retried' then
-    count(queue, kind, 'w' .. bucket(a[8]))
-    count(queue, kind, 'r' .. bucket(a[9]))
+    count(queue, kind, 'w' .. bucket(a.wait_ms))
+    count(queue, kind, 'r' .. bucket(a.run_ms))
   end
   local state = STATE_OF[outcome]
   if state and not repeated then

@@ -6,11 +6,10 @@ from typing import Any
 import redis
 
 from runtime.broker.connection import broker_errors
+from runtime.broker.decode import Hash
 from runtime.broker.keys import Keys
 from runtime.broker.reads.replies import execute
 from runtime.errors import BrokerError, BrokerUnavailableError
-
-Hash = dict[bytes, bytes]
 
 # A job of a list costs at most this much to read; one that is shown alone, as much as below.
 LISTED_BYTES = 16 * 1024

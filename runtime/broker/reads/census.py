@@ -10,6 +10,7 @@ from typing import Any
 import redis
 
 from runtime.broker.connection import broker_errors
+from runtime.broker.decode import text_of, texts_of
 from runtime.broker.keys import Keys
 
 _STEP = 1_000
@@ -49,7 +50,7 @@ def all_jobs(connection: redis.Redis, keys: Keys) -> Iterator[tuple[str, str, st
             reply: Any = connection.scan(cursor, match=f"{head}*", count=_STEP)
         cursor, found = reply
         # Sub-keys of jobs (dependents) hold a further colon.
-        names = [key.decode("utf-8", "replace").removeprefix(head) for key in found]
+        names = [text_of(key).removeprefix(head) for key in found]
         ids = [name for name in names if ":" not in name]
         pipe: Any = connection.pipeline(transaction=False)
         for job_id in ids:
@@ -58,7 +59,7 @@ def all_jobs(connection: redis.Redis, keys: Keys) -> Iterator[tuple[str, str, st
             replies = pipe.execute(raise_on_error=False)
         for job_id, fields in zip(ids, replies, strict=True):
             if isinstance(fields, list):
-                status, origin = ((value or b"").decode("utf-8", "replace") for value in fields)
+                status, origin = texts_of(fields)
                 yield job_id, origin, status
         if not cursor:
             return
@@ -72,7 +73,7 @@ def _list(connection: redis.Redis, key: str) -> Iterator[str]:
             if connection.type(key) != b"list":
                 return
             part: Any = connection.lrange(key, end - _STEP + 1, end)
-        yield from (value.decode("utf-8", "replace") for value in part)
+        yield from texts_of(part)
         if len(part) < _STEP:
             return
         end -= _STEP
@@ -83,4 +84,4 @@ def _set(connection: redis.Redis, key: str) -> Iterator[str]:
         if connection.type(key) != b"zset":
             return
         for member, _ in connection.zscan_iter(key, count=_STEP):
-            yield member.decode("utf-8", "replace")
+            yield text_of(member)

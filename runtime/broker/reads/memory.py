@@ -7,6 +7,7 @@ from typing import Any
 import redis
 
 from runtime.broker.connection import broker_errors
+from runtime.broker.decode import texts_of
 from runtime.broker.keys import Keys
 
 Place = tuple[str, str]
@@ -31,9 +32,9 @@ def read_fair_sets(connection: redis.Redis, keys: Keys, lanes: Sequence[str]) ->
     with broker_errors():
         replies = pipe.execute()
     return [
-        keys.org_waiting(lane, org.decode("utf-8", "replace"))
+        keys.org_waiting(lane, org)
         for lane, orgs in zip(lanes, replies, strict=True)
-        for org in orgs
+        for org in texts_of(orgs)
     ]
 
 
@@ -54,11 +55,10 @@ def sample_ids(
             kinds.append(kind)
     with broker_errors():
         replies = pipe.execute()
-    ids = []
+    ids: list[str] = []
     for kind, reply in zip(kinds, replies, strict=True):
-        for member in reply:
-            name = member.decode("utf-8", "replace")
-            ids.append(name.rpartition(":")[0] if kind == "leases" else name)
+        names = texts_of(reply)
+        ids += [name.rpartition(":")[0] for name in names] if kind == "leases" else names
     return list(dict.fromkeys(ids))
 
 

@@ -4,10 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from runtime.broker.calls.calls import Arg
+from runtime.broker.calls.call import Arg
+from runtime.broker.decode import Hash, text_of
 from runtime.broker.keys import Keys
 
 T_co = TypeVar("T_co", covariant=True)
+FlowCounts = tuple[int, int, int, int]
+FLOW_FIELDS = ("sealed", "pending", "finished", "failed", "canceled")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,7 @@ class JobFacts(NamedTuple):
     status: str
     attempt: str
     last_id: str
-    last: dict[bytes, bytes]
+    last: Hash
 
 
 def job_facts(keys: Keys, job_id: str) -> Query[JobFacts | None]:
@@ -41,7 +44,7 @@ def _read_facts(replies: list[Any]) -> JobFacts | None:
     if status is None:
         return None
     last_id, last = results[0] if results else (b"0", {})
-    return JobFacts(status.decode(), (attempt or b"0").decode(), last_id.decode(), last)
+    return JobFacts(text_of(status), text_of(attempt or "0"), text_of(last_id), last)
 
 
 def next_result(keys: Keys, job_id: str, after: str, *, block_ms: int) -> Query[bool]:
@@ -52,14 +55,15 @@ def next_result(keys: Keys, job_id: str, after: str, *, block_ms: int) -> Query[
     return Query([command], lambda replies: bool(replies[0]))
 
 
-def flow_counts(keys: Keys, job_id: str) -> Query[tuple[int, int, int, int] | None]:
+def flow_counts(keys: Keys, job_id: str) -> Query[FlowCounts | None]:
     """A flow's children: pending, finished, failed, canceled; None when there is no such flow."""
-    fields = ("sealed", "pending", "finished", "failed", "canceled")
-    return Query([("HMGET", keys.flow(job_id), *fields)], _read_counts)
+    command: tuple[Arg, ...] = ("HMGET", keys.flow(job_id), *FLOW_FIELDS)
+    return Query([command], lambda replies: counts_of(replies[0]))
 
 
-def _read_counts(replies: list[Any]) -> tuple[int, int, int, int] | None:
-    sealed, *counts = replies[0]
+def counts_of(reply: Sequence[bytes | None]) -> FlowCounts | None:
+    """The counts in a flow's `FLOW_FIELDS`; None when there is no such flow."""
+    sealed, *counts = reply
     if sealed is None:
         return None
     pending, finished, failed, canceled = (

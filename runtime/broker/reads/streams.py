@@ -5,8 +5,8 @@ from typing import Any
 import redis
 
 from runtime.broker.connection import broker_errors
+from runtime.broker.decode import Hash, text_of
 from runtime.broker.keys import Keys
-from runtime.broker.reads.bounded import Hash
 from runtime.broker.reads.replies import execute
 from runtime.sanitize.numbers import whole
 
@@ -27,7 +27,7 @@ def read_recurring_runs(
     """A recurring job's last runs, newest first: (slot ms, enqueued ms, job id)."""
     runs = []
     for entry in _one(connection, "lrange", keys.recurring_runs(recurring_id), 0, -1):
-        slot, at, job_id = [*_text(entry).split("|"), "", ""][:3]
+        slot, at, job_id = [*text_of(entry).split("|"), "", ""][:3]
         if whole(slot) and whole(at):
             runs.append((whole(slot), whole(at), job_id))
     return runs
@@ -55,7 +55,3 @@ def _one(connection: redis.Redis, command: str, *args: Any) -> list[Any]:
     with broker_errors():
         (reply,) = execute(pipe)
     return reply or []
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "replace")

@@ -6,8 +6,8 @@ from typing import Any
 import redis
 
 from runtime.broker.connection import broker_errors
+from runtime.broker.decode import text_of, texts_of
 from runtime.broker.keys import Keys, queue_of
-from runtime.broker.reads.reads import text_of, texts_of
 from runtime.broker.reads.replies import execute
 from runtime.sanitize.numbers import finite
 
@@ -68,4 +68,4 @@ def read_key(connection: redis.Redis, keys: Keys, key: str, job_id: str) -> KeyR
     pipe.zrank(keys.parked_of_key(key), job_id)
     with broker_errors():
         running, ahead = execute(pipe)
-    return KeyReply(sorted(texts_of(running or ())), ahead)
+    return KeyReply(sorted(texts_of(running)), ahead)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pydantic_core import to_json
 
 from runtime.broker.broker import AsyncBroker, Broker
-from runtime.broker.calls import calls
+from runtime.broker.calls.call import Call
+from runtime.broker.calls.finish import write_progress
 from runtime.errors import AtlasError
 
 _LINES_KEPT = 100
@@ -46,7 +47,7 @@ class Notes:
             # What could never be kept need not be sent.
             del lines[:-_LINES_KEPT]
 
-    def take(self) -> "calls.Call[int] | None":
+    def take(self) -> Call[int] | None:
         """The call that writes what was noted since the last one; None when nothing was."""
         if not self._by_execution:
             return None
@@ -55,7 +56,7 @@ class Notes:
         rows = [
             (note.job_id, execution, note.progress, note.lines) for execution, note in notes.items()
         ]
-        return calls.note(rows, lines_kept=_LINES_KEPT, kept_s=_KEPT_S)
+        return write_progress(rows, lines_kept=_LINES_KEPT, kept_s=_KEPT_S)
 
     def _of(self, job_id: str, execution: str) -> _Note:
         return self._by_execution.setdefault(execution, _Note(job_id))

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from runtime.application import JobContext, NoteTaker
 from runtime.broker.broker import AsyncBroker
-from runtime.broker.calls.calls import Ended
+from runtime.broker.calls.finish import Ended
 from runtime.broker.keys import QueueNames
 from runtime.catalogue.catalogue import Catalogue, Priority
 from runtime.catalogue.retry import RetryPolicy

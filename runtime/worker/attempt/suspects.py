@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from runtime.broker.broker import AsyncBroker
-from runtime.broker.calls import calls
-from runtime.broker.calls.calls import ClaimedJob
+from runtime.broker.calls.claim import ClaimedJob
+from runtime.broker.calls.finish import run_alone
 from runtime.broker.policy import is_suspect
 from runtime.errors import BrokerError
 from runtime.worker.attempt.children import Children
@@ -66,7 +66,7 @@ class Suspects:
         """From now on a loss of this worker may be the job's doing."""
         if self._broker is not None:
             with contextlib.suppress(BrokerError):
-                await self._broker.run(calls.run_alone(job.id, job.execution))
+                await self._broker.run(run_alone(job.id, job.execution))
 
 
 def _from_now(request: IsolatedRequest, seconds: float) -> IsolatedRequest:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
-from runtime.broker.calls.calls import ClaimedJob, Ended
+from runtime.broker.calls.claim import ClaimedJob
+from runtime.broker.calls.finish import Ended
 from runtime.broker.encoding import deflate_text, encode_value
 from runtime.catalogue.catalogue import Breaker
 from runtime.catalogue.error_facts import ErrorFacts, error_facts

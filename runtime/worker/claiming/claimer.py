@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from runtime.broker.broker import AsyncBroker
-from runtime.broker.calls import calls
-from runtime.broker.calls.calls import Claim, ClaimedJob, QueueDemand
+from runtime.broker.calls import upkeep
+from runtime.broker.calls.claim import Claim, ClaimedJob, ClaimState, QueueDemand, claim_jobs
 from runtime.broker.keys import queue_of
 from runtime.broker.policy import Policy
 from runtime.catalogue.catalogue import Queue
@@ -24,6 +24,8 @@ log = structlog.get_logger("atlas.worker")
 # An idle worker looks by itself this often, whatever the markers say.
 _LOOK_S = 5.0
 _MAX_BACKOFF_S = 2.0
+# Of queues that give nothing, whatever becomes free.
+_NOTHING = (ClaimState.EMPTY, ClaimState.PAUSED)
 # How soon a quiet worker notices that it may claim again.
 _QUIET_LOOK_S = 1.0
 
@@ -130,7 +132,7 @@ class Claimer:
         demands = self._demands()
         if not demands or not self._slots.budget():
             return None
-        call = calls.claim(
+        call = claim_jobs(
             self._worker,
             secrets.token_hex(8),
             demands,
@@ -158,14 +160,14 @@ class Claimer:
         return claim
 
     def _learn(self, claim: Claim) -> None:
-        quiet = -3 in claim.states.values()
+        quiet = ClaimState.QUIET in claim.states.values()
         if quiet != self.quiet:
             log.info("quiet: nothing is claimed" if quiet else "claiming again")
             self.quiet = quiet
             self._changed()
         given = {queue_of(job.lane) for job in claim.jobs}
         for queue, state in claim.states.items():
-            if state == -2 and queue not in given and not claim.jobs:
+            if state == ClaimState.MORE and queue not in given and not claim.jobs:
                 self.held_since.setdefault(queue, time.monotonic())
             else:
                 self.held_since.pop(queue, None)
@@ -193,7 +195,7 @@ class Claimer:
         return demands
 
     async def _disown_unknown(self) -> None:
-        call = calls.disown(self._worker, self._policy, state="lives", known=self._known())
+        call = upkeep.release(self._worker, self._policy, state="lives", known=self._known())
         requeued, _ = await self._broker.run(call)
         self._unsure = False
         if requeued:
@@ -202,7 +204,7 @@ class Claimer:
     async def _sleep(self, claim: Claim) -> None:
         """Until a marker, demand for more, the next due job or token; at most a few seconds."""
         states = claim.states
-        if self._settled and all(state in (0, -1) for state in states.values()):
+        if self._settled and all(state in _NOTHING for state in states.values()):
             self.drained.set()
         timeout_s = min([_LOOK_S, *(state / 1000 for state in states.values() if state > 0)])
         if claim.next_due_ms:

@@ -4,7 +4,7 @@ import threading
 from asyncio import Task
 from dataclasses import dataclass
 
-from runtime.broker.calls.calls import ClaimedJob
+from runtime.broker.calls.claim import ClaimedJob
 
 
 @dataclass(slots=True, eq=False)

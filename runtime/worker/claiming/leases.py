@@ -14,7 +14,7 @@ from collections.abc import Callable
 import structlog
 
 from runtime.broker.broker import Broker
-from runtime.broker.calls import calls
+from runtime.broker.calls import upkeep
 from runtime.broker.workers import blame
 from runtime.errors import AtlasError
 from runtime.worker.claiming.held_jobs import Running, RunningJobs
@@ -92,7 +92,7 @@ class LeaseKeeper:
             return True
         sent_at = time.monotonic()
         rows = [(r.job.id, r.job.execution, r.job.lane, r.started_s) for r in held]
-        call = calls.renew(self._worker, rows, lease_ms=int(self._lease_s * 1000))
+        call = upkeep.renew(self._worker, rows, lease_ms=int(self._lease_s * 1000))
         try:
             lost = set(self._broker.run(call))
         except AtlasError as error:

@@ -9,8 +9,7 @@ from collections.abc import Callable
 import structlog
 
 from runtime.broker.broker import AsyncBroker
-from runtime.broker.calls import calls
-from runtime.broker.calls.calls import Ended
+from runtime.broker.calls.finish import Ended, finish_attempts
 from runtime.broker.policy import Policy
 from runtime.errors import BrokerError
 from runtime.worker.attempt.progress import NoteWriter
@@ -99,7 +98,7 @@ class Flusher:
             log.warning("what jobs said of themselves is lost", error=str(error))
         try:
             results = await self._broker.run_until_done(
-                calls.finish(self._worker, batch, self._policy)
+                finish_attempts(self._worker, batch, self._policy)
             )
         except BrokerError as error:
             return self._give_up(batch, str(error))

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from runtime.broker.broker import AsyncBroker
-from runtime.broker.calls import calls
+from runtime.broker.calls import upkeep
 from runtime.broker.policy import Policy
 from runtime.errors import AtlasError, BrokerUnavailableError
 from runtime.worker.services.recurring import Recurrence
@@ -57,11 +57,11 @@ class Maintenance:
 
     async def sweep(self) -> None:
         """Promote what is due, drop what is kept long enough, note depths."""
-        await self._broker.run(calls.sweep(self._queues, self._policy))
+        await self._broker.run(upkeep.sweep(self._queues, self._policy))
 
     async def reap(self) -> None:
         """Take back the jobs whose lease ran out."""
-        requeued, failed, _ = await self._broker.run(calls.reap(self._queues, self._policy))
+        requeued, failed, _ = await self._broker.run(upkeep.reap(self._queues, self._policy))
         if requeued or failed:
             log.warning("took back jobs of lost workers", requeued=requeued, failed=failed)
 

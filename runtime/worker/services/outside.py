@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from runtime.broker.broker import AsyncBroker
-from runtime.broker.calls import calls
+from runtime.broker.calls import upkeep
 from runtime.errors import BrokerError, OutsideUnavailableError
 
 log = structlog.get_logger("atlas.worker")
@@ -98,6 +98,6 @@ class Outside:
     async def _note(self, what: str, error: str, *, unknown: bool) -> bool:
         """Whether that is news; `unknown` stands for the answer when Redis is away too."""
         try:
-            return await self._broker.run(calls.outage(what, self._host, error))
+            return await self._broker.run(upkeep.outage(what, self._host, error))
         except BrokerError:
             return unknown

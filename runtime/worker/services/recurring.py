@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import structlog
 
 from runtime.broker.broker import Broker
-from runtime.broker.calls import operators
+from runtime.broker.calls.recurring import advance_recurring, put_recurring, take_recurring
 from runtime.catalogue.recurring import Recurring
 from runtime.client import AtlasClient, NewJob
 from runtime.errors import BrokerUnavailableError, InvalidJobError
@@ -42,7 +42,7 @@ class Recurrence:
         while self._new:
             self._declare(self._new[0])
             del self._new[0]
-        rows = self._broker.run(operators.take_recurring())
+        rows = self._broker.run(take_recurring())
         if rows is None:
             return
         for recurring in self._declared:
@@ -61,7 +61,7 @@ class Recurrence:
                     log.error("recurring job cannot run", id=recurring_id, error=str(error))
 
     def _declare(self, recurring: Recurring) -> None:
-        self._broker.run(operators.put_recurring("", "", recurring.id, recurring.to_json()))
+        self._broker.run(put_recurring("", "", recurring.id, recurring.to_json()))
 
     def _enqueue_due(self, definition: bytes, last_ms: int, now: datetime) -> None:
         recurring = Recurring.from_json(definition)
@@ -79,7 +79,7 @@ class Recurrence:
             # A paused one moves on too: what passed while it was paused is not made up for.
             newest_ms = int(slots[-1].timestamp() * 1000)
             job_id = "" if recurring.paused else recurring.job_id(slots[-1])
-            self._broker.run(operators.advance_recurring(recurring.id, newest_ms, job_id))
+            self._broker.run(advance_recurring(recurring.id, newest_ms, job_id))
 
 
 def check_declared(declared: Sequence[Recurring]) -> None:

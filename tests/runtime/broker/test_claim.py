@@ -4,7 +4,8 @@ from datetime import timedelta
 import redis
 
 from runtime.broker.broker import Broker
-from runtime.broker.calls import calls
+from runtime.broker.calls import upkeep
+from runtime.broker.calls.claim import ClaimState
 from runtime.catalogue.catalogue import Priority
 from runtime.client import AtlasClient, NewJob
 from tests.runtime.drive import PLAIN, POLICY, QUEUES, RATED, claim, ended, finish, places, status
@@ -27,8 +28,8 @@ def test_first_in_first_out_with_lease_and_fence(
     assert raw.zscore(f"rq:atlas:leases:{PLAIN}", member) == taken.now_ms + 30_000
     assert raw.sismember("rq:atlas:held:w1", member)
     assert raw.hget("rq:job:j0", "fence").decode() == job.execution
-    assert taken.states[PLAIN] == -2, "two more wait"
-    assert claim(broker).states[PLAIN] == 0
+    assert taken.states[PLAIN] == ClaimState.MORE, "two more wait"
+    assert claim(broker).states[PLAIN] == ClaimState.EMPTY
 
 
 def test_no_two_claims_share_a_job(client: AtlasClient, broker: Broker) -> None:
@@ -68,7 +69,7 @@ def test_a_paused_queue_gives_nothing_from_the_next_claim_on(
     many(client, 3)
     control.pause("test:plain", reason="provider down")
     paused = claim(broker)
-    assert (paused.jobs, paused.states[PLAIN]) == ([], -1)
+    assert (paused.jobs, paused.states[PLAIN]) == ([], ClaimState.PAUSED)
     control.resume("test:plain")
     assert len(claim(broker).jobs) == 3
 
@@ -130,10 +131,10 @@ def test_the_sweep_finds_what_stock_producers_scheduled(
     raw.hset("rq:job:j0", "status", "scheduled")
     raw.lrem(f"rq:queue:{PLAIN}", 0, "j0")
     raw.zadd(f"rq:scheduled:{PLAIN}", {"j0": 1})  # as RQ does: no index of ours
-    turn, promoted, _ = broker.run(calls.sweep(QUEUES, POLICY))
+    turn, promoted, _ = broker.run(upkeep.sweep(QUEUES, POLICY))
     assert (turn, promoted) == (True, 1)
     assert places(raw, "j0") == ["list"]
-    assert broker.run(calls.sweep(QUEUES, POLICY))[0] is False, "once a second over all workers"
+    assert broker.run(upkeep.sweep(QUEUES, POLICY))[0] is False, "once a second over all workers"
 
 
 def test_many_who_promote_at_once_bring_each_due_job_once(

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from runtime.broker import open_broker
-from runtime.broker.calls import calls
+from runtime.broker.calls import upkeep
 from runtime.broker.connection import connect
 from runtime.broker.waiting_pool import MAX_CONNECTIONS, WaitingPool
 from runtime.client import AtlasClient, NewJob
@@ -125,7 +125,7 @@ def test_who_waits_in_vain_is_told_how_long_and_for_what(engine, small) -> None:
     broker = open_broker(engine)
     broker._pool = pool
     with pytest.raises(BrokerUnavailableError, match=r"all 2 connections stayed in use for 0.2 s"):
-        broker.run(calls.reap([], POLICY))
+        broker.run(upkeep.reap([], POLICY))
     assert held
 
 

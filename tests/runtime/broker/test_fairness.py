@@ -1,7 +1,7 @@
 import redis
 
 from runtime.broker.broker import Broker
-from runtime.broker.calls import calls
+from runtime.broker.calls import upkeep
 from runtime.client import AtlasClient, NewJob
 from tests.runtime.drive import FAIR, POLICY, QUEUES, claim, ended, finish, places
 
@@ -56,7 +56,7 @@ def test_depth_and_oldest_are_read_without_counting(
     assert queue.oldest_waiting_s is not None
     assert queue.oldest_waiting_s < 30
     raw.hset("rq:atlas:depth", FAIR, 99)  # drift, as a stock RQ worker's maintenance would cause
-    broker.run(calls.sweep(QUEUES, POLICY))
+    broker.run(upkeep.sweep(QUEUES, POLICY))
     assert raw.hget("rq:atlas:depth", FAIR) == b"3"
     claim(broker, FAIR)
     queue = {q.name: q for q in reader.snapshot().queues}["test:fair"]

@@ -4,7 +4,7 @@ import redis
 from runtime.broker.broker import Broker
 from runtime.catalogue.catalogue import Priority, Retention
 from runtime.client import AtlasClient, NewJob
-from tests.runtime.drive import FAIR, PLAIN, claim, disown, ended, finish, places, status
+from tests.runtime.drive import FAIR, PLAIN, claim, ended, finish, places, release, status
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_repeat_after_a_lost_reply_changes_nothing(
 def test_a_worker_that_lost_its_lease_changes_nothing(
     broker: Broker, raw: redis.Redis, job
 ) -> None:
-    disown(broker)
+    release(broker)
     second = claim(broker, worker="w2").jobs[0]
     assert second.id == job.id
     assert finish(broker, ended(job)) == [0], "refused"
@@ -105,13 +105,13 @@ def test_final_jobs_are_kept_by_count_over_all_lanes(
 
 
 def test_final_jobs_are_dropped_by_age(broker: Broker, raw: redis.Redis, job) -> None:
-    from runtime.broker.calls import calls
+    from runtime.broker.calls import upkeep
     from tests.runtime.drive import POLICY, QUEUES
 
     finish(broker, ended(job))
     assert raw.ttl("rq:job:j") > 3600
     raw.zadd(f"rq:finished:{PLAIN}", {"j": 1})
-    assert broker.run(calls.sweep(QUEUES, POLICY))[2] == 1
+    assert broker.run(upkeep.sweep(QUEUES, POLICY))[2] == 1
     assert not raw.exists("rq:job:j", "rq:results:j", f"rq:finished:{PLAIN}")
 
 

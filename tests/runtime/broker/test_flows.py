@@ -85,9 +85,9 @@ def test_children_that_end_before_their_parent_is_known(client, broker, raw) -> 
     parent = rows.row(job("parent"), is_flow=True).row
     client._enqueue([job("a"), job("b")], parent="parent")
     end(broker, "finished", "failed")
-    from runtime.broker.calls import calls
+    from runtime.broker.calls.enqueue import seal_flow
 
-    assert broker.run(calls.seal_flow(parent, ["a", "b"], on_child_failure="ignore"))[0]
+    assert broker.run(seal_flow(parent, ["a", "b"], on_child_failure="ignore"))[0]
     assert end(broker, "finished") == ["parent"]
 
 

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from runtime.broker import open_async_broker, open_broker
-from runtime.broker.calls import calls
+from runtime.broker.calls.finish import finish_attempts
 from runtime.broker.connection import connect
 from runtime.client import AtlasClient, NewJob
 from runtime.config.settings import Settings
@@ -51,7 +51,7 @@ async def test_an_end_whose_reply_was_lost_is_written_once(
     job = claim(broker).jobs[0]
     relay, settings = through("finish")
     lossy = open_async_broker(settings)
-    call = calls.finish("w1", [ended(job, outcome)], POLICY)
+    call = finish_attempts("w1", [ended(job, outcome)], POLICY)
     assert await lossy.run_until_done(call) == [2], "an earlier call did it"
     await lossy.close()
     assert (relay.lost, places(raw, "j"), raw.xlen("rq:results:j")) == (1, [where], 1)
@@ -62,7 +62,7 @@ def test_an_operators_retry_whose_reply_was_lost_queues_once(
 ) -> None:
     client.enqueue("echo", org="o", payload={}, job_id="j")
     finish(broker, ended(claim(broker).jobs[0], "failed"))
-    relay, settings = through("requeue")
+    relay, settings = through("retry")
     with closing(Control.from_settings(settings, actor="ana@test")) as control:
         control.apply(control.plan_retry(ids=["j"]))
     assert (relay.lost, places(raw, "j"), status(raw, "j")) == (1, ["list"], "queued")
@@ -72,7 +72,7 @@ def test_a_worker_whose_replies_are_lost_runs_each_job_once(
     through, client: AtlasClient, reader: Reader, worker: WorkerCommand
 ) -> None:
     client.enqueue_many(NewJob("record", "o", {}, job_id=f"j{i}") for i in range(5))
-    relay, _ = through("claim", "finish", "disown")
+    relay, _ = through("claim", "finish", "release")
     worker.start_process(REDIS_URL=relay.url, ATLAS_LEASE_S="60")
     wait_until(lambda: reader.snapshot().queues[0].finished_total == 5)
     assert relay.lost == 3

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from runtime.broker.broker import Broker
-from runtime.broker.calls import calls
+from runtime.broker.calls import upkeep
 from runtime.client import AtlasClient, NewJob
 from tests.runtime.drive import (
     PLAIN,
@@ -91,7 +91,7 @@ def test_a_due_time_without_end_does_not_keep_workers_awake(
     broker: Broker, client: AtlasClient, raw: redis.Redis
 ) -> None:
     raw.zadd(f"rq:scheduled:{PLAIN}", {"never": float("inf")})
-    broker.run(calls.sweep(QUEUES, POLICY))
+    broker.run(upkeep.sweep(QUEUES, POLICY))
     taken = claim(broker)
     assert taken.next_due_ms == 0, "there is no next one"
 

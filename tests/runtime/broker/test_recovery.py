@@ -4,8 +4,8 @@ import pytest
 import redis
 
 from runtime.broker.broker import Broker
-from runtime.broker.calls import calls
-from runtime.broker.calls.calls import OutcomeName
+from runtime.broker.calls import upkeep
+from runtime.broker.calls.finish import OutcomeName, run_alone
 from runtime.broker.workers import blame
 from runtime.client import AtlasClient, NewJob
 from runtime.view.reader import Reader
@@ -14,11 +14,11 @@ from tests.runtime.drive import (
     PLAIN,
     POLICY,
     claim,
-    disown,
     ended,
     finish,
     places,
     reap,
+    release,
     status,
 )
 
@@ -53,8 +53,8 @@ def test_a_loss_while_it_ran_alone_counts_against_it(
     client.enqueue("echo", org="o", payload={}, job_id="j")
     for _ in range(3):
         (job,) = claim(broker, lease_ms=-1).jobs
-        assert broker.run(calls.run_alone("j", job.execution))
-        assert not broker.run(calls.run_alone("j", "another execution"))
+        assert broker.run(run_alone("j", job.execution))
+        assert not broker.run(run_alone("j", "another execution"))
         reap(broker, lost_alone=2)
     assert (places(raw, "j"), status(raw, "j")) == (["failed"], "failed")
     detail = reader.job("j")
@@ -70,8 +70,8 @@ def test_what_ran_alone_goes_behind_the_others(
     """So that what ends its worker even so does not meet the same neighbours again and again."""
     client.enqueue_many(NewJob("echo", "o", {}, job_id=job_id) for job_id in ("j", "other"))
     (job,) = claim(broker, free=1).jobs
-    assert broker.run(calls.run_alone(job.id, job.execution))
-    assert disown(broker) == (1, 0)
+    assert broker.run(run_alone(job.id, job.execution))
+    assert release(broker) == (1, 0)
     assert raw.lrange(f"rq:queue:{PLAIN}", 0, -1) == [b"other", b"j"]
 
 
@@ -81,7 +81,7 @@ def test_what_a_worker_says_ended_it_alone_counts(
     client.enqueue_many(NewJob("echo", "o", {}, job_id=f"j{i}") for i in range(3))
     jobs = claim(broker).jobs
     blame(broker.connection, broker.keys, "w1", [jobs[1].execution])
-    assert disown(broker) == (3, 0)
+    assert release(broker) == (3, 0)
     assert [reader.job(f"j{i}").summary.stalls for i in range(3)] == [0, 1, 0]
     assert [raw.xlen(f"rq:results:j{i}") for i in range(3)] == [0, 1, 0]
 
@@ -95,7 +95,7 @@ def test_who_is_known_to_be_dead_is_gone_at_once(
         for key in ("rq:workers", f"rq:workers:{PLAIN}", f"rq:workers:{FAIR}"):
             raw.sadd(key, f"rq:worker:{name}")
         raw.hset("rq:atlas:quiet", name, "x")
-        broker.run(calls.disown(name, POLICY, state=state, cause="SIGSEGV"))
+        broker.run(upkeep.release(name, POLICY, state=state, cause="SIGSEGV"))
     for key in ("rq:workers", f"rq:workers:{PLAIN}", f"rq:workers:{FAIR}"):
         assert raw.smembers(key) == {b"rq:worker:here"}
     assert raw.hkeys("rq:atlas:quiet") == [b"here"]
@@ -126,7 +126,7 @@ def test_renewal_keeps_a_lease_and_writes_rqs_execution_record(
     client.enqueue("echo", org="o", payload={}, job_id="j")
     job = claim(broker, lease_ms=-1).jobs[0]
     rows = [("j", job.execution, PLAIN, 1_700_000_000.0)]
-    assert broker.run(calls.renew("w1", rows, lease_ms=30_000)) == []
+    assert broker.run(upkeep.renew("w1", rows, lease_ms=30_000)) == []
     assert reap(broker) == (0, 0, 0)
     from rq.executions import Execution
 
@@ -139,9 +139,9 @@ def test_renewal_keeps_a_lease_and_writes_rqs_execution_record(
 def test_renewal_tells_which_leases_are_lost(client: AtlasClient, broker: Broker) -> None:
     client.enqueue("echo", org="o", payload={}, job_id="j")
     job = claim(broker).jobs[0]
-    disown(broker)
+    release(broker)
     rows = [("j", job.execution, PLAIN, 1.0)]
-    assert broker.run(calls.renew("w1", rows, lease_ms=30_000)) == [job.execution]
+    assert broker.run(upkeep.renew("w1", rows, lease_ms=30_000)) == [job.execution]
 
 
 def test_a_dead_workers_jobs_are_released_at_once(
@@ -150,8 +150,8 @@ def test_a_dead_workers_jobs_are_released_at_once(
     client.enqueue_many(NewJob("echo", "o", {}, job_id=f"j{i}") for i in range(3))
     claim(broker, free=2, worker="dead")
     claim(broker, free=1, worker="alive")
-    assert disown(broker, "dead") == (2, 0)
-    assert disown(broker, "dead") == (0, 0)
+    assert release(broker, "dead") == (2, 0)
+    assert release(broker, "dead") == (0, 0)
     assert [places(raw, f"j{i}") for i in range(3)] == [["list"], ["list"], ["started"]]
     assert raw.zcard(f"rq:atlas:leases:{PLAIN}") == 1
 
@@ -162,7 +162,7 @@ def test_a_claim_whose_reply_was_lost_is_given_back_uncounted(
     client.enqueue_many(NewJob("echo", "o", {}, job_id=f"j{i}") for i in range(2))
     known = claim(broker, free=1).jobs[0]
     claim(broker, free=1)  # its answer never arrived
-    assert disown(broker, dead=False, known=(known.execution,)) == (1, 0)
+    assert release(broker, dead=False, known=(known.execution,)) == (1, 0)
     assert [places(raw, "j0"), places(raw, "j1")] == [["started"], ["list"]]
     again = claim(broker).jobs[0]
     assert (again.id, again.attempt, again.stalls) == ("j1", 1, 0)
@@ -195,7 +195,7 @@ def test_traces_of_a_run_that_ended_change_nothing(
     raw.zadd(f"rq:atlas:leases:{PLAIN}", {member: 1})
     raw.zadd(f"rq:wip:{PLAIN}", {member: 1})
     raw.sadd("rq:atlas:held:w1", member)
-    assert disown(broker) == (0, 0)
+    assert release(broker) == (0, 0)
     raw.zadd(f"rq:atlas:leases:{PLAIN}", {member: 1})
     assert reap(broker) == (0, 0, 1)
     assert before == (places(raw, "j"), raw.hgetall("rq:job:j"), raw.xlen("rq:results:j"))

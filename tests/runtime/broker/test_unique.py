@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from runtime.broker.broker import Broker
-from runtime.broker.calls import calls
+from runtime.broker.calls import upkeep
 from runtime.client import AtlasClient
 from runtime.control.control import Control
 from runtime.errors import InvalidJobError
@@ -141,7 +141,7 @@ def test_a_running_job_deleted_behind_our_back_does_not_block_its_key(client, br
         put(client, name, concurrency_key="k")
     claim(broker)
     raw.delete("rq:job:a")
-    broker.run(calls.sweep(QUEUES, POLICY))
+    broker.run(upkeep.sweep(QUEUES, POLICY))
     (second,) = claim(broker).jobs
     assert second.id == "b"
     raw.delete("rq:job:b")

@@ -12,7 +12,8 @@ import pytest
 import redis
 
 from runtime.broker import open_broker
-from runtime.broker.calls import calls
+from runtime.broker.calls.claim import QueueDemand, claim_jobs
+from runtime.broker.calls.finish import Ended, finish_attempts
 from runtime.broker.connection import connect
 from runtime.broker.keys import QueueNames
 from runtime.broker.policy import Policy
@@ -64,18 +65,18 @@ def fill(old: Settings) -> None:
     catalogue = control._catalogue
     broker = open_broker(old)
     policy = Policy.of(catalogue, names, max_stalled=2)
-    demand = [calls.QueueDemand(names.full("test:plain"), 3)]
+    demand = [QueueDemand(names.full("test:plain"), 3)]
     claimed = broker.run(
-        calls.claim("w1", "t", demand, wanted=3, lease_ms=1, max_bytes=9999, policy=policy)
+        claim_jobs("w1", "t", demand, wanted=3, lease_ms=1, max_bytes=9999, policy=policy)
     )
     lost, failed, finished = claimed.jobs
     assert lost.id == "w0"
     broker.run(
-        calls.finish(
+        finish_attempts(
             "w1",
             [
-                calls.Ended("failed", failed, "echo", 1.0, 1, 1, error="no"),
-                calls.Ended("finished", finished, "echo", 1.0, 1, 1),
+                Ended("failed", failed, "echo", 1.0, 1, 1, error="no"),
+                Ended("finished", finished, "echo", 1.0, 1, 1),
             ],
             policy,
         )

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from runtime.broker.calls import calls
+from runtime.broker.calls import upkeep
+from runtime.broker.calls.finish import run_alone
 from runtime.broker.keys import QueueNames
 from runtime.broker.policy import Policy
 from runtime.jobs.dead_letter import DeadLetterRecord
@@ -54,15 +55,13 @@ def test_without_a_kind_for_them_there_are_none(client, broker, raw) -> None:
 def test_a_stalled_and_an_expired_job_leave_one(client, broker, raw) -> None:
     from datetime import UTC, datetime
 
-    from runtime.broker.calls import calls
-
     client.enqueue("fair", org="gym_1", payload={}, job_id="stalls")
     # What is displayed says nothing of whose it is.
     raw.hset("rq:job:stalls", "description", "fair gym_2")
     claim(broker, "dev:test:fair", org_cap=20, policy=POLICY, lease_ms=0)
     from dataclasses import replace
 
-    broker.run(calls.reap(["dev:test:fair"], replace(POLICY, max_stalled=0)))
+    broker.run(upkeep.reap(["dev:test:fair"], replace(POLICY, max_stalled=0)))
     late = datetime(2026, 1, 1, tzinfo=UTC)
     client.enqueue("work", org="gym_3", payload={}, job_id="late", not_after=late,
                    expired="dead_letter")  # fmt: skip
@@ -86,8 +85,8 @@ def test_a_letter_is_never_given_up_and_waits_once_it_has_lost_many_workers(
     finish(broker, ended(job, "failed", dead_letter=record, org="o"), policy=POLICY)
     for _ in range(POLICY.lost_alone + 1):
         (letter,) = claim(broker, LETTERS, policy=POLICY, lease_ms=0).jobs
-        assert broker.run(calls.run_alone(letter.id, letter.execution))
-        assert broker.run(calls.reap([LETTERS], POLICY)) == (1, 0, 0)
+        assert broker.run(run_alone(letter.id, letter.execution))
+        assert broker.run(upkeep.reap([LETTERS], POLICY)) == (1, 0, 0)
     assert status(raw, letter.id) == "scheduled"
     assert claim(broker, LETTERS, policy=POLICY).jobs == []
     raw.zadd(f"rq:scheduled:{LETTERS}", {letter.id: 1})

@@ -20,7 +20,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import Worker
 
 from runtime.broker.broker import Broker
-from runtime.broker.calls import calls
+from runtime.broker.calls import upkeep
 from runtime.client import AtlasClient, NewJob
 from runtime.jobs.envelope import ENTRY_POINT
 from runtime.view.reader import Reader
@@ -172,7 +172,7 @@ def test_what_rq_canceled_while_it_ran_stays_canceled(
     client.enqueue("echo", org="o", payload={}, job_id="j")
     (job,) = claim(broker).jobs
     fetch(raw, "j").cancel()
-    renewal = calls.renew("w1", [("j", job.execution, PLAIN, 1.0)], lease_ms=30_000)
+    renewal = upkeep.renew("w1", [("j", job.execution, PLAIN, 1.0)], lease_ms=30_000)
     assert broker.run(renewal) == [job.execution], "its worker stops it at the next renewal"
     finish(broker, ended(job, outcome))
     assert (places(raw, "j"), claim(broker).jobs) == (["canceled"], [])
@@ -185,14 +185,14 @@ def test_what_rq_canceled_is_kept_as_long_as_what_we_cancel(
 ) -> None:
     client.enqueue("echo", org="o", payload={}, job_id="j")
     fetch(raw, "j").cancel()
-    broker.run(calls.sweep(QUEUES, POLICY))
+    broker.run(upkeep.sweep(QUEUES, POLICY))
     assert places(raw, "j") == ["canceled"]
     assert control.apply(control.plan_retry(ids=["j"])).done == 1, "canceled by mistake"
     fetch(raw, "j").cancel()
     # Its time is over.
     raw.zadd(f"rq:canceled:{PLAIN}", {"j": 1})
     raw.delete("rq:atlas:swept")
-    assert broker.run(calls.sweep(QUEUES, POLICY))[2] == 1
+    assert broker.run(upkeep.sweep(QUEUES, POLICY))[2] == 1
     assert not raw.exists("rq:job:j", f"rq:canceled:{PLAIN}")
 
 

@@ -14,7 +14,7 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from runtime.broker.broker import Broker
-from runtime.broker.calls import calls
+from runtime.broker.calls import upkeep
 from runtime.broker.keys import Keys
 from runtime.config.settings import Settings
 from runtime.control.control import Control
@@ -63,9 +63,9 @@ def test_a_repeated_job_runs_as_often_as_rq_says(
     assert fetch("j").get_status() is JobStatus.SCHEDULED
     due = raw.zscore(f"rq:scheduled:{PLAIN}", "j")
     assert 0 < due - time.time() <= 1
-    wait_until(lambda: broker.run(calls.sweep(QUEUES, POLICY))[1])
+    wait_until(lambda: broker.run(upkeep.sweep(QUEUES, POLICY))[1])
     end(broker)
-    wait_until(lambda: broker.run(calls.sweep(QUEUES, POLICY))[1])
+    wait_until(lambda: broker.run(upkeep.sweep(QUEUES, POLICY))[1])
     end(broker)
     assert (places(raw, "j"), fetch("j").repeats_left) == (["finished"], 0)
     assert len(fetch("j").results()) == 4
@@ -104,7 +104,7 @@ def test_a_stock_job_is_kept_as_long_as_its_producer_says(
         assert abs(score - time.time() - kept_s) < 5
         assert kept_s < raw.ttl("rq:job:j") <= kept_s + 3_600
     raw.delete("rq:atlas:swept")
-    assert broker.run(calls.sweep(QUEUES, POLICY))[2] == 0, "not before its time"
+    assert broker.run(upkeep.sweep(QUEUES, POLICY))[2] == 0, "not before its time"
 
 
 def test_what_is_kept_for_ever_is_read_and_retried(
@@ -150,7 +150,7 @@ def test_a_retry_may_be_at_the_front(
     queue.enqueue(f"{HERE}.add", 1, 1, job_id="other")
     finish(broker, ended(job, "retried", kind="rq", delay_ms=interval * 1_000))
     if interval:
-        wait_until(lambda: broker.run(calls.sweep(QUEUES, POLICY))[1])
+        wait_until(lambda: broker.run(upkeep.sweep(QUEUES, POLICY))[1])
     assert [j.id for j in claim(broker).jobs] == (["j", "other"] if front else ["other", "j"])
 
 

@@ -24,7 +24,7 @@ from runtime.worker.system.exits import (
     stopped_in_order,
 )
 from tests.runtime.conftest import WorkerCommand, running, wait_until
-from tests.runtime.drive import PLAIN, disown, places, reap
+from tests.runtime.drive import PLAIN, places, reap, release
 
 # No lease is to run out while a busy machine makes a test wait.
 CALM = {"ATLAS_LEASE_S": "60", "ATLAS_RENEW_S": "10"}
@@ -54,7 +54,7 @@ def test_kill_9_at_each_moment_of_a_jobs_life(
         client.enqueue("record", org="o", payload={"text": job_id}, job_id=job_id)
         run_killed(worker, where, name=f"w-{job_id}")
     assert places(raw, "claimed") == places(raw, "returned") == ["started"]
-    assert [disown(broker, f"w-{job_id}") for job_id in moments] == [(1, 0), (1, 0), (0, 0)]
+    assert [release(broker, f"w-{job_id}") for job_id in moments] == [(1, 0), (1, 0), (0, 0)]
     assert reap(broker) == (0, 0, 0), "nothing is taken back twice"
     # Under the name of a worker that was killed: no name is refused.
     assert worker.start_process(name="w-claimed", burst=True, **CALM).wait(60) == 0

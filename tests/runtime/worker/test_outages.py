@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from runtime.broker.broker import Broker
-from runtime.broker.calls import calls
+from runtime.broker.calls import upkeep
 from runtime.cli.commands.check import check_redis
 from runtime.client import AtlasClient
 from runtime.config.settings import Settings
@@ -121,13 +121,13 @@ def test_an_outage_while_jobs_run_is_told_everywhere(
 
 
 def test_what_nobody_confirms_is_forgotten(broker: Broker, raw: redis.Redis) -> None:
-    assert broker.run(calls.outage("store", "h1", "refused"))
-    assert not broker.run(calls.outage("store", "h1", "refused"))
-    assert broker.run(calls.outage("store", "h2", "refused"))
+    assert broker.run(upkeep.outage("store", "h1", "refused"))
+    assert not broker.run(upkeep.outage("store", "h1", "refused"))
+    assert broker.run(upkeep.outage("store", "h2", "refused"))
     raw.hset("rq:atlas:outages", "store|h1", "1000|1000|refused")
     raw.hset("rq:atlas:outages", "nonsense", "x")
-    assert broker.run(calls.outage("store", "h2", ""))
-    assert not broker.run(calls.outage("store", "h2", ""))
+    assert broker.run(upkeep.outage("store", "h2", ""))
+    assert not broker.run(upkeep.outage("store", "h2", ""))
     assert raw.hgetall("rq:atlas:outages") == {}
 
 

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from runtime.broker.broker import Broker
-from runtime.broker.calls import operators
+from runtime.broker.calls.recurring import advance_recurring, take_recurring
 from runtime.catalogue.recurring import Recurring
 from runtime.client import AtlasClient
 from runtime.errors import (
@@ -60,9 +60,9 @@ def test_slots_since_the_last_one_are_enqueued_once(tick, raw, reader: Reader) -
 
 def test_the_newest_slot_never_goes_back(tick, broker: Broker, raw) -> None:
     tick(HOURLY)
-    assert broker.run(operators.advance_recurring("hourly", 9_000_000_000_000, "j"))
-    assert not broker.run(operators.advance_recurring("hourly", 8_000_000_000_000, "j"))
-    assert not broker.run(operators.advance_recurring("unknown", 1, "j"))
+    assert broker.run(advance_recurring("hourly", 9_000_000_000_000, "j"))
+    assert not broker.run(advance_recurring("hourly", 8_000_000_000_000, "j"))
+    assert not broker.run(advance_recurring("unknown", 1, "j"))
 
 
 def test_declared_ones_come_back_after_redis_lost_its_data(
@@ -90,8 +90,8 @@ def test_what_an_operator_removed_stays_removed_until_set_again(tick, control, r
 
 
 def test_only_one_worker_a_second_looks(broker: Broker) -> None:
-    assert broker.run(operators.take_recurring()) is not None
-    assert broker.run(operators.take_recurring()) is None
+    assert broker.run(take_recurring()) is not None
+    assert broker.run(take_recurring()) is None
 
 
 def test_what_passes_while_paused_is_not_made_up_for(tick, control, raw, reader) -> None:

@@ -1,4 +1,4 @@
-from runtime.broker.calls.calls import ClaimedJob
+from runtime.broker.calls.claim import ClaimedJob
 from runtime.worker.claiming.held_jobs import Running
 from runtime.worker.claiming.slots import AHEAD_S, Slots
 

@@ -13,7 +13,7 @@ from runtime.view.reader import Reader
 from runtime.view.snapshot import JobState
 from tests.runtime import unruly
 from tests.runtime.conftest import WorkerCommand, running, wait_until
-from tests.runtime.drive import claim, disown
+from tests.runtime.drive import claim, release
 
 UNRULY = {"ATLAS_APPLICATION": unruly.HERE, "ATLAS_PROCESSES": "2", "ATLAS_CONCURRENCY": "20"}
 _PROCESS = "runtime.worker.process"
@@ -37,7 +37,7 @@ def test_a_suspect_is_shown_as_one_until_it_is_over(
     for losses in range(2):
         assert reader.job("j").summary.suspect is False, losses
         claim(broker)
-        assert disown(broker) == (1, 0)
+        assert release(broker) == (1, 0)
     assert reader.job("j").summary.suspect
     assert "suspect" in [hold.what for hold in reader.explain("j")]
     assert [e.details.get("next") for e in reader.events() if e.event == "stalled"] == [

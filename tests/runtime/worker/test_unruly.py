@@ -14,7 +14,7 @@ from runtime.view.snapshot import JobState
 from runtime.worker.system.exits import EXIT_FENCED, EXIT_STUCK, stopped_in_order
 from tests.runtime import unruly
 from tests.runtime.conftest import WorkerCommand, running, wait_until
-from tests.runtime.drive import disown
+from tests.runtime.drive import release
 
 UNRULY = {"ATLAS_APPLICATION": unruly.HERE}
 
@@ -98,7 +98,7 @@ def test_a_handler_that_blocks_the_event_loop_ends_its_process(
     client.enqueue("record", org="o", payload={"seconds": 60}, job_id="beside")
     client.enqueue("block", org="o", payload={"seconds": 60}, job_id="j")
     assert worker.start_process(**UNRULY).wait(60) == EXIT_FENCED
-    assert disown(broker) == (2, 0)
+    assert release(broker) == (2, 0)
     assert reader.job("j").summary.stalls == 1
     assert reader.job("beside").summary.stalls == 0, "the process said which one it was"
 
@@ -125,5 +125,5 @@ def test_a_thread_that_cannot_be_stopped_counts_against_its_job(
     process = worker.start_process(impatient, **UNRULY, ATLAS_SHUTDOWN_S="0.1")
     code = process.wait(60)
     assert code == EXIT_STUCK
-    assert disown(broker, dead=not stopped_in_order(code, told_to=False)) == (1, 0)
+    assert release(broker, dead=not stopped_in_order(code, told_to=False)) == (1, 0)
     assert reader.job("j").summary.stalls == 1, "or it would end one process after the other"

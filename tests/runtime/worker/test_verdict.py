@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from runtime.broker.calls.calls import ClaimedJob
+from runtime.broker.calls.claim import ClaimedJob
 from runtime.catalogue.catalogue import Breaker
 from runtime.catalogue.error_facts import error_facts
 from runtime.catalogue.retry import RetryPolicy, RetryRule

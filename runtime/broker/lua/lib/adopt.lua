@@ -1,3 +1,4 @@
+-- needs: guard
 -- From below an old prefix to below ours: a job with all that is kept of it.
 local KEPT_OF_A_JOB = {':results:', ':executions:', ':atlas:log:', ':atlas:flow:', ':atlas:children:'}
 

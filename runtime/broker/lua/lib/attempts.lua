@@ -1,3 +1,4 @@
+-- needs: guard clock
 -- Ending an attempt: what every way of ending one has in common.
 -- RQ's result types (rq/results.py): 1 successful, 2 failed, 4 retried.
 local MAX_ATTEMPTS_KEPT = 50

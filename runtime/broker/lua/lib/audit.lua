@@ -1,3 +1,4 @@
+-- needs: guard
 -- The operators' audit stream: who did what, to what, how many, why.
 local AUDIT_KEPT = 10000
 local function audit(p, actor, action, target, count, reason)

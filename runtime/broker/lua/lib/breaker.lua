@@ -1,3 +1,4 @@
+-- needs: guard events
 -- The circuit breaker of a provider (a provider). Closed, it counts attempts that ended well and ill
 -- over a sliding window, estimated from the running and the last one; past the ratio it opens, and
 -- nothing of the provider's queues starts. When its time is over, one job may try (half-open): its

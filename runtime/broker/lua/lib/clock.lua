@@ -1,3 +1,4 @@
+-- needs: guard
 -- Redis' clock, the only one that decides anything: milliseconds, and RQ's text form of them.
 local function clock_ms()
   local t = redis.call('TIME')

@@ -1,3 +1,4 @@
+-- needs: guard clock lanes waiting metrics events
 -- The organisation of a job of ours; '-' for one of a stock producer, which has none.
 local function org_of_job(p, id)
   local org = redis.pcall('HGET', p .. ':job:' .. id, 'org')

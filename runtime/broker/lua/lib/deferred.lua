@@ -1,3 +1,4 @@
+-- needs: guard clock lanes waiting
 -- A job that waits for other jobs (its children, or those of its key) lies in RQ's deferred registry,
 -- scored by when it came there (rq/registry.py, DeferredJobRegistry).
 local function defer(p, lane, id, now)

@@ -1,3 +1,4 @@
+-- needs: nothing
 -- The scripts' way to Redis; included first, it stands before Redis' own. A key of ours that holds
 -- another type than it should (a foreign hand, a hostile name) would fail the command there, half
 -- way through a script that is not rolled back. Instead what it holds is set aside for three days,

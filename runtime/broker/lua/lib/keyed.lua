@@ -1,3 +1,4 @@
+-- needs: guard waiting deferred
 -- At most so many jobs of one key at a time: those that run are a set, those that wait for one of
 -- them to end are parked, in the order in which they came.
 local function running_of(p, key) return p .. ':atlas:key:' .. key end

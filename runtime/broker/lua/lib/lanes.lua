@@ -1,3 +1,4 @@
+-- needs: nothing
 -- A logical queue is up to five RQ queues: NORMAL has the plain name, the others a suffix.
 local LANE_SUFFIXES = {'.critical', '.high', '', '.low', '.background'}
 

@@ -1,3 +1,4 @@
+-- needs: guard
 -- Counts and histograms per minute, queue and kind, summed up over one call and written once.
 -- Field names: 'queue|kind|name'; names are enq, fin, fail, retry, w<bucket>, r<bucket>.
 local METRICS_TTL_S = 90000

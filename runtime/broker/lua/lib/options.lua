@@ -1,3 +1,4 @@
+-- needs: nothing
 -- What few jobs have stands in one JSON field of their hash, `atlas`, so that the others pay nothing:
 -- key and cap (at most so many jobs of that key run at a time), not_after (ms) and expired ('drop' or
 -- 'dead_letter'), unique (the key it holds), parent (the job that waits for it), flow (it waits for

@@ -1,3 +1,4 @@
+-- needs: guard clock lanes waiting
 -- Delayed jobs lie in RQ's scheduled registry of their lane, scored in seconds with milliseconds
 -- behind the point. One index over all lanes holds each lane's next due time, so that a claim
 -- looks at one key instead of sixty.

@@ -1,3 +1,4 @@
+-- needs: guard
 -- Ids of jobs that ended and are no longer kept because of their number. A producer that repeats a
 -- call after a lost reply must meet them all the same: for half a minute at least, in sets that each
 -- hold the ids of half a minute.

@@ -1,3 +1,4 @@
+-- needs: guard
 -- Once in a second over all workers: true for the one that comes first.
 local function our_turn(key)
   if redis.call('SET', key, '1', 'NX', 'PX', 900) then return true end

@@ -1,3 +1,4 @@
+-- needs: guard lanes waiting schedule
 -- One job at a time, or one in a period, for a key. The key's holder is looked up, not trusted: one
 -- that is over holds nothing.
 local UNIQUE_TTL_MS = 2592000000

@@ -1,3 +1,4 @@
+-- needs: guard
 -- Where a job waits. In plain queues: RQ's list. In fair queues: RQ's own rate-limit registry for
 -- the key 'lane|org' (rq/rate_limit.py), with a ring of the organisations that wait, ordered by
 -- virtual time, and the arrival time of each one's oldest job beside it.

@@ -7,11 +7,11 @@
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] worker name  [2] 'lives', 'gone' (it ended in order) or 'lost'
-  ARGV[3] JSON: the rules of lib/recover.lua  [4] what it was lost of, in words, or ''
+  ARGV[3] JSON: the rules of lib/reap.lua  [4] what it was lost of, in words, or ''
   then, for a living worker, the execution ids that it knows of
   Returns { requeued, failed }
 ]]
--- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter recover
+-- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter reap
 local worker, state = ARGV[1], ARGV[2]
 local entry = p .. ':worker:' .. worker
 local now = clock_ms()
@@ -63,7 +63,7 @@ for _, member in ipairs(redis.call('SMEMBERS', p .. ':atlas:held:' .. worker)) d
     local origin = redis.pcall('HGET', p .. ':job:' .. id, 'origin')
     local outcome
     if state == 'lost' and (not culprits or culprits[execution]) then
-      outcome = recover(p, id, execution, now, rules)
+      outcome = reap(p, id, execution, now, rules)
     else
       outcome = give_back(id, execution)
     end

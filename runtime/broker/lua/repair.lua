@@ -3,13 +3,13 @@
   A job that is not in a final state is in exactly one place; one that is, is in none of those.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
-  ARGV[1] '1' repair  [2] JSON: the rules of lib/recover.lua
+  ARGV[1] '1' repair  [2] JSON: the rules of lib/reap.lua
   ARGV[3] number of jobs, then for each its id and the lane where it was seen or says it belongs
   Returns for each: 'ok', 'orphan' (in no place), 'double' (in more than one), 'ghost' (a place
     names a job that is gone or over), 'misplaced' (in one place, but not its state's), 'abandoned'
     (deferred, and nothing will ever let it go)
 ]]
--- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter recover
+-- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter reap
 local repair = ARGV[1] == '1'
 local rules = cjson.decode(ARGV[2])
 local now = clock_ms()
@@ -77,7 +77,7 @@ end
 local function mend(id, lane, job, verdict)
   if verdict == 'abandoned' then return let_go(id, options_of(job[7])) end
   if verdict == 'orphan' and job[1] == 'started' then
-    recover(p, id, job[2] or '', now, rules)
+    reap(p, id, job[2] or '', now, rules)
     clear_execution(p, lane, queue_of(lane), id, job[2] or '', job[5])
     return
   end

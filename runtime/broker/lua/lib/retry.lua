@@ -1,3 +1,4 @@
+-- needs: guard clock lanes waiting options endings
 -- A job whose time to start is over gets another life without it.
 local function without_expiry(text)
   local ok, options = pcall(cjson.decode, text)
@@ -12,7 +13,7 @@ end
 -- Returns true, or false when the job is gone or not in a final state. One that was canceled comes
 -- back only `by_name`, not with all that failed: RQ may have taken it for
 -- a running one and left it in the failed registry.
-local function requeue(p, id, keep, by_name, now)
+local function retry(p, id, keep, by_name, now)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'origin', 'rate_limit_key',
     'rate_limit_concurrency', 'data', 'atlas')

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from runtime.broker.calls.claim import ClaimState
 from runtime.errors import InvalidJobError
 from runtime.view.snapshot import JobState
 from tests.runtime.conftest import wait_until
@@ -19,7 +20,7 @@ def test_a_quiet_worker_is_given_nothing(client, broker, control) -> None:
     put(client, 2)
     control.set_quiet(["w1"], quiet=True)
     answer = claim(broker, worker="w1")
-    assert (answer.jobs, answer.states[PLAIN]) == ([], -3)
+    assert (answer.jobs, answer.states[PLAIN]) == ([], ClaimState.QUIET)
     assert len(claim(broker, worker="w2", free=1).jobs) == 1
     assert control.set_quiet(["w1"], quiet=True).done == 0, "it was so already"
     control.set_quiet(["w1"], quiet=False)
@@ -130,12 +131,12 @@ def test_memory_is_told_by_queue(client, reader, broker) -> None:
 def test_canceled_jobs_are_bounded_too(client, broker, raw) -> None:
     from rq.job import Job
 
-    from runtime.broker.calls import calls
+    from runtime.broker.calls import upkeep
     from tests.runtime.drive import POLICY, QUEUES
 
     put(client, 130)
     for i in range(130):
         Job.fetch(f"j{i}", connection=raw, serializer="rq.serializers.JSONSerializer").cancel()
-    broker.run(calls.sweep(QUEUES, POLICY))
+    broker.run(upkeep.sweep(QUEUES, POLICY))
     assert raw.zcard(f"rq:canceled:{PLAIN}") == 100
     assert status(raw, "j0") == ""

@@ -6,12 +6,12 @@
   ARGV[1] lane  [2] cutoff score  [3] most jobs  [4] '1' keep the attempts used
   Returns { requeued, skipped }
 ]]
--- @include guard clock lanes waiting metrics events attempts options deferred endings requeue
+-- @include guard clock lanes waiting metrics events attempts options deferred endings retry
 local now = clock_ms()
 local lane, done, skipped = ARGV[1], 0, 0
 local key = p .. ':failed:' .. lane
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])) do
-  if requeue(p, id, ARGV[4] == '1', false, now) then
+  if retry(p, id, ARGV[4] == '1', false, now) then
     done = done + 1
   else
     -- Its hash is gone or in another state: the entry leads nowhere.

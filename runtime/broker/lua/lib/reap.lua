@@ -1,3 +1,4 @@
+-- needs: guard lanes waiting schedule retention metrics events attempts options keyed endings dead_letter
 -- Taking a job back from a worker that will not finish it.
 
 -- Counts one lost execution of a job: back to the front of its queue. Most jobs lose their worker
@@ -9,7 +10,7 @@
 -- them all. `rules` = {suspect_from, lost_alone, failed_s, failed_cap, lost, stalled (exc_strings),
 -- dead_letter}. Returns 'requeued', 'failed' or nil when it was not running under that fence.
 local LETTER_PAUSE_MS = 30000
-local function recover(p, id, execution, now, rules)
+local function reap(p, id, execution, now, rules)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence', 'origin', 'stalls', 'attempt',
     'worker_name', 'rate_limit_key', 'rate_limit_concurrency', 'failure_ttl', 'atlas', 'alone',

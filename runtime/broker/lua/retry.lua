@@ -5,11 +5,11 @@
   ARGV[1] actor  [2] reason  [3] '1' keep the attempts used  [4] number of ids, then the ids
   Returns for each 1 (waiting again) or 0 (gone, or in another state)
 ]]
--- @include guard clock lanes waiting metrics events attempts options deferred endings requeue audit
+-- @include guard clock lanes waiting metrics events attempts options deferred endings retry audit
 local now = clock_ms()
 local results, done = {}, 0
 for i = 1, tonumber(ARGV[4]) do
-  local ok = requeue(p, ARGV[4 + i], ARGV[3] == '1', true, now)
+  local ok = retry(p, ARGV[4 + i], ARGV[3] == '1', true, now)
   results[i] = ok and 1 or 0
   if ok then done = done + 1 end
 end

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from runtime.broker.broker import Broker
+from runtime.broker.calls.claim import ClaimState
 from runtime.broker.keys import QueueNames
 from runtime.broker.policy import Policy
 from runtime.catalogue.catalogue import Breaker, Catalogue, Kind, Provider, Queue, RateLimit
@@ -62,7 +63,7 @@ def test_a_provider_has_one_cap_for_all_its_queues(client, broker) -> None:
     put(client, 5, "work", "w")
     jobs = take(broker, policy).jobs
     assert len(claim(broker, PLAIN, policy=policy, provider="provider").jobs) == 1
-    assert claim(broker, PLAIN, policy=policy, provider="provider").states[PLAIN] == -2
+    assert claim(broker, PLAIN, policy=policy, provider="provider").states[PLAIN] == ClaimState.MORE
     end(broker, jobs, ok=True, policy=policy)
     assert len(claim(broker, PLAIN, policy=policy, provider="provider").jobs) == 2
 
