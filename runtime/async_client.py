@@ -11,7 +11,7 @@ from typing import Any, Self, Unpack
 from pydantic import BaseModel
 
 from runtime.application import load_application
-from runtime.broker.broker import AsyncBroker
+from runtime.broker.async_broker import AsyncBroker
 from runtime.broker.connection import connect_shared
 from runtime.broker.keys import Keys, QueueNames
 from runtime.broker.reads.queries import flow_counts, job_facts

@@ -6,7 +6,8 @@ from runtime.broker.keys import Keys
 from runtime.broker.ownership import deployment_name
 
 if TYPE_CHECKING:
-    from runtime.broker.broker import AsyncBroker, Broker
+    from runtime.broker.async_broker import AsyncBroker
+    from runtime.broker.broker import Broker
     from runtime.config.settings import Settings
 
 
@@ -25,7 +26,7 @@ def open_broker(settings: "Settings", *, timeout_s: float = 5.0) -> "Broker":
 
 def open_async_broker(settings: "Settings", *, timeout_s: float = 5.0) -> "AsyncBroker":
     """A broker for the running asyncio loop; connects on first use."""
-    from runtime.broker.broker import AsyncBroker  # noqa: PLC0415 - see above
+    from runtime.broker.async_broker import AsyncBroker  # noqa: PLC0415 - see above
     from runtime.broker.connection import connect_async  # noqa: PLC0415
 
     return AsyncBroker(

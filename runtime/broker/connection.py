@@ -77,9 +77,8 @@ def broker_errors() -> Iterator[None]:
 def connect(settings: Settings, *, timeout_s: float = 5.0) -> redis.Redis:
     """A blocking client for any number of threads; connects on first use.
 
-    Nothing is ever re-sent behind our back:
-    redis-py 8 repeats a command up to ten times by itself, transactions and pops included; what
-    may be repeated is decided by the broker, script by script.
+    redis-py 8 would repeat a command up to ten times by itself, transactions and pops included.
+    Here it does not: the broker decides, script by script, what may be repeated.
     """
     pool = WaitingPool.from_url(
         settings.redis.effective_url().get_secret_value(),

@@ -18,7 +18,7 @@ OF_SCRIPTS = {
     "executions:*": "RQ's sorted set of a job's executions",
     "atlas:held:*": "set of what a worker holds, `job:execution`",
     "atlas:due": "sorted set: lanes by when their next scheduled job is due, in ms",
-    "atlas:turns": "hash: how far each queue is in the turns of its lanes",
+    "atlas:turns": "hash: position of each queue in the order of its lanes",
     "atlas:vclock": "hash: virtual time of each fair lane",
     "atlas:unique:*": "the job that holds a unique key",
     "atlas:children:*": "hash: state of each child of a flow's parent",
@@ -28,7 +28,7 @@ OF_SCRIPTS = {
     "atlas:recurring-removed": "set of the declared recurring jobs that an operator removed",
     "atlas:recurred": "there while recurring jobs need not be looked at again",
     "atlas:set-aside:*": "what a key of another type held",
-    "atlas:set-aside:quarantine": "the same, of the book in which it is noted",
+    "atlas:set-aside:quarantine": "the same, of the quarantine itself",
 }
 
 _BY_SUFFIX = {p.lane_suffix: p for p in Priority if p is not Priority.NORMAL}

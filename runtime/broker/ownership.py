@@ -1,4 +1,4 @@
-"""Whose a key prefix is: a stamp below it names the deployment that used it first.
+"""Which deployment a key prefix belongs to: a stamp below it names the first one that used it.
 
 All keys of a deployment, RQ's and ours, lie below one prefix, and below it lies nothing of another
 deployment. By default the prefix is made of the deployment's own names, and holds by construction;

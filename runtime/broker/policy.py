@@ -1,4 +1,4 @@
-"""What the scripts are told of the catalogue, made into text once and sent with every call."""
+"""What the scripts need to know of the catalogue, encoded once and sent with each call."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,8 +1,7 @@
 """Tries each right that a worker needs of Redis, on keys of its own that it removes again.
 
-``ACL DRYRUN`` would tell without a write, but asks for rights that a limited user has not. Redis
-looks at a command's rights before it looks at its keys, so that a try needs no more than the right
-number of arguments.
+``ACL DRYRUN`` would tell without a write, but needs rights that a limited user does not have. Redis
+checks a command's rights before its keys, so a try only needs the right number of arguments.
 """
 
 import secrets

@@ -1,4 +1,4 @@
-"""One bounded pool of connections for all threads: who finds none free waits for one."""
+"""One bounded pool of connections for all threads: a thread that finds none free waits."""
 
 import os
 import threading
@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 # Redis works one command at a time: more connections make nothing faster.
 MAX_CONNECTIONS = 32
 WAIT_S = 10.0
-# How often one who waits looks whether a connection was lost rather than given back.
+# How often a waiting thread checks whether a connection was lost rather than returned.
 _LOOK_S = 0.1
 
 
@@ -26,7 +26,7 @@ class WaitingPool(redis.ConnectionPool):
 
     A handler's time-out can interrupt its thread anywhere, also between two statements. Hence
     nothing here is held across Python code but a plain lock, and a connection that was borrowed
-    and never given back counts no longer once it was garbage collected.
+    and never returned no longer counts once it is garbage collected.
 
     Args:
         wait_s: how long a thread waits for a connection.

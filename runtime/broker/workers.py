@@ -50,7 +50,7 @@ class WorkerPulse:
 
 
 async def register(connection: redis.asyncio.Redis, keys: Keys, record: WorkerRecord) -> None:
-    """Enter a worker (rq/worker/base.py, register_birth).
+    """Register a worker (rq/worker/base.py, register_birth).
 
     Raises:
         BrokerUnavailableError: Redis is away.
@@ -120,7 +120,7 @@ async def beat(
 
 
 async def unregister(connection: redis.asyncio.Redis, keys: Keys, record: WorkerRecord) -> None:
-    """Take a worker out (rq/worker/base.py, register_death). What it held stays to be taken back.
+    """Remove a worker (rq/worker/base.py, register_death). The jobs it held stay to be taken back.
 
     Raises:
         BrokerUnavailableError: Redis is away.
@@ -150,7 +150,7 @@ def is_registered(connection: redis.Redis, keys: Keys, name: str) -> bool:
 
 
 def blame(connection: redis.Redis, keys: Keys, name: str, executions: Sequence[str]) -> None:
-    """Note, for whoever takes back a worker's jobs, which of them end its process (disown.lua).
+    """Record which of a worker's jobs end its process, for release.lua.
 
     Raises:
         BrokerUnavailableError: Redis is away.

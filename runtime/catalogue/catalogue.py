@@ -5,7 +5,6 @@ defaults and the rules. A catalogue that contradicts itself is refused with all 
 once, before anything starts.
 """
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -13,6 +12,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel
 
+from runtime.catalogue.problems import kind_problems, provider_problems, queue_problems
 from runtime.catalogue.retry import RetryPolicy
 from runtime.errors import (
     CatalogueError,
@@ -67,14 +67,14 @@ RETENTION: dict[Environment, Retention] = {
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """When a provider is left alone for a while (M. Nygard, "Release It!", 2007: circuit breaker).
+    """When a provider gets a pause (M. Nygard, "Release It!", 2007: circuit breaker).
 
     Attributes:
-        ratio: it opens once so large a part of the attempts failed for the provider's sake,
-        least: of at least so many attempts
-        window_s: within so many seconds (sliding).
-        open_s: how long nothing is tried; then one job may, and if that fails, twice as long.
-        most_s: never longer than this.
+        ratio: it opens when at least this part of the attempts failed because of the provider.
+        least: how many attempts it takes at least to judge.
+        window_s: length of the sliding window in which they are counted.
+        open_s: how long no job starts; then one job tries, and if it fails, twice as long.
+        most_s: the longest time that it stays open.
         errors: names of error classes (or of their bases) that are the provider's fault; HTTP
             statuses 429 and 500 to 599 always are.
     """
@@ -89,14 +89,14 @@ class Breaker:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Something outside that the jobs of one or several queues use, such as a provider.
+    """Something outside that the jobs of one or several queues use, such as a mail service.
 
-    What it says holds over all of its queues and all workers.
+    Its limits hold over all of its queues and all workers.
 
     Attributes:
         rate: how many jobs may start, or None for no limit.
         concurrency: how many may run at a time, or None for any number.
-        breaker: None for a provider that is never left alone.
+        breaker: None for a provider without one.
     """
 
     name: str
@@ -113,7 +113,7 @@ class Queue:
         name: logical name without prefix, e.g. ``media:images``.
         slots: how many of its jobs one worker process runs at a time.
         rate: start rate across all workers, or None for no limit.
-        fair: waiting jobs are taken in turn between organisations.
+        fair: waiting jobs are scheduled fairly between organisations.
         org_cap: in a fair queue, how many jobs of one organisation may run at a time.
         concurrency: how many of its jobs may run at a time over all workers, or None.
         provider: name of the provider that all of its jobs use, or None.
@@ -198,14 +198,14 @@ class Catalogue:
     def _problems(queues: tuple[Queue, ...], kinds: tuple[Kind, ...]) -> Iterable[str]:
         names = [queue.name for queue in queues]
         for queue in queues:
-            yield from _queue_problems(queue, names)
+            yield from queue_problems(queue, names)
         seen: set[str] = set()
         for kind in kinds:
             for name in (kind.name, *kind.aliases):
                 if name in seen:
                     yield f"kind {name}: the name or alias is used twice"
                 seen.add(name)
-            yield from _kind_problems(kind, names)
+            yield from kind_problems(kind, names)
 
     @staticmethod
     def _provider_problems(
@@ -215,7 +215,7 @@ class Catalogue:
         for provider in providers:
             if names.count(provider.name) > 1:
                 yield f"provider {provider.name}: named twice"
-            yield from _provider_problems(provider)
+            yield from provider_problems(provider)
         for queue in queues:
             if queue.provider is not None and queue.provider not in names:
                 yield f"queue {queue.name}: no provider {queue.provider!r}"
@@ -288,46 +288,3 @@ class Catalogue:
         )
         made.retention = RETENTION[environment]
         return made
-
-
-def _queue_problems(queue: Queue, names: list[str]) -> Iterable[str]:
-    if not re.fullmatch(r"[a-z][a-z0-9-]*(:[a-z][a-z0-9-]*)*", queue.name):
-        yield f"queue {queue.name!r}: lower-case words joined by colons are allowed"
-    if names.count(queue.name) > 1:
-        yield f"queue {queue.name}: named twice"
-    if queue.slots < 1:
-        yield f"queue {queue.name}: slots must be at least 1"
-    if queue.org_cap < 1:
-        yield f"queue {queue.name}: org_cap must be at least 1"
-    if queue.concurrency is not None and queue.concurrency < 1:
-        yield f"queue {queue.name}: concurrency must be at least 1"
-    if queue.rate and (queue.rate.jobs < 1 or queue.rate.per_s <= 0):
-        yield f"queue {queue.name}: a rate needs jobs >= 1 and per_s > 0"
-
-
-def _provider_problems(provider: Provider) -> Iterable[str]:
-    subject, rate, breaker = f"provider {provider.name}", provider.rate, provider.breaker
-    if not re.fullmatch(r"[a-z][a-z0-9-]*", provider.name):
-        yield f"provider {provider.name!r}: lower-case letters, digits and - are allowed"
-    if rate and (rate.jobs < 1 or rate.per_s <= 0):
-        yield f"{subject}: a rate needs jobs >= 1 and per_s > 0"
-    if provider.concurrency is not None and provider.concurrency < 1:
-        yield f"{subject}: concurrency must be at least 1"
-    if breaker and not (0 < breaker.ratio <= 1 and breaker.least >= 1):
-        yield f"{subject}: a breaker needs 0 < ratio <= 1 and least >= 1"
-    if breaker and not (0 < breaker.open_s <= breaker.most_s and breaker.window_s > 0):
-        yield f"{subject}: a breaker needs 0 < open_s <= most_s and window_s > 0"
-
-
-def _kind_problems(kind: Kind, queues: list[str]) -> Iterable[str]:
-    for name in (kind.name, *kind.aliases):
-        if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-            yield f"kind {name!r}: lower-case words joined by underscores are allowed"
-    if kind.queue not in queues:
-        yield f"kind {kind.name}: no queue {kind.queue!r}"
-    if kind.timeout_s <= 0:
-        yield f"kind {kind.name}: timeout_s must be above 0"
-    if kind.handler.count(":") != 1:
-        yield f"kind {kind.name}: handler must read package.module:function"
-    if unknown := set(kind.hint) - set(kind.payload.model_fields):
-        yield f"kind {kind.name}: hint names no payload field: {', '.join(sorted(unknown))}"

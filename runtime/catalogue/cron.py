@@ -1,4 +1,4 @@
-"""Cron expressions: what is understood, and when they are due by a zone's clock."""
+"""Cron expressions: which are allowed, and when they are due in a time zone."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

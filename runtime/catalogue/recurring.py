@@ -28,7 +28,7 @@ _TYPES: dict[str, type] = {
 
 @dataclass(frozen=True, slots=True)
 class Recurring:
-    """A job that is enqueued again and again, once a slot however many workers run.
+    """A job that is enqueued again and again, once for each slot, however many workers run.
 
     Attributes:
         id: lower-case letters, digits and ``-``; the job of a slot is ``cron-<id>-<slot>``, with
@@ -116,7 +116,7 @@ class Recurring:
         """As JSON; the payload is a text of its own, which Redis' scripts pass on untouched.
 
         Raises:
-            InvalidJobError: the payload is nothing that JSON can hold and everybody can read again.
+            InvalidJobError: the payload cannot be written as JSON.
         """
         try:
             payload = json.dumps(self.payload)
@@ -129,7 +129,7 @@ class Recurring:
         """What `to_json` wrote; fields of a later release are passed over.
 
         Raises:
-            InvalidJobError: it is no such object.
+            InvalidJobError: it is not such an object.
         """
         try:
             fields = json.loads(data)

@@ -1,4 +1,4 @@
-"""Refuses what a producer may not hand over: the type of every argument first, in one line each."""
+"""Checks what a producer hands over: the type of each argument, then its value."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -95,7 +95,7 @@ def _check_unique(unique: Unique) -> None:
 
 
 def checked_flow(flow: Flow) -> Flow:
-    """The same flow, its children as a tuple; those that are flows are checked in their turn.
+    """The same flow, its children as a tuple; children that are flows are checked later.
 
     Raises:
         InvalidJobError: as `checked_job`.
@@ -125,7 +125,7 @@ def plain_text(name: str, value: object) -> str:
     """A text as `str` itself: members of a string enumeration would print as their name.
 
     Raises:
-        InvalidJobError: it is no text.
+        InvalidJobError: it is not a text.
     """
     if not isinstance(value, str):
         raise refusal(name, value, "a text")
@@ -133,7 +133,7 @@ def plain_text(name: str, value: object) -> str:
 
 
 def check_delay(name: str, value: timedelta | None) -> None:
-    """Refuse what is no length of time.
+    """Refuse anything but a length of time.
 
     Raises:
         InvalidJobError: what is allowed.
@@ -147,7 +147,7 @@ def check_delay(name: str, value: timedelta | None) -> None:
 
 
 def check_moment(name: str, value: datetime | None) -> None:
-    """Refuse what is no point in time.
+    """Refuse anything but a point in time.
 
     Raises:
         InvalidJobError: what is allowed.
@@ -165,7 +165,7 @@ def check_moment(name: str, value: datetime | None) -> None:
 
 
 def check_timeout(name: str, value: float | None) -> None:
-    """Refuse what is no number of seconds to wait; None waits without end.
+    """Refuse anything but a number of seconds to wait, or None for no limit.
 
     Raises:
         InvalidJobError: what is allowed.

@@ -1,8 +1,8 @@
 """The record of a job that failed for good: made by the engine, kept by the application.
 
-The failed job itself stays in RQ's failed registry as long as failed jobs are kept. The record
-goes as a job of its own through the queue of the kind that the catalogue names (`dead_letter`), so
-that it is not lost while the application's database is away.
+The failed job itself stays in RQ's failed registry as long as failed jobs are kept. The record is
+a job of its own, of the kind that the catalogue names (`dead_letter`), so that it is not lost while
+the application's database is away.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""From a producer's job to what is sent to Redis; everything is checked before anything is sent."""
+"""Encodes a producer's job for Redis. Everything is checked before anything is sent."""
 
 import os
 from collections.abc import Mapping

@@ -63,7 +63,7 @@ def decode(data: bytes, *, max_bytes: int) -> Envelope:
     """Reads the data field of any job.
 
     Raises:
-        EnvelopeError: it is no JSON, not of RQ's shape, or larger than `max_bytes` when inflated.
+        EnvelopeError: it is not JSON, not of RQ's shape, or too large when inflated.
     """
     parts = _parse(_inflate(data, max_bytes))
     function, _instance, args, kwargs = parts

@@ -18,7 +18,7 @@ from runtime.errors import (
 )
 from runtime.sanitize.text import safe
 
-# Who cancels or deletes a job writes no result that would wake who waits for one.
+# Canceling or deleting a job writes no result that would wake a waiting client.
 _LOOK_S = 2.0
 # RQ's status words (rq/job.py, JobStatus) in ours.
 _STATES = {
@@ -99,7 +99,7 @@ def _value(status: JobStatus, facts: JobFacts) -> Any:
     try:
         return from_json(decode_value(encoded)) if encoded else None
     except ValueError:
-        return None  # whoever wrote it, it was none of our workers
+        return None  # none of our workers wrote it
 
 
 def _text(facts: JobFacts, name: str) -> str:

@@ -1,4 +1,4 @@
-"""A payload as JSON that workers read back as what it was; what JSON would change is refused."""
+"""Payloads as JSON. A payload that workers would read back differently is refused."""
 
 import math
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ def encode_payload(kind: Kind, payload: BaseModel, *, as_given: bool) -> bytes:
         as_given: the producer made it, and may have changed it since it was validated.
 
     Raises:
-        InvalidPayloadError: it is no JSON, or a worker would refuse to read it.
+        InvalidPayloadError: it cannot be JSON, or a worker would refuse to read it.
     """
     try:
         # What `model_dump_json` calls, with half its cost. What was validated here needs no doubts.

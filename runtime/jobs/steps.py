@@ -69,7 +69,7 @@ def scheduled(
 
 
 def flow_steps(rows: RowMaker, flow: Flow, parent: str = "") -> FlowSteps:
-    """The children first: what a producer that dies in the middle leaves behind are jobs that run.
+    """Children first: if the producer dies half way, the jobs that it leaves behind still run.
 
     Raises:
         InvalidJobError: a job does not validate, or a child's id belongs to another flow's job.
@@ -103,7 +103,7 @@ def flow_steps(rows: RowMaker, flow: Flow, parent: str = "") -> FlowSteps:
 
 
 def numbered(jobs: list[NewJob], first: int, make: Callable[[NewJob], T]) -> Iterator[T]:
-    """What is made of each job; an error tells which one it was, counted from 1."""
+    """Apply `make` to each job; an error names the job by its number, counted from 1."""
     for number, job in enumerate(jobs, first):
         try:
             yield make(job)

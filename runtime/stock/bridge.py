@@ -1,4 +1,4 @@
-"""The way to RQ's classes, and settling what a stock RQ producer enqueued.
+"""Loads RQ's classes, and does for stock RQ jobs what RQ's own worker does when they end.
 
 RQ reads its key prefix once, from the environment, when it is first imported (rq/defaults.py); so
 `load_rq` sets it, and nothing imports RQ but this and `runtime.stock.job`, after it.
@@ -26,7 +26,7 @@ _OVER = (b"finished", b"failed", b"stopped", b"canceled")
 
 
 def load_rq(settings: Settings) -> None:
-    """Import RQ with this deployment's key prefix: the first call of whoever uses its classes.
+    """Import RQ with this deployment's key prefix; to be called before its classes are used.
 
     Raises:
         AtlasError: RQ was imported before with another prefix, which stays for good.
@@ -55,7 +55,7 @@ def fetch(connection: redis.Redis, job_id: str) -> "Job":
 
 
 def settle_ended(settings: Settings, connection: redis.Redis, job_ids: Sequence[str]) -> None:
-    """After stock jobs ended: let their dependents go and free their RQ rate-limit slots.
+    """After stock jobs ended: enqueue their dependents and free their RQ rate-limit slots.
 
     Raises:
         Exception: whatever RQ makes of one of them; the others were settled.
@@ -98,10 +98,10 @@ def _settle(settings: Settings, connection: redis.Redis, job_id: str) -> None:
 
 
 def settle_left_behind(settings: Settings, lanes: Sequence[str]) -> dict[str, str]:
-    """Let dependents go whose parent's worker died after it had written the parent's end.
+    """Enqueue dependents whose parent's worker died after it had written the parent's end.
 
-    RQ lets them go in steps of its own after that; repeating them changes nothing. RQ is only
-    loaded when something waits, and one worker a second looks. Returns what went wrong, by job id.
+    RQ enqueues them in steps of its own; repeating these changes nothing. RQ is only loaded when
+    something waits, and one worker a second looks. Returns what went wrong, by job id.
 
     Raises:
         BrokerUnavailableError: Redis is away.
@@ -143,7 +143,7 @@ def _ids(value: bytes | None) -> list[str]:
 
 
 def _enqueue_ready(settings: Settings, connection: redis.Redis, lanes: Sequence[str]) -> None:
-    """What RQ took out of its deferred registry and did not enqueue any more."""
+    """Enqueue what RQ took out of its deferred registry and then did not enqueue."""
     load_rq(settings)
     from rq.registry import ReadyJobRegistry  # noqa: PLC0415 - after the prefix is set
     from rq.serializers import JSONSerializer  # noqa: PLC0415

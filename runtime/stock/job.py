@@ -33,7 +33,7 @@ class StockJob:
         attempt: counts from 1.
 
     Raises:
-        RefusedError: it names what is not allowed, or asks for what there is not.
+        RefusedError: it names a function that is not allowed, or uses what is not supported.
         Snooze: Redis is away; nothing has begun.
         Exception: its function or a callback cannot be imported.
     """
@@ -89,7 +89,7 @@ class StockJob:
         return {"value": value}
 
     def call_back(self, name: str, error_class: str, message: str) -> None:
-        """Call a callback: 'success', 'failure' or 'stopped'. One that there is not is none.
+        """Call a callback ('success', 'failure' or 'stopped'), if the job has it.
 
         Args:
             name: which.

@@ -17,7 +17,8 @@ from typing import Any
 
 import redis.asyncio.client
 
-from runtime.broker.broker import AsyncBroker, Broker
+from runtime.broker.async_broker import AsyncBroker
+from runtime.broker.broker import Broker
 from runtime.worker.services.flusher import Flusher
 
 VARIABLE, FIRED = "CHAOS_FAILPOINT", "CHAOS_FAILPOINT_FIRED"

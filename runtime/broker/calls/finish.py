@@ -18,8 +18,8 @@ OutcomeName = Literal[
 class Ended(NamedTuple):
     """An attempt that ended, ready to be written.
 
-    `fault`: the queue's provider failed, not the job. `quiet`: a failure that leaves no dead
-    letter; `dead_letter` is the record that any other one leaves, JSON.
+    `fault`: the queue's provider failed, not the job. `without_letter`: a failure that leaves no
+    dead letter; `dead_letter` is the record that any other one leaves, JSON.
     """
 
     outcome: OutcomeName
@@ -37,7 +37,7 @@ class Ended(NamedTuple):
     error: str = ""
     fingerprint: str = ""
     fault: bool = False
-    quiet: bool = False
+    without_letter: bool = False
     dead_letter: str = ""
     org: str = ""
 
@@ -45,8 +45,8 @@ class Ended(NamedTuple):
 _REQUIRED = len(Ended._fields) - len(Ended._field_defaults)
 # All but `org`, the last one: it is written with a dead letter only.
 _DEFAULTS = tuple(Ended._field_defaults.values())[:-1]
-# `quiet` is for the worker alone.
-_OPTIONAL = tuple(name for name in Ended._field_defaults if name != "quiet")
+# `without_letter` is for the worker alone.
+_OPTIONAL = tuple(name for name in Ended._field_defaults if name != "without_letter")
 
 
 def finish_attempts(worker: str, ended: Sequence[Ended], policy: Policy) -> Call[list[int]]:

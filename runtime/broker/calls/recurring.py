@@ -27,7 +27,7 @@ def drop_recurring(actor: str, reason: str, recurring_id: str) -> Call[bool]:
 
 
 def take_recurring() -> Call[RecurringRows | None]:
-    """All recurring jobs if it is this worker's turn to look, else None."""
+    """All recurring jobs; None if another worker has looked within this second."""
     return Call("read_recurring", [], _read_recurring, repeatable=False)
 
 

@@ -36,7 +36,7 @@ def release(
     cause: str = "",
     known: Iterable[str] = (),
 ) -> Call[tuple[int, int]]:
-    """Take back what a worker holds, (requeued, failed); see release.lua."""
+    """Take jobs off a worker, (requeued, failed); see release.lua."""
     args: list[Arg] = [worker, state, policy.for_reap, cause, *known]
     return Call("release", args, lambda reply: (reply[0], reply[1]))
 
@@ -52,7 +52,7 @@ def repair(jobs: Sequence[tuple[str, str]], policy: Policy, *, apply: bool) -> C
 def sweep(
     queues: Sequence[str], policy: Policy, *, limit: int = 1000
 ) -> Call[tuple[bool, int, int]]:
-    """Housekeeping: (was it our turn, promoted, dropped)."""
+    """Housekeeping: (done by this call or another's within this second, promoted, dropped)."""
     kept = policy.retention
     args: list[Arg] = [limit, kept.finished_s, kept.finished_count, len(queues), *queues]
     return Call("sweep", args, lambda reply: (reply[0] == 1, reply[1], reply[2]))

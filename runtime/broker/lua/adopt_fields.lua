@@ -16,7 +16,7 @@ local fields = raw.call('HGETALL', from)
 for i = 1, #fields, 2 do
   local field, value = fields[i], fields[i + 1]
   if ours[field] or ours[string.match(field, '^(.-)|') or ''] then
-    -- Minutes hold a depth beside their counts, which is no sum.
+    -- A minute holds the depth beside its counts; depths are not added up.
     local count = ARGV[3] == 'count' and string.match(value, '^%d+$') and not string.find(field, '||depth', 1, true)
     if count then
       redis.call('HINCRBY', to, field, value)

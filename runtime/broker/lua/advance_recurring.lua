@@ -1,6 +1,6 @@
 --[[
-  Notes the newest slot of a recurring job whose job was enqueued; never goes back. The last ones
-  are kept as its history.
+  Records the newest slot of a recurring job that was enqueued; it never goes back. The last ones are
+  kept as its history.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] id  [2] slot in ms  [3] id of the job

@@ -1,5 +1,5 @@
 --[[
-  Notes that an attempt runs in a process of its own: what lib/reap.lua counts against its job.
+  Records that an attempt runs in a process of its own; lib/reap.lua counts its loss against the job.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] job id  [2] execution id

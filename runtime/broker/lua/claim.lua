@@ -68,8 +68,8 @@ local function start(id, lane, started)
   return true
 end
 
--- Takes up to `want` ids from a plain list. Ids that lead nowhere (deleted jobs) are passed over,
--- a bounded number a call: a list full of them must not hold up Redis.
+-- Takes up to `want` jobs from a plain list. Stale ids (of deleted jobs) are passed over, at most so
+-- many in one call: a list full of them must not hold up Redis.
 local MAX_PASSED_OVER = 1000
 local function from_list(lane, want, started)
   local taken, popped = 0, 0

@@ -18,7 +18,7 @@ local results, pushes, woken, known = {}, {}, {}, {}
 local FIELDS = 12
 local seen = seen_sets(p, now)
 
--- Puts a new job in its place; a plain one that is due is only noted, to be pushed with others.
+-- Puts a new job in its place; a plain one that is due is only collected, to be pushed with the others.
 local function store(id, lane, due, rl_key, cap, data, description, kind, options, org)
   local queue = queue_of(lane)
   local job = {'status', 'queued', 'origin', lane, 'created_at', now_iso, 'data', data,

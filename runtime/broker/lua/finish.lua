@@ -106,11 +106,11 @@ local function by_breaker(a, queue)
   local outcome, q = a.outcome, policy.queues[queue]
   if not q or not q.breaker then return outcome end
   if outcome == 'finished' then
-    breaker_notes(p, q.provider, 1, 0, now, q.breaker)
+    breaker_counts(p, q.provider, 1, 0, now, q.breaker)
   elseif not a.fault and (outcome == 'failed' or outcome == 'retried') then
     -- The provider answered; that is all a probe is to find out.
-    if breaker_is_probed(p, q.provider) then breaker_notes(p, q.provider, 1, 0, now, q.breaker) end
-  elseif a.fault and breaker_notes(p, q.provider, 0, 1, now, q.breaker) then
+    if breaker_is_probed(p, q.provider) then breaker_counts(p, q.provider, 1, 0, now, q.breaker) end
+  elseif a.fault and breaker_counts(p, q.provider, 0, 1, now, q.breaker) then
     return 'parked'
   end
   return outcome

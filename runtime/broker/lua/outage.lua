@@ -1,10 +1,10 @@
 --[[
-  Notes that something outside (a database) is away, as one host sees it, or that it is back. What
-  nobody has confirmed for a minute is forgotten.
+  Records that something outside (a database) is away, as one host sees it, or that it is back. An
+  outage that nobody has confirmed for a minute is forgotten.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] what is away  [2] host  [3] error ('' = it is back)
-  Returns 1 when that is news
+  Returns 1 if nobody had said so before
 ]]
 -- @include guard clock events
 local now = clock_ms()

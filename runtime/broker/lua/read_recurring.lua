@@ -1,8 +1,8 @@
 --[[
-  For the worker whose turn it is (one in a second over all workers): every recurring job.
+  Reads every recurring job, for one worker a second over all workers.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
-  Returns { now ms, definitions by id, newest slots by id }, or nothing when it is not our turn
+  Returns { now ms, definitions by id, newest slots by id }, or nothing when another worker has looked within this second
 ]]
 -- @include guard turn clock
 if not our_turn(p .. ':atlas:recurred') then return {} end

@@ -1,5 +1,5 @@
 --[[
-  Takes back the jobs whose lease has run out, a bounded number a call.
+  Takes back jobs whose lease has run out, at most so many in one call.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] JSON: the rules of lib/reap.lua

@@ -1,5 +1,5 @@
 --[[
-  Notes an operator's action in the audit stream.
+  Adds an operator's action to the audit stream.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] actor  [2] action  [3] target  [4] count  [5] reason

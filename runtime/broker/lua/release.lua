@@ -1,14 +1,16 @@
 --[[
-  Takes back what a worker holds. From one that was lost all of it: each job counts as stalled, or,
-  when the worker said which of them ended it (atlas_blamed), only those. From one that ended in
-  order all of it, and from one that lives, after a lost reply, what it does not know of: to the
-  front of its queue, nothing counted, nothing recorded. One that is no more is taken out of RQ's
-  list of workers (rq/worker/base.py, register_death).
+  Takes jobs off a worker.
+  - The worker was lost: all of its jobs. Each is reaped, which counts as a stall; if the worker said
+    which of them ended it (atlas_blamed), only those are, and the others are released.
+  - It ended in order: all of its jobs are released, to the front of their queues; nothing is counted
+    or recorded.
+  - It lives and lost a reply: the jobs that it does not know of are released.
+  A worker that is gone is taken out of RQ's list of workers (rq/worker/base.py, register_death).
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] worker name  [2] 'lives', 'gone' (it ended in order) or 'lost'
-  ARGV[3] JSON: the rules of lib/reap.lua  [4] what it was lost of, in words, or ''
-  then, for a living worker, the execution ids that it knows of
+  ARGV[3] JSON: the rules of lib/reap.lua  [4] why it was lost, in words, or ''
+  then, for a living worker, the execution ids that it knows
   Returns { requeued, failed }
 ]]
 -- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter reap
@@ -43,7 +45,7 @@ local function strike_off()
   redis.call('HDEL', p .. ':atlas:quiet', worker)
 end
 
-local function give_back(id, execution)
+local function release(id, execution)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence', 'origin', 'attempt',
     'rate_limit_key', 'rate_limit_concurrency', 'atlas')
@@ -65,7 +67,7 @@ for _, member in ipairs(redis.call('SMEMBERS', p .. ':atlas:held:' .. worker)) d
     if state == 'lost' and (not culprits or culprits[execution]) then
       outcome = reap(p, id, execution, now, rules)
     else
-      outcome = give_back(id, execution)
+      outcome = release(id, execution)
     end
     if type(origin) == 'string' then
       clear_execution(p, origin, queue_of(origin), id, execution, '')

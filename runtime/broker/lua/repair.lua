@@ -1,13 +1,13 @@
 --[[
-  Judges jobs that looked wrong to the auditor, each at one moment, and, if asked, puts them right.
-  A job that is not in a final state is in exactly one place; one that is, is in none of those.
+  Judges jobs that looked wrong to the auditor, each at one moment, and repairs them if asked to.
+  A job that is not in a final state is in exactly one place; one in a final state is in none.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] '1' repair  [2] JSON: the rules of lib/reap.lua
   ARGV[3] number of jobs, then for each its id and the lane where it was seen or says it belongs
   Returns for each: 'ok', 'orphan' (in no place), 'double' (in more than one), 'ghost' (a place
     names a job that is gone or over), 'misplaced' (in one place, but not its state's), 'abandoned'
-    (deferred, and nothing will ever let it go)
+    (deferred, and nothing will ever release it)
 ]]
 -- @include guard clock lanes waiting schedule seen retention metrics events attempts options deferred keyed endings dead_letter reap
 local repair = ARGV[1] == '1'
@@ -40,7 +40,7 @@ local function child_state(child)
   return CHILD_STATE[status] or 'pending'
 end
 
--- Whether something will let a deferred job go. RQ's own dependents (no options) are RQ's affair.
+-- Whether something will release a deferred job. RQ's own dependents (no options) are left to RQ.
 local function is_awaited(id, o)
   if not o then return true end
   if o.flow then
@@ -54,7 +54,7 @@ local function is_awaited(id, o)
   return not o.key or redis.call('ZSCORE', parked_of(p, o.key), id) ~= false
 end
 
-local function let_go(id, o)
+local function release_deferred(id, o)
   if o.key then return undefer(p, id, false, now) end
   local children = redis.call('HGETALL', children_of(p, id))
   for i = 1, #children, 2 do
@@ -74,8 +74,8 @@ local function judge(id, job, found)
 end
 
 -- Out of every waiting place; then, unless it is over or runs, back to where its state belongs.
-local function mend(id, lane, job, verdict)
-  if verdict == 'abandoned' then return let_go(id, options_of(job[7])) end
+local function repair_job(id, lane, job, verdict)
+  if verdict == 'abandoned' then return release_deferred(id, options_of(job[7])) end
   if verdict == 'orphan' and job[1] == 'started' then
     reap(p, id, job[2] or '', now, rules)
     clear_execution(p, lane, queue_of(lane), id, job[2] or '', job[5])
@@ -106,7 +106,7 @@ for i = 1, tonumber(ARGV[3]) do
   if job[6] then lane = job[6] end
   local verdict = judge(id, job, where_is(id, lane, job[3], job[2]))
   if verdict ~= 'ok' and repair then
-    mend(id, lane, job, verdict)
+    repair_job(id, lane, job, verdict)
     count_total('audit', verdict)
     emit(p, 'repaired', 'job', id, 'queue', queue_of(lane), 'error', verdict)
   end

@@ -1,5 +1,5 @@
 --[[
-  Gives failed or canceled jobs another life, by id.
+  Runs failed or canceled jobs again, by id.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] actor  [2] reason  [3] '1' keep the attempts used  [4] number of ids, then the ids

@@ -1,10 +1,10 @@
 --[[
-  Gives a chunk of one lane's failed jobs another life, oldest first, up to a cutoff: jobs that
-  fail later have a higher score and are not touched. The caller repeats until nothing is left.
+  Runs a chunk of one lane's failed jobs again, oldest first, up to a cutoff: jobs that fail later
+  have a higher score and are not touched. The caller repeats this until none is left.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] lane  [2] cutoff score  [3] most jobs  [4] '1' keep the attempts used
-  Returns { requeued, skipped }
+  Returns { retried, skipped }
 ]]
 -- @include guard clock lanes waiting metrics events attempts options deferred endings retry
 local now = clock_ms()
@@ -14,7 +14,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key, '-inf', ARGV[2], 'LIMIT', 0
   if retry(p, id, ARGV[4] == '1', false, now) then
     done = done + 1
   else
-    -- Its hash is gone or in another state: the entry leads nowhere.
+    -- Its hash is gone or in another state: the entry is stale.
     redis.call('ZREM', key, id)
     skipped = skipped + 1
   end

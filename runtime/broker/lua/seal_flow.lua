@@ -1,7 +1,7 @@
 --[[
-  Stores a job that waits for others, its children, and lets it go as soon as they are over (at once,
-  if they are). Idempotent by the parent's id. The children exist by now, with `parent` among their
-  options.
+  Stores a job that waits for its children, and releases it as soon as they are over (at once if they
+  are already). Idempotent by the parent's id. The children exist by now and name it as `parent` in
+  their options.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] parent's id  [2] lane  [3] rate limit key ('' = plain queue)  [4] organisation's cap

@@ -1,12 +1,12 @@
 --[[
-  The housekeeping that any worker may do, at most once a second over all of them: promotes due
-  jobs, finds what stock RQ producers scheduled or enqueued, drops what is kept long enough, notes
-  each queue's depth for the history, recounts the fair lanes and looks after parked jobs.
+  Housekeeping, done by any worker, once a second over all of them: promotes due jobs, finds what
+  stock RQ producers scheduled or enqueued, drops what was kept long enough, records each queue's
+  depth, recounts the fair lanes and looks after parked jobs.
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] most jobs to promote, and to drop  [2] canceled jobs kept for s  [3] and by count
   ARGV[4] number of queues, then their full names
-  Returns { 1 if it was our turn, promoted, dropped }
+  Returns { 1, or 0 if another worker did it within this second, promoted, dropped }
 ]]
 -- @include guard turn clock lanes waiting schedule seen retention metrics deferred keyed
 -- A limit, not a lock: two sweeps at once would be correct too, only wasteful.
@@ -16,8 +16,8 @@ local limit, canceled_s = tonumber(ARGV[1]), tonumber(ARGV[2])
 local metrics_key = p .. ':atlas:metrics:' .. math.floor(now / 60000)
 local dropped = 0
 
--- Frees what a job that is gone, or does not run, still holds of its organisation's cap: one that
--- a foreign hand deleted while it ran.
+-- Frees the slots that jobs which are gone, or do not run, still hold in their organisation's cap:
+-- another program may have deleted a job while it ran.
 local STALE_S = 60
 local function free_stale(lane, org)
   local allowed = p .. ':rl:' .. lane .. '|' .. org .. ':allowed'
@@ -75,7 +75,7 @@ for i = 1, tonumber(ARGV[4]) do
   -- A job that stalled and was then deleted would stay in view for ever.
   redis.call('ZREMRANGEBYSCORE', p .. ':atlas:stalled:' .. queue, '-inf', now - 86400000)
 end
--- A job that was deleted while it ran let nobody else go.
+-- A job that was deleted while it ran did not free its place.
 for _, key in ipairs(redis.call('SRANDMEMBER', p .. ':atlas:parked-keys', 20)) do
   for _, id in ipairs(redis.call('SMEMBERS', running_of(p, key))) do
     if redis.pcall('HGET', p .. ':job:' .. id, 'status') ~= 'started' then

@@ -38,7 +38,7 @@ def sizes_of(connection: redis.Redis, names: Sequence[str]) -> list[int]:
 def read_hashes(
     connection: redis.Redis, keys: Keys, ids: Sequence[str], *, most_bytes: int
 ) -> list[Hash | None]:
-    """Hashes of jobs; None for one that is gone or is no hash.
+    """Hashes of jobs; None for a job that is gone or whose key holds another type.
 
     Of one that takes more than `most_bytes`, fields that are large themselves are left out; their
     length stands under their name behind `LEFT_OUT`.

@@ -1,7 +1,7 @@
 """Which jobs are where: read in small steps, so that Redis is never held up.
 
-The steps see Redis at different moments; what looks wrong here is only a candidate, to be judged
-at one moment by ``mend.lua``.
+The steps see Redis at different moments; a job that looks wrong here is only a candidate, which
+``repair.lua`` judges at one moment.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,8 +14,7 @@ from runtime.broker.decode import text_of, texts_of
 from runtime.broker.keys import Keys
 
 _STEP = 1_000
-# Where a job of each open status belongs (rq/job.py; the others are final). The same as in
-# mend.lua.
+# Where a job of each open status belongs (rq/job.py; the others are final), as in repair.lua.
 PLACES = {
     "queued": "list",
     "rate_limited": "fair",

@@ -1,4 +1,4 @@
-"""Replies of a pipeline: a key of the wrong type hides itself, and no other one."""
+"""Replies of a pipeline, whatever type the keys have."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from redis.exceptions import ResponseError
 def execute(pipe: Any) -> list[Any]:
     """A pipeline's replies; None where a key holds another type than the one asked for.
 
-    One such key, by whosever hand, must not hide all the others.
+    One such key, whoever wrote it, must not hide all the others.
     """
     replies = pipe.execute(raise_on_error=False)
     for reply in replies:

@@ -1,4 +1,4 @@
-"""Reading what was noted in the course of time: recurring runs, events, operators' actions."""
+"""Reading histories: runs of recurring jobs, events, operators' actions."""
 
 from typing import Any
 

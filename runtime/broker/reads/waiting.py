@@ -1,4 +1,4 @@
-"""Reading what is around a job that waits: who is before it, and what it waits for."""
+"""Reading what a waiting job waits for: the jobs before it, its limits, its key."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from pydantic_core import to_json
 
-from runtime.broker.broker import AsyncBroker, Broker
+from runtime.broker.async_broker import AsyncBroker
+from runtime.broker.broker import Broker
 from runtime.broker.calls.call import Call
 from runtime.broker.calls.finish import write_progress
 from runtime.errors import AtlasError

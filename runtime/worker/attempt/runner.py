@@ -12,7 +12,7 @@ import structlog
 from pydantic import BaseModel
 
 from runtime.application import JobContext, NoteTaker
-from runtime.broker.broker import AsyncBroker
+from runtime.broker.async_broker import AsyncBroker
 from runtime.broker.calls.finish import Ended
 from runtime.broker.keys import QueueNames
 from runtime.catalogue.catalogue import Catalogue, Priority
@@ -177,7 +177,7 @@ class Runner:
     def _with_record(self, ended: Ended, running: Running, payload: dict[str, Any] | None) -> Ended:
         """With the dead letter that it leaves, if it does."""
         letter = self._catalogue.dead_letter
-        if ended.outcome not in ("failed", "quarantined") or ended.quiet or not letter:
+        if ended.outcome not in ("failed", "quarantined") or ended.without_letter or not letter:
             return ended
         if ended.kind == letter:
             return ended  # a record that cannot be kept stays as a failed job itself

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from runtime.broker.broker import AsyncBroker
+from runtime.broker.async_broker import AsyncBroker
 from runtime.broker.calls.claim import ClaimedJob
 from runtime.broker.calls.finish import run_alone
 from runtime.broker.policy import is_suspect

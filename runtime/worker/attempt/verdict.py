@@ -132,7 +132,7 @@ def _tried_again(
         return ended._replace(outcome="failed")
     rule = None if isinstance(error, Retry) else facts.policy.rule_for(of_error)
     if rule is not None and rule.action != "retry":
-        return ended._replace(outcome="failed", quiet=rule.action == "never")
+        return ended._replace(outcome="failed", without_letter=rule.action == "never")
     if facts.job.attempt >= facts.policy.attempts and not isinstance(error, StockRetry):
         return ended._replace(outcome="failed")
     if isinstance(error, Retry) and error.after is not None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from runtime.broker.broker import AsyncBroker
+from runtime.broker.async_broker import AsyncBroker
 from runtime.broker.calls import upkeep
 from runtime.broker.calls.claim import Claim, ClaimedJob, ClaimState, QueueDemand, claim_jobs
 from runtime.broker.keys import queue_of

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-from runtime.broker.broker import AsyncBroker
+from runtime.broker.async_broker import AsyncBroker
 from runtime.broker.calls.finish import Ended, finish_attempts
 from runtime.broker.policy import Policy
 from runtime.errors import BrokerError

@@ -10,7 +10,7 @@ import psutil
 import structlog
 
 from runtime import __version__
-from runtime.broker.broker import AsyncBroker
+from runtime.broker.async_broker import AsyncBroker
 from runtime.broker.workers import WorkerPulse, WorkerRecord, beat, register, unregister
 from runtime.worker.claiming.held_jobs import RunningJobs
 from runtime.worker.claiming.slots import Slots

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from runtime.broker.broker import AsyncBroker
+from runtime.broker.async_broker import AsyncBroker
 from runtime.broker.calls import upkeep
 from runtime.broker.policy import Policy
 from runtime.errors import AtlasError, BrokerUnavailableError

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from runtime.broker.broker import AsyncBroker
+from runtime.broker.async_broker import AsyncBroker
 from runtime.broker.calls import upkeep
 from runtime.errors import BrokerError, OutsideUnavailableError
 

@@ -32,7 +32,7 @@ def test_scripts_name_only_claim_states_that_there_are() -> None:
 FULL = Ended(
     "failed", JOB._replace(rl_key="lane|org"), "echo", 1.0, 2.0, 3.0, delay_ms=4, due_ms=5,
     renewed=True, return_value="v", exc_string="x", error_class="E", error="e", fingerprint="f",
-    fault=True, quiet=True, dead_letter="{}", org="org",
+    fault=True, without_letter=True, dead_letter="{}", org="org",
 )  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 -- needs: guard clock
--- Ending an attempt: what every way of ending one has in common.
+-- What all ways of ending an attempt have in common.
 -- RQ's result types (rq/results.py): 1 successful, 2 failed, 4 retried.
 local MAX_ATTEMPTS_KEPT = 50
 

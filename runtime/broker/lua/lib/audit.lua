@@ -1,5 +1,5 @@
 -- needs: guard
--- The operators' audit stream: who did what, to what, how many, why.
+-- The audit stream of operators' actions: who did what to what, how many, and why.
 local AUDIT_KEPT = 10000
 local function audit(p, actor, action, target, count, reason)
   redis.call('XADD', p .. ':atlas:audit', 'MAXLEN', '~', AUDIT_KEPT, '*', 'actor', actor,

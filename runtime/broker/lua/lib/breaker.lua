@@ -1,9 +1,9 @@
 -- needs: guard events
--- The circuit breaker of a provider (a provider). Closed, it counts attempts that ended well and ill
--- over a sliding window, estimated from the running and the last one; past the ratio it opens, and
--- nothing of the provider's queues starts. When its time is over, one job may try (half-open): its
--- end closes the breaker, or opens it for twice as long. `rule` = {window_ms, ratio, least, open_ms,
--- most_ms}. An operator's word ('open' or 'closed' in `forced`) goes before all of it.
+-- The circuit breaker of a provider. Closed, it counts successes and failures over a sliding window,
+-- estimated from the current and the last window; above the ratio it opens, and no job of the provider's
+-- queues starts. When its time is over, one job may try (half-open): its end closes the breaker, or opens
+-- it for twice as long. `rule` = {window_ms, ratio, least, open_ms, most_ms}. What an operator set
+-- ('open' or 'closed' in `forced`) overrides all of this.
 local function breaker_of(p, name) return p .. ':atlas:breaker:' .. name end
 
 -- How many jobs may start now, and ms until that changes.
@@ -38,7 +38,7 @@ local function trip(p, name, now, rule, trips)
 end
 
 -- Counts attempts that ended; returns true while the breaker holds the provider back.
-local function breaker_notes(p, name, ok, bad, now, rule)
+local function breaker_counts(p, name, ok, bad, now, rule)
   local key = breaker_of(p, name)
   local b = redis.call('HMGET', key, 'state', 'trips', 'at', 'ok', 'bad', 'last_ok', 'last_bad', 'forced')
   local state, trips = b[1] or 'closed', tonumber(b[2]) or 0

@@ -8,9 +8,9 @@ end
 -- What the ids of dead letters begin with.
 local LETTER_ID = 'dead-'
 
--- A dead letter: a job of its own that carries what is known of one that failed for good, to where
--- the application keeps such records. `to` = {lane, kind}, or nil when it keeps none.
--- `fields` is a table, or JSON that was made already.
+-- Enqueues a dead letter: a job that carries what is known of one that failed for good to where the
+-- application keeps such records. `to` = {lane, kind}, or nil when it keeps none. `fields` is a table or
+-- JSON.
 local function bury(p, to, id, execution, org, fields, now)
   if not to then return end
   local letter = LETTER_ID .. execution

@@ -1,13 +1,13 @@
 -- needs: guard clock lanes waiting
--- A job that waits for other jobs (its children, or those of its key) lies in RQ's deferred registry,
--- scored by when it came there (rq/registry.py, DeferredJobRegistry).
+-- A job that waits for other jobs (its children, or those of its key) is in RQ's deferred registry,
+-- scored by the time it was put there (rq/registry.py, DeferredJobRegistry).
 local function defer(p, lane, id, now)
   redis.call('ZADD', p .. ':deferred:' .. lane, string.format('%.3f', now / 1000), id)
   redis.call('SADD', p .. ':queues', p .. ':queue:' .. lane)
   redis.call('HSET', p .. ':job:' .. id, 'status', 'deferred')
 end
 
--- Lets a deferred job wait for its turn; false when it is not deferred (any more).
+-- Puts a deferred job into its queue; false when it is not deferred (any more).
 local function undefer(p, id, front, now)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'origin', 'rate_limit_key', 'rate_limit_concurrency')

@@ -1,5 +1,5 @@
 -- needs: guard lanes metrics events attempts options deferred
--- What hangs on a job that is over: the unique key it holds, and the parent that waits for it.
+-- What follows when a job is over: its unique key is freed, and its parent is told.
 -- A flow is a parent and its children. The hash `flow` counts the children by state (pending,
 -- finished, failed, canceled) once it is sealed; the hash `children` holds each one's state.
 local FLOW_TTL_S = 604800

@@ -8,7 +8,7 @@ local function parked_of(p, key) return p .. ':atlas:parked:' .. key end
 local function take_key(p, id, lane, o, now)
   local running = running_of(p, o.key)
   if redis.call('SCARD', running) >= o.cap then
-    -- A job that was deleted while it ran gave nothing back.
+    -- A job that was deleted while it ran did not free its place.
     for _, other in ipairs(redis.call('SMEMBERS', running)) do
       if redis.pcall('HGET', p .. ':job:' .. other, 'status') ~= 'started' then
         redis.call('SREM', running, other)
@@ -26,7 +26,7 @@ local function take_key(p, id, lane, o, now)
   return true
 end
 
--- Lets the next parked job of a key wait for its turn again.
+-- Puts the next parked job of a key back into its queue.
 local function unpark(p, key, now)
   local parked = parked_of(p, key)
   while true do

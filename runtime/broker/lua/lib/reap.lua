@@ -1,14 +1,11 @@
 -- needs: guard lanes waiting schedule retention metrics events attempts options keyed endings dead_letter
--- Taking a job back from a worker that will not finish it.
-
--- Counts one lost execution of a job: back to the front of its queue. Most jobs lose their worker
--- through no fault of their own; from `suspect_from` losses on a job runs in a process of its own
--- (runtime/worker/attempt/suspects.py), where it is found out. One that its worker is lost with even then
--- goes to the back, and fails as stalled after `lost_alone` of those; with 0 as `suspect_from` it
--- fails at the first loss. A dead letter is never failed this way: nobody else would tell of the job
--- that it is about. Past the limit it waits before each run, or one that ends its worker would end
--- them all. `rules` = {suspect_from, lost_alone, failed_s, failed_cap, lost, stalled (exc_strings),
--- dead_letter}. Returns 'requeued', 'failed' or nil when it was not running under that fence.
+-- Takes a job back from a worker that was lost: counts a stall and puts the job at the front of its
+-- queue. Most jobs lose their worker through no fault of their own; after `suspect_from` losses a job
+-- runs in a process of its own (runtime/worker/attempt/suspects.py). If that is lost too, the job goes to
+-- the back, and after more than `lost_alone` such losses it fails as stalled; with `suspect_from` 0 it
+-- fails at the first loss. A dead letter never fails this way, because it is the only record of its job;
+-- past the limit it waits before each run, so that it cannot end one worker after another. `rules` = {suspect_from, lost_alone, failed_s, failed_cap, lost, stalled (exc_strings),
+-- dead_letter}. Returns 'requeued', 'failed' or nil when it was not running under that fencing token.
 local LETTER_PAUSE_MS = 30000
 local function reap(p, id, execution, now, rules)
   local key = p .. ':job:' .. id
@@ -40,7 +37,7 @@ local function reap(p, id, execution, now, rules)
   local o = options_of(job[10])
   free_slot(p, lane, id, job[7])
   release_key(p, id, o, now)
-  -- Its worker may still come: without the fence it is told that it lost, not that it had finished.
+  -- Its worker may still answer: without a token it is told that it lost, not that it had finished.
   redis.call('HDEL', key, 'fence')
   if dead then
     redis.call('HSET', key, 'stalls', stalls)

@@ -1,5 +1,5 @@
 -- needs: guard clock lanes waiting options endings
--- A job whose time to start is over gets another life without it.
+-- The options of a job that is run again: a time to start that is over no longer counts.
 local function without_expiry(text)
   local ok, options = pcall(cjson.decode, text)
   if not ok or type(options) ~= 'table' or not options.not_after then return text end
@@ -8,11 +8,10 @@ local function without_expiry(text)
   return next(options) and cjson.encode(options) or '{}'
 end
 
--- Giving a job that ended another life: waiting again, with a fresh budget of attempts, or, to
--- `keep` what it used, with one more try.
--- Returns true, or false when the job is gone or not in a final state. One that was canceled comes
--- back only `by_name`, not with all that failed: RQ may have taken it for
--- a running one and left it in the failed registry.
+-- Runs a job that ended again: with all of its attempts, or with `keep` with one more than it used.
+-- Returns true, or false when the job is gone or not in a final state. One that was canceled is run
+-- again only `by_name`, not with all that failed: RQ may have taken it for a running one and left it in
+-- the failed registry.
 local function retry(p, id, keep, by_name, now)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'origin', 'rate_limit_key',

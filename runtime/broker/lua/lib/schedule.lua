@@ -1,7 +1,6 @@
 -- needs: guard clock lanes waiting
--- Delayed jobs lie in RQ's scheduled registry of their lane, scored in seconds with milliseconds
--- behind the point. One index over all lanes holds each lane's next due time, so that a claim
--- looks at one key instead of sixty.
+-- Delayed jobs are in RQ's scheduled registry of their lane, scored in seconds with three decimals.
+-- One index over all lanes holds each lane's next due time, so that a claim reads one key, not sixty.
 local function schedule_at(p, lane, id, due_ms)
   redis.call('ZADD', p .. ':scheduled:' .. lane, string.format('%.3f', due_ms / 1000), id)
   redis.call('ZADD', p .. ':atlas:due', 'LT', due_ms, lane)
@@ -31,8 +30,8 @@ local function promote(p, now, limit)
       local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'rate_limit_key', 'rate_limit_concurrency',
         'enqueue_at_front', 'enqueue_at_front_on_retry', 'attempt')
       -- A job that was deleted or canceled meanwhile is not brought back.
-      -- One that says it waits, and lies here by whosever hand, is put where it says: a second entry
-      -- of the same job is passed over by the claim.
+      -- One whose status says that it waits is put where it waits; if it was there already, the claim
+      -- passes over the second entry.
       if ok and (job[1] == 'scheduled' or job[1] == 'queued' or job[1] == 'rate_limited') then
         -- Stock producers may say so (rq/job.py, should_enqueue_at_front).
         local front = job[4] == '1' or (job[5] == '1' and number(job[6], 0) > 0)

@@ -1,7 +1,6 @@
 -- needs: guard
--- Ids of jobs that ended and are no longer kept because of their number. A producer that repeats a
--- call after a lost reply must meet them all the same: for half a minute at least, in sets that each
--- hold the ids of half a minute.
+-- Ids of jobs that ended and were dropped because too many were kept. A producer that repeats a call
+-- after a lost reply must still find them, for at least half a minute: each set holds the ids of one.
 local SEEN_MS = 30000
 -- Some 50 MB; at more than 15,000 jobs a second the time is shorter.
 local SEEN_MOST = 500000

@@ -1,5 +1,5 @@
 -- needs: guard lanes waiting schedule
--- One job at a time, or one in a period, for a key. The key's holder is looked up, not trusted: one
+-- One job at a time, or one in a period, for a key. The status of the key's holder is looked up: a job
 -- that is over holds nothing.
 local UNIQUE_TTL_MS = 2592000000
 local OPEN = {queued = true, rate_limited = true, scheduled = true, deferred = true, started = true}

@@ -12,7 +12,7 @@ local function org_of(lane, rl_key)
   return nil
 end
 
--- RQ's words for where a job is (rq/job.py, JobStatus). Any other is no status at all.
+-- RQ's status words (rq/job.py, JobStatus).
 local STATUSES = {created = true, queued = true, finished = true, failed = true, started = true,
   deferred = true, scheduled = true, stopped = true, canceled = true, rate_limited = true,
   ready_to_enqueue = true}
