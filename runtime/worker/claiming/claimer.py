@@ -29,7 +29,7 @@ _QUIET_LOOK_S = 1.0
 
 
 class Claimer:
-    """One a process.
+    """The claiming loop of one process.
 
     Args:
         broker: for claims.
@@ -39,6 +39,8 @@ class Claimer:
             claim was sent on the monotonic clock).
         known: execution ids that this process knows of.
         changed: called in the loop when the worker becomes quiet, or claims again.
+        stopping: set when the process is to end.
+        wanted: set when more jobs should be claimed.
     """
 
     def __init__(
@@ -55,6 +57,8 @@ class Claimer:
         admit: Callable[[ClaimedJob, str, float, float], None],
         known: Callable[[], list[str]],
         changed: Callable[[], None],
+        stopping: asyncio.Event,
+        wanted: asyncio.Event,
     ) -> None:
         self._broker = broker
         self._blocking = blocking
@@ -72,10 +76,11 @@ class Claimer:
         self._asleep = asyncio.Event()
         self._unsure = False
         self._settled = False
-        self._turn = 0
-        self.stopping = asyncio.Event()
+        self._first = 0
+        self._loop: asyncio.Task[None] | None = None
+        self.stopping = stopping
         self.drained = asyncio.Event()
-        self.wanted = asyncio.Event()
+        self.wanted = wanted
         self.redis_ok = True
         self.quiet = False
         # For the watchdog: when the loop was last seen to go on, and since when each queue has had
@@ -83,7 +88,18 @@ class Claimer:
         self.alive_at = time.monotonic()
         self.held_since: dict[str, float] = {}
 
-    async def run(self) -> None:
+    def start(self) -> None:
+        """Start the loop, or start it anew where it hangs."""
+        hanging, self._loop = self._loop, asyncio.create_task(self._run())
+        if hanging is not None:
+            hanging.cancel()
+
+    @property
+    def tasks(self) -> "list[asyncio.Task[None]]":
+        """The loop, if it was started; for whoever ends the process."""
+        return [self._loop] if self._loop is not None else []
+
+    async def _run(self) -> None:
         """Claim until `stopping` is set."""
         watcher = asyncio.create_task(self._watch_markers())
         try:
@@ -173,9 +189,9 @@ class Claimer:
     def _demands(self) -> list[QueueDemand]:
         # Rotated, so that no queue is always asked last when slots are short.
         names = list(self._queues)
-        self._turn = (self._turn + 1) % len(names)
+        self._first = (self._first + 1) % len(names)
         demands = []
-        for name in names[self._turn :] + names[: self._turn]:
+        for name in names[self._first :] + names[: self._first]:
             if (free := self._slots.demand(name)) > 0:
                 queue = self._queues[name]
                 rate = queue.rate

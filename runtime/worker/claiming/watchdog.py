@@ -18,7 +18,7 @@ _REPEAT_S = 300.0
 
 
 class Watchdog:
-    """One a process.
+    """Looks at the claiming of one process.
 
     Args:
         restart: starts the claimer's loop anew.

@@ -13,7 +13,7 @@ from runtime.broker.calls import calls
 from runtime.broker.calls.calls import Ended
 from runtime.broker.policy import Policy
 from runtime.errors import BrokerError
-from runtime.worker.attempt.progress import NoteWriter
+from runtime.worker.attempt.progress import ProgressWriter
 
 log = structlog.get_logger("atlas.worker")
 
@@ -24,11 +24,11 @@ _PAUSE_S = 0.5
 
 
 class Flusher:
-    """One a process.
+    """Takes ended attempts and writes them.
 
     Args:
         written: called in the loop with each attempt once it is written or refused.
-        notes: what running jobs said of themselves goes before the end of their attempts.
+        progress: what running jobs reported is written before the ends of their attempts.
 
     Attributes:
         finished, failed: attempts written since the start.
@@ -41,13 +41,13 @@ class Flusher:
         *,
         worker: str,
         policy: Policy,
-        notes: NoteWriter,
+        progress: ProgressWriter,
         written: Callable[[Ended], None],
     ) -> None:
         self._broker = broker
         self._worker = worker
         self._policy = policy
-        self._notes = notes
+        self._progress = progress
         self._written = written
         self._pending: list[Ended] = []
         self._arrived = asyncio.Event()
@@ -72,7 +72,7 @@ class Flusher:
         """Write for ever; cancel it after `drained`."""
         while True:
             await self._arrived.wait()
-            # One turn of the loop: what ends in the same moment goes into the same batch.
+            # One pass of the loop: what ends in the same moment goes into the same batch.
             await asyncio.sleep(0)
             batch, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
             if not self._pending:
@@ -94,9 +94,9 @@ class Flusher:
 
     async def _write(self, batch: list[Ended]) -> None:
         try:
-            await self._notes.flush()
+            await self._progress.flush()
         except BrokerError as error:
-            log.warning("what jobs said of themselves is lost", error=str(error))
+            log.warning("the progress that jobs reported is lost", error=str(error))
         try:
             results = await self._broker.run_until_done(
                 calls.finish(self._worker, batch, self._policy)

@@ -10,7 +10,7 @@ from runtime.broker.broker import AsyncBroker
 from runtime.broker.calls import calls
 from runtime.broker.policy import Policy
 from runtime.errors import AtlasError, BrokerUnavailableError
-from runtime.worker.services.recurring import Recurrence
+from runtime.worker.services.recurring import RecurringJobs
 
 log = structlog.get_logger("atlas.worker")
 
@@ -33,14 +33,14 @@ class Maintenance:
     def __init__(
         self,
         broker: AsyncBroker,
-        recurrence: Recurrence,
+        recurring: RecurringJobs,
         *,
         queues: Sequence[str],
         policy: Policy,
         settle: Callable[[], dict[str, str]],
     ) -> None:
         self._broker = broker
-        self._recurrence = recurrence
+        self._recurring = recurring
         self._queues = list(queues)
         self._policy = policy
         self._settle = settle
@@ -68,7 +68,7 @@ class Maintenance:
     async def recur(self) -> None:
         """Enqueue the jobs of recurring slots."""
         # In a thread: it reads time zones and enqueues through the blocking client.
-        await asyncio.to_thread(self._recurrence.tick)
+        await asyncio.to_thread(self._recurring.tick)
 
     async def settle(self) -> None:
         """Let go the dependents of stock jobs that a dead worker left behind."""

@@ -1,8 +1,11 @@
-"""Ending asyncio tasks for certain."""
+"""Asyncio tasks that nobody awaits, and ending tasks for certain."""
 
 import asyncio
-from collections.abc import Iterable
+import contextlib
+from collections.abc import Coroutine, Iterable
 from typing import Any
+
+from runtime.errors import AtlasError
 
 _AGAIN_S = 0.1
 
@@ -18,3 +21,21 @@ async def end_tasks(tasks: Iterable["asyncio.Task[Any]"]) -> None:
         for task in left:
             task.cancel()
         _, left = await asyncio.wait(left, timeout=_AGAIN_S)
+
+
+class Background:
+    """Runs what nobody waits for; an `AtlasError` (Redis is away) is dropped."""
+
+    def __init__(self) -> None:
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run it in the event loop that runs now."""
+        task = asyncio.create_task(_suppressed(work))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+
+async def _suppressed(work: Coroutine[Any, Any, Any]) -> None:
+    with contextlib.suppress(AtlasError):
+        await work

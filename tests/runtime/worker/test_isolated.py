@@ -30,6 +30,7 @@ async def children(
     engine: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Children]:
     monkeypatch.setenv("REDIS_URL", redis_url)
+    monkeypatch.setenv("RQ_KEY_PREFIX", "rq")
     monkeypatch.setenv("ATLAS_ENV", "test")
     monkeypatch.setenv("ATLAS_APPLICATION", engine.application)
     monkeypatch.setenv("ATLAS_ALLOWED_FUNCTIONS", HERE)

@@ -42,7 +42,8 @@ class Worker:
     def start(self) -> None:
         variables = {
             "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HOME": str(self.log.parent),
-            "REDIS_URL": self._url, "ATLAS_ENV": "test", "ATLAS_APPLICATION": outside_app.HERE,
+            "REDIS_URL": self._url, "RQ_KEY_PREFIX": "rq", "ATLAS_ENV": "test",
+            "ATLAS_APPLICATION": outside_app.HERE,
             "ATLAS_PROCESSES": "2", "STORE_AWAY": str(self._away),
         }  # fmt: skip
         with self.log.open("wb") as stream:
