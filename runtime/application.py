@@ -89,8 +89,8 @@ class Application:
         unserved: queues that workers must not serve under these settings, each with the reason,
             such as a provider that is not configured. Their jobs wait, every screen says why, and
             ``atlas check`` fails.
-        unused: variables of other programs that an operator may take for ours, each with what to
-            set instead; ``atlas check`` names those that are set.
+        unused: variables that this application does not read although an operator may think so,
+            each with what to set instead; ``atlas check`` names those that are set.
         commands: called by ``atlas`` for the domain's own sub-commands.
         middleware: hooks around enqueueing and execution, the outermost first; not applied to jobs
             of stock RQ producers.

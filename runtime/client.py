@@ -1,4 +1,4 @@
-"""The producers' API: what an application calls to hand over work, and to learn what came of it."""
+"""The producers' API: enqueues jobs, and tells how they stand and what they returned."""
 
 from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -128,7 +128,7 @@ class AtlasClient(Producer):
         return status_of(job_id, self._facts(job_id))
 
     def result(self, job_id: str, *, timeout: float | None = None) -> Any:
-        """The value that the job's handler returned, as JSON gives it back; waits for it.
+        """Wait for the value that the job's handler returned, and return it as JSON has kept it.
 
         It is kept as long as the job is (an hour, two in production). At most 128 threads of a
         client wait at a time, and do not keep others from enqueueing.

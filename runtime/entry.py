@@ -17,7 +17,7 @@ def perform(
 ) -> Any:
     """Run a job's handler here and now, without the engine's leases, retries or limits.
 
-    This is what makes a job of ours runnable by ``rq worker`` in an emergency.
+    In an emergency, ``rq worker`` can thereby run our jobs.
 
     Raises:
         UnknownKindError: no such kind.

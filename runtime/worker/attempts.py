@@ -107,7 +107,7 @@ class Attempts:
             # Its lease is lost: another worker has it, there is nothing to write.
             self._forget(running.job.execution)
         except Exception:
-            # A fault of ours. The lease runs out and the reaper takes the job back, visibly.
+            # A bug in the engine. The lease ends and the reaper takes the job back, visibly.
             log.exception("the engine failed to run a job", job=running.job.id)
             self._forget(running.job.execution)
         else:

@@ -34,7 +34,7 @@ class LeftJobs:
         return any(ended.holds_jobs for ended in self._ended)
 
     def take_back(self) -> None:
-        """Take back what can be taken back now; the next call goes on where Redis is away."""
+        """Take back what can be taken back now; the next call continues from there."""
         while self._ended:
             ended = self._ended[0]
             state: calls.WorkerState = "gone" if ended.in_order else "lost"

@@ -166,7 +166,7 @@ class WorkerProcess:
         return parts.ending.exit_code(holds_jobs=len(parts.running) > 0)
 
     async def _say(self, words: Coroutine[Any, Any, None]) -> None:
-        """To Redis, if it answers: a process that ends does not wait for one that is away."""
+        """Send Redis a last message; a process that ends does not wait for a Redis that is away."""
         claimer = self._parts.claimer
         try:
             await asyncio.wait_for(words, _FAREWELL_S if claimer.redis_ok else _FAREWELL_AWAY_S)

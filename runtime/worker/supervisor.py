@@ -29,9 +29,9 @@ log = structlog.get_logger("atlas.supervisor")
 _POLL_S = 0.1
 # Redis gets this long for an answer: signals and dead processes must not wait for it.
 _REDIS_TIMEOUT_S = 0.5
-# What the first and the second signal become for the processes. Not SIGTERM twice: who stops a
-# whole control group (systemd's default) sends them one of his own, which must not count as the
-# second.
+# What the first and the second signal become for the processes. Not SIGTERM twice: systemd by
+# default stops a whole control group, and the SIGTERM that a process then gets from there must not
+# count as the second.
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT)
 # Beyond the processes' own deadline, before they are killed.
 _KILL_GRACE_S = 10.0

@@ -29,7 +29,7 @@ def with_dead_letter(
     if ended.outcome not in ("failed", "quarantined") or ended.quiet or not letter:
         return ended
     if ended.kind == letter:
-        return ended  # a record that cannot be kept stays as a failed job itself
+        return ended  # a record that could not be kept remains a failed job itself
     reason = "exhausted" if policy and ended.job.attempt >= policy.attempts else "refused"
     if ended.outcome == "quarantined":
         reason = "quarantined"

@@ -34,9 +34,9 @@ class Progress:
         self, job_id: str, execution: str, done: float, total: float, message: str
     ) -> None:
         """Take how far a job is."""
-        told = {"done": float(done), "total": float(total), "message": _line(message)}
+        report = {"done": float(done), "total": float(total), "message": _line(message)}
         with self._lock:
-            self._of(job_id, execution).progress = to_json(told).decode()
+            self._of(job_id, execution).progress = to_json(report).decode()
 
     def log(self, job_id: str, execution: str, line: str) -> None:
         """Take a line of a job's log."""

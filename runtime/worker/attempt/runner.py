@@ -57,7 +57,7 @@ class Runner:
         rng: draws the jitter of backoffs.
         sink: takes what handlers report.
         middleware: the outermost first.
-        broker: is told which suspects run alone; None: nobody is.
+        broker: records which suspects run alone; None records nothing.
     """
 
     def __init__(

@@ -87,7 +87,7 @@ class StockJobs:
             self._complain(name, running, "it did not end in time and was killed")
             await child.end()
         except asyncio.CancelledError:
-            # The function has returned: its job must not be given back for the callback's sake.
+            # The function has returned: its job must not be released because of the callback.
             self._complain(name, running, "it was stopped with its worker")
             await child.end()
         else:

@@ -132,7 +132,7 @@ class Claimer:
             await end_tasks([watcher])
 
     async def settle(self) -> None:
-        """Give back what a lost reply may have claimed.
+        """Release what a lost reply may have claimed.
 
         Raises:
             BrokerUnavailableError: Redis is away; the leases of those jobs run out.
@@ -158,11 +158,11 @@ class Claimer:
         sent_at = time.monotonic()
         # An end that is still to be written may bring new jobs.
         self._settled = not self._known()
-        # Until the answer is here, we may hold jobs that we do not know of.
+        # Until the answer arrives, we may hold jobs that we do not know of.
         self._unsure = True
         claim = await self._broker.run(call)
         if claim.jobs and time.monotonic() - sent_at >= self._usable_s:
-            # To us their leases have (nearly) ended: given back, like a reply that was lost.
+            # Seen from here their leases have nearly ended: released, as after a lost reply.
             log.warning("claim answered too late: giving its jobs back", jobs=len(claim.jobs))
             return claim
         self._unsure = False

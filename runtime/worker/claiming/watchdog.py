@@ -1,4 +1,4 @@
-"""Notices that jobs wait and slots are free, but nothing is taken: says why, or starts anew."""
+"""Notices that nothing is claimed although jobs wait and slots are free: says why, or restarts."""
 
 import time
 from collections.abc import Callable

@@ -18,7 +18,7 @@ from runtime.worker.attempt.progress import ProgressWriter
 log = structlog.get_logger("atlas.worker")
 
 _BATCH = 200
-# Of an error that nobody expects; a Redis that is away is waited for without end.
+# How often an unexpected error is tried again; a Redis that is away is waited for without end.
 _TRIES = 10
 _PAUSE_S = 0.5
 
@@ -82,12 +82,12 @@ class Flusher:
                 self._idle.set()
 
     async def _write_in_any_case(self, batch: list[Ended]) -> None:
-        """A worker that writes no more would hold its leases, and thereby its jobs, for ever."""
+        """Never raises: a worker that no longer writes would hold its jobs for ever."""
         for _ in range(_TRIES):
             try:
                 return await self._write(batch)
             except Exception:
-                # Whatever it is: the call is repeatable, and the next connection may do better.
+                # Whatever it is: the call is repeatable, and the next connection may work.
                 log.exception("attempts not written yet", jobs=len(batch))
                 await asyncio.sleep(_PAUSE_S)
         return self._give_up(batch, "the same error each time")

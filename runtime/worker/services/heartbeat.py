@@ -1,4 +1,4 @@
-"""Tells Redis that a worker process lives, how busy it is and how much it uses."""
+"""Tells Redis that a worker process is alive, how busy it is and how much it uses."""
 
 import os
 import platform

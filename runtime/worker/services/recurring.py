@@ -1,4 +1,4 @@
-"""Enqueues the jobs of recurring slots; any worker may, and one a second does."""
+"""Enqueues the jobs of recurring slots. Every worker tries, once a second."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -37,7 +37,7 @@ class RecurringJobs:
         """Declare what is to be declared, then enqueue what is due.
 
         Raises:
-            BrokerUnavailableError: Redis is away; the next tick goes on.
+            BrokerUnavailableError: Redis is away; the next tick continues.
         """
         while self._new:
             self._declare(self._new[0])

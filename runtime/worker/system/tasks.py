@@ -1,4 +1,4 @@
-"""Asyncio tasks that nobody awaits, and ending tasks for certain."""
+"""Ending asyncio tasks reliably, and tasks that nothing awaits."""
 
 import asyncio
 import contextlib
@@ -14,7 +14,7 @@ async def end_tasks(tasks: Iterable["asyncio.Task[Any]"]) -> None:
     """Cancel tasks until all have ended.
 
     Once is not enough: redis-py's asyncio client can turn a cancellation that meets one of its own
-    time-outs into a TimeoutError, and a loop that goes on after errors then goes on for ever.
+    time-outs into a TimeoutError, and a loop that continues after errors then never ends.
     """
     left = set(tasks)
     while left:
@@ -24,7 +24,7 @@ async def end_tasks(tasks: Iterable["asyncio.Task[Any]"]) -> None:
 
 
 class Background:
-    """Runs what nobody waits for; an `AtlasError` (Redis is away) is dropped."""
+    """Runs tasks that nothing awaits; their `AtlasError` (Redis is away) is dropped."""
 
     def __init__(self) -> None:
         self.tasks: set[asyncio.Task[None]] = set()
