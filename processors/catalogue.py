@@ -1,6 +1,6 @@
 """The twelve queues, the providers and all kinds of jobs, as data."""
 
-from processors.payloads import (
+from processors.payloads.base import (
     AddTag,
     Audit,
     CheckHealth,

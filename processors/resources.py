@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import text
 
-from processors.analytics.recorder import EventRecorder
 from processors.database.engine import Database, connect
+from processors.database.event_recorder import EventRecorder
 from processors.database.migrate import migrate
 from processors.senders.by_channel import make_senders
 from processors.senders.sender import Channel, Sender

@@ -6,15 +6,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from processors.addresses.phone import e164
 from processors.crm.organisations import country_of
-from processors.crm.phone import e164
 from processors.database.models import Message, Organisation, utc_now
 from processors.errors import RecipientError, TemplateError
 from processors.messaging.delivery import Attempt, Tally, ToMessage, deliver
 from processors.messaging.events import message_event
 from processors.messaging.ledger import Draft, Origin, reserve
 from processors.messaging.personal import Limits, needs_filling, personal
-from processors.payloads import (
+from processors.payloads.base import (
     MAX_BODY,
     MAX_SMS,
     MAX_WHATSAPP,

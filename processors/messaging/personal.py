@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from processors.crm.contacts import find_by_contact
+from processors.crm.scope import build_scope
 from processors.database.models import Organisation, utc_now
 from processors.errors import DefinitionError
 from processors.messaging.ledger import Draft
 from processors.senders.refusals import NO_VALUE
-from processors.workflow.interpolation import fill, has_variables
-from processors.workflow.scope import build_scope
+from processors.texts.interpolation import fill, has_variables
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,9 @@ from pydantic import ValidationError
 from processors.crm.leads import add_tag_to, clamp_score, update_lead_fields
 from processors.database.models import Lead
 from processors.errors import DefinitionError, MissingValueError, TemplateError
-from processors.payloads import MAX_SMS, MAX_WHATSAPP, SendEmail, SendSms, SendWhatsapp
+from processors.payloads.base import MAX_SMS, MAX_WHATSAPP, SendEmail, SendSms, SendWhatsapp
 from processors.templates.rendering import render
-from processors.values import MISSING, id_text, shown
-from processors.workflow.definition import Node
-from processors.workflow.interpolation import (
+from processors.texts.interpolation import (
     MAX_CHARS,
     fill,
     interpolate,
@@ -23,6 +21,8 @@ from processors.workflow.interpolation import (
     whole_variable,
     wording_of,
 )
+from processors.texts.values import MISSING, id_text, shown
+from processors.workflow.definition import Node
 from processors.workflow.validator import ACTIONS
 from runtime.catalogue.catalogue import Priority
 

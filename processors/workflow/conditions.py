@@ -8,9 +8,9 @@ from typing import Any
 from processors.crm.organisations import zone_of
 from processors.errors import DefinitionError
 from processors.naming import snake_case
-from processors.values import MISSING
+from processors.texts.interpolation import interpolate, lookup
+from processors.texts.values import MISSING
 from processors.workflow.durations import duration
-from processors.workflow.interpolation import interpolate, lookup
 from processors.workflow.operators import compare
 
 KINDS = ("lead_score", "tags", "field_comparison", "multi_condition", "activity")
@@ -26,7 +26,7 @@ class Facts:
     """What conditions are decided on.
 
     Attributes:
-        scope: variables by name, see `processors.workflow.scope`.
+        scope: variables by name, see `processors.crm.scope`.
         now: the time that relative dates refer to.
         count_activity: looks up what the lead did.
     """

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from processors.crm.leads import lead_of_event
+from processors.crm.scope import default_variables
 from processors.database.insert import insert_new
 from processors.database.models import (
     Workflow,
@@ -19,10 +20,10 @@ from processors.database.models import (
     WorkflowStep,
     utc_now,
 )
-from processors.payloads import ContinueWait, ExecuteNode, ExecuteWorkflow
+from processors.event_names import canonical
+from processors.payloads.base import ContinueWait, ExecuteNode, ExecuteWorkflow
 from processors.resources import resources_of
 from processors.workflow.definition import Graph
-from processors.workflow.events import canonical
 from processors.workflow.progress import (
     complete,
     end_wait,
@@ -33,7 +34,6 @@ from processors.workflow.progress import (
     open_steps,
     reopen,
 )
-from processors.workflow.scope import default_variables
 from processors.workflow.steps import run_step
 from processors.workflow.validator import refuse_cycle
 from runtime.application import JobContext

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from processors.errors import DefinitionError
+from processors.event_names import meant
 from processors.workflow.conditions import Facts, holds
 from processors.workflow.definition import Node
 from processors.workflow.durations import duration
-from processors.workflow.events import meant
 
 _PRIORITIES = ("critical", "urgent", "high", "normal", "medium", "low")
 _OF_ANY_STEP = ("onError", "continueOnError")

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from processors.errors import DefinitionError
 from processors.naming import snake_case
-from processors.values import (
+from processors.texts.values import (
     MISSING,
     fold,
     id_text,

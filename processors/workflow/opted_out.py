@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from processors.database.insert import insert_new
 from processors.database.models import AnalyticsEvent, Lead, WorkflowExecution, WorkflowStep
-from processors.workflow.events import SERVICE
+from processors.event_names import SERVICE
 
 _TAGS = frozenset({"unsubscribed", "unsubscribe", "optedout", "optout", "donotcontact"})
 # As many digits as a number has without its country and its trunk prefix, in most countries.

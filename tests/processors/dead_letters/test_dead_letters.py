@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, update
+from tests.processors.test_delivery import Provider
 
 from processors.database.models import (
     AnalyticsEvent,
@@ -18,7 +19,6 @@ from runtime.client import AtlasClient, NewJob
 from runtime.jobs.dead_letter import DeadLetterRecord
 from tests.processors.harness import ORG, Engine
 from tests.processors.shapes import EMAIL, TAG, TRIGGER, WAIT, chain
-from tests.processors.test_delivery import Provider
 
 STEP_JOBS = {"execute_node": "tag", "continue_wait": "wait"}
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from processors.crm.phone import e164, spelling
+from processors.addresses.phone import e164, spelling
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from processors.workflow.definition import Graph
 from processors.workflow.validator import find_cycle, validate
 
-WORKFLOWS = Path(__file__).parent / "data" / "workflows"
+WORKFLOWS = Path(__file__).parent / "definitions"
 
 # What each definition is known to have wrong: a part of the message, at a place.
 KNOWN = {

@@ -16,7 +16,7 @@ from processors.workflow.validator import problems_of
 from tests.processors.harness import ORG
 from tests.processors.shapes import EMAIL, SMS, TAG, TRIGGER, WAIT, WARM, chain, edge, node
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def definition(*nodes: dict[str, Any], **fields: Any) -> dict[str, Any]:

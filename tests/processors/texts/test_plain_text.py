@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.messaging import plain_text
-from processors.messaging.plain_text import html_to_text
+from processors.texts.plain_text import html_to_text
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from runtime.view.snapshot import JobState
 from tests.processors.harness import ORG, Engine
 from tests.runtime.cli.test_terminal import in_terminal
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 

@@ -11,9 +11,9 @@ from typing import Any
 from processors.crm.organisations import zone_of
 from processors.errors import DefinitionError, MissingValueError
 from processors.naming import snake_case
-from processors.values import MISSING, is_missing
-from processors.wording import UnwritableError, Wording, locale_of
-from processors.workflow.budget import Budget
+from processors.texts.budget import Budget
+from processors.texts.values import MISSING, is_missing
+from processors.texts.wording import UnwritableError, Wording, locale_of
 
 # Names in any script; a path's steps are parted by dots, or are numbers in brackets.
 _NAME = r"[^\s.\[\]{}()|\"'=+*/\\,;:<>!?%&#@^~`$]{1,100}"

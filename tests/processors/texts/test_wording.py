@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from processors.wording import UnwritableError, Wording, locale_of
+from processors.texts.wording import UnwritableError, Wording, locale_of
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 

@@ -23,7 +23,7 @@ from runtime.client import NewJob
 from runtime.jobs.payload import validate_payload
 from tests.processors.harness import CATALOGUE
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 def happenings(seed_number: int, seconds: float) -> list[NewJob]:

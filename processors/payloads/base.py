@@ -15,8 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from processors import event_names as events
 from processors.naming import name_key
-from processors.workflow import events
 from runtime.sanitize.mail_address import read_address, read_mailbox, require_line
 
 _MAX_RECIPIENTS = 1_000

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from processors.payloads import ProcessTrigger
+from processors.event_names import canonical, meant
+from processors.payloads.base import ProcessTrigger
 from processors.workflow.conditions import Facts
 from processors.workflow.definition import Graph
-from processors.workflow.events import canonical, meant
 from processors.workflow.triggers import filter_holds, trigger_types
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import event, func, select
 
-from processors.analytics.recorder import EventRecorder
+from processors.database.event_recorder import EventRecorder
 from processors.database.models import AnalyticsEvent
 from processors.errors import DatabaseUnavailableError
 from runtime.client import NewJob

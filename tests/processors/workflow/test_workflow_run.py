@@ -38,7 +38,7 @@ from tests.processors.shapes import (
 )
 
 LEAD = {"first_name": "Ana", "email": "ana@example.com", "phone": "07700 900123", "score": 70}
-WORKFLOWS = Path(__file__).parent / "data" / "workflows"
+WORKFLOWS = Path(__file__).parent / "definitions"
 
 
 def trigger(engine, data=LEAD, *, job_id="event_1", kind="lead_created", times=1, org=ORG):

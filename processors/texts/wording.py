@@ -15,7 +15,7 @@ from babel.dates import format_date, format_time
 from babel.languages import get_official_languages
 from babel.lists import format_list
 
-from processors.values import is_missing, moment, number
+from processors.texts.values import is_missing, moment, number
 
 # A moment as programs write it; a date alone is read well by people, and stands in links.
 _TIMESTAMP = re.compile(

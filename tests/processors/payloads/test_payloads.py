@@ -5,7 +5,7 @@ import base64
 import pytest
 from pydantic import ValidationError
 
-from processors.payloads import ProcessTrigger, SendEmail, SendSms, SendWhatsapp, UpdateLead
+from processors.payloads.base import ProcessTrigger, SendEmail, SendSms, SendWhatsapp, UpdateLead
 
 MAIL = {"to": "ana@example.com", "subject": "Hi", "text": "x"}
 

@@ -8,7 +8,7 @@ from processors.crm.leads import lead_facts, person_of_event
 from processors.crm.organisations import gym_facts, zone_of
 from processors.database.models import Lead, Organisation
 from processors.naming import snake_case
-from processors.workflow.interpolation import wording_of
+from processors.texts.interpolation import wording_of
 
 
 def build_scope(
