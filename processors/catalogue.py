@@ -1,22 +1,15 @@
 """The twelve queues, the providers and all kinds of jobs, as data."""
 
-from processors.payloads.base import (
-    AddTag,
+from processors.payloads.crm import AddTag, TrackEvent, UpdateLead
+from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
+from processors.payloads.system import (
     Audit,
     CheckHealth,
     CleanUp,
-    ContinueWait,
-    ExecuteNode,
-    ExecuteWorkflow,
-    ProcessTrigger,
     RepairExecutions,
     RequeueDeadLetters,
-    SendEmail,
-    SendSms,
-    SendWhatsapp,
-    TrackEvent,
-    UpdateLead,
 )
+from processors.payloads.workflow import ContinueWait, ExecuteNode, ExecuteWorkflow, ProcessTrigger
 from runtime.catalogue.catalogue import (
     Breaker,
     Catalogue,

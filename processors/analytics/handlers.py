@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from processors.payloads.base import TrackEvent
+from processors.payloads.crm import TrackEvent
 from processors.resources import resources_of
 from runtime.application import JobContext
 

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from processors.crm.leads import lead_facts, person_of_event
-from processors.crm.organisations import gym_facts, zone_of
+from processors.crm.organisations import gym_facts
 from processors.database.models import Lead, Organisation
 from processors.naming import snake_case
-from processors.texts.interpolation import wording_of
+from processors.texts.wording import wording_of, zone_of
 
 
 def build_scope(

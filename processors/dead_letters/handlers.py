@@ -10,7 +10,8 @@ from processors.dead_letters.original import Original, find_original
 from processors.dead_letters.reading import Choice, count_open
 from processors.dead_letters.requeueing import Requeuer, Tally
 from processors.dead_letters.settling import settle
-from processors.payloads.base import RequeueDeadLetters, storable_json
+from processors.payloads.base import storable_json
+from processors.payloads.system import RequeueDeadLetters
 from processors.resources import resources_of
 from runtime.application import JobContext, load_application
 from runtime.control.control import Control

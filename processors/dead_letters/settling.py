@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from processors.database.models import Message, StoredDeadLetter
 from processors.messaging.events import message_event
-from processors.payloads.base import ContinueWait, ExecuteNode, SendEmail, SendSms, SendWhatsapp
+from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
+from processors.payloads.workflow import ContinueWait, ExecuteNode
 from processors.senders.sender import Channel
 from processors.workflow.delivered import fail_step, settle_step
 from runtime.client import NewJob

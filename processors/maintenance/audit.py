@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from processors.payloads.base import Audit
+from processors.payloads.system import Audit
 from processors.resources import resources_of
 from runtime.application import JobContext
 from runtime.control.auditor import Auditor, AuditReport

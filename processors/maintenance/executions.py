@@ -12,7 +12,7 @@ from processors.database.engine import connect, sqlite_file
 from processors.database.migrate import migrate
 from processors.database.models import utc_now
 from processors.maintenance.stranded import find_stranded, repair
-from processors.payloads.base import RepairExecutions
+from processors.payloads.system import RepairExecutions
 from processors.resources import resources_of
 from runtime.application import AuditResult, JobContext
 from runtime.client import AtlasClient

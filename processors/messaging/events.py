@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from processors.payloads.base import SendEmail, SendSms, SendWhatsapp
+from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
 from processors.senders.sender import Channel
 from runtime.catalogue.catalogue import Priority
 from runtime.client import NewJob

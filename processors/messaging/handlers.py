@@ -14,14 +14,8 @@ from processors.messaging.delivery import Attempt, Tally, ToMessage, deliver
 from processors.messaging.events import message_event
 from processors.messaging.ledger import Draft, Origin, reserve
 from processors.messaging.personal import Limits, needs_filling, personal
-from processors.payloads.base import (
-    MAX_BODY,
-    MAX_SMS,
-    MAX_WHATSAPP,
-    SendEmail,
-    SendSms,
-    SendWhatsapp,
-)
+from processors.payloads.base import MAX_BODY
+from processors.payloads.messaging import MAX_SMS, MAX_WHATSAPP, SendEmail, SendSms, SendWhatsapp
 from processors.resources import resources_of
 from processors.senders.refusals import NO_VALUE
 from processors.senders.sender import Channel, File, Guarantee, OutgoingMessage

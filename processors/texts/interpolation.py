@@ -8,12 +8,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from processors.crm.organisations import zone_of
 from processors.errors import DefinitionError, MissingValueError
 from processors.naming import snake_case
 from processors.texts.budget import Budget
 from processors.texts.values import MISSING, is_missing
-from processors.texts.wording import UnwritableError, Wording, locale_of
+from processors.texts.wording import UnwritableError, Wording, wording_of
 
 # Names in any script; a path's steps are parted by dots, or are numbers in brackets.
 _NAME = r"[^\s.\[\]{}()|\"'=+*/\\,;:<>!?%&#@^~`$]{1,100}"
@@ -166,14 +165,6 @@ def whole_variable(text: str, scope: Mapping[str, Any]) -> Any:
     match = _EXPRESSION.fullmatch(expression)
     found = MISSING if match is None else lookup(scope, match[1])
     return MISSING if is_missing(found) else _refuse_placeholder(found, expression)
-
-
-def wording_of(scope: Mapping[str, Any]) -> Wording:
-    """The language and the clock of the scope's organisation."""
-    gym = scope.get("organisation")
-    gym = gym if isinstance(gym, Mapping) else {}
-    locale = locale_of(str(gym.get("locale") or ""), str(gym.get("country") or "GB"))
-    return Wording(locale, zone_of(gym))
 
 
 def _written(expression: str, scope: Mapping[str, Any], wording: Wording, budget: Budget) -> str:

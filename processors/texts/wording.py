@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_locale_identifier, parse_locale
@@ -15,6 +16,7 @@ from babel.dates import format_date, format_time
 from babel.languages import get_official_languages
 from babel.lists import format_list
 
+from processors.errors import DefinitionError
 from processors.texts.values import is_missing, moment, number
 
 # A moment as programs write it; a date alone is read well by people, and stands in links.
@@ -105,6 +107,29 @@ class Wording:
             raise UnwritableError("a list of objects, not of texts")
         written = [self.write(value).strip() for value in values if not is_missing(value)]
         return format_list(written, locale=self.locale)
+
+
+def wording_of(scope: Mapping[str, Any]) -> Wording:
+    """The language and the clock of the scope's organisation."""
+    gym = scope.get("organisation")
+    gym = gym if isinstance(gym, Mapping) else {}
+    locale = locale_of(str(gym.get("locale") or ""), str(gym.get("country") or "GB"))
+    return Wording(locale, zone_of(gym))
+
+
+def zone_of(gym: Mapping[str, Any]) -> ZoneInfo:
+    """The time zone of an organisation's facts; UTC when it has none.
+
+    Raises:
+        DefinitionError: there is no such zone.
+    """
+    name = str(gym.get("timezone") or "UTC")
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise DefinitionError(
+            f"the organisation's time zone {name[:60]!r} does not exist; e.g. Europe/London"
+        ) from None
 
 
 @cache

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from processors.crm.organisations import zone_of
 from processors.errors import DefinitionError
 from processors.naming import snake_case
 from processors.texts.interpolation import interpolate, lookup
 from processors.texts.values import MISSING
+from processors.texts.wording import zone_of
 from processors.workflow.durations import duration
 from processors.workflow.operators import compare
 

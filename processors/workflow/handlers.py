@@ -21,7 +21,7 @@ from processors.database.models import (
     utc_now,
 )
 from processors.event_names import canonical
-from processors.payloads.base import ContinueWait, ExecuteNode, ExecuteWorkflow
+from processors.payloads.workflow import ContinueWait, ExecuteNode, ExecuteWorkflow
 from processors.resources import resources_of
 from processors.workflow.definition import Graph
 from processors.workflow.progress import (

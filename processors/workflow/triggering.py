@@ -13,7 +13,7 @@ from processors.database.insert import insert_new
 from processors.database.models import AnalyticsEvent, Lead, Organisation, Workflow, utc_now
 from processors.errors import DefinitionError
 from processors.event_names import KNOWN, canonical
-from processors.payloads.base import ProcessTrigger
+from processors.payloads.workflow import ProcessTrigger
 from processors.resources import resources_of
 from processors.workflow.definition import Graph
 from processors.workflow.steps import activity_facts

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from processors.event_names import canonical
 from processors.naming import bounded, name_key
-from processors.payloads.base import ProcessTrigger
+from processors.payloads.workflow import ProcessTrigger
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from processors.database.models import (
 )
 from processors.maintenance.audit import audit
 from processors.maintenance.cleanup import clean_up
-from processors.payloads.base import Audit, CleanUp
+from processors.payloads.system import Audit, CleanUp
 from processors.recurring import RECURRING
 from processors.resources import Resources
 from runtime.catalogue.recurring import Recurring
@@ -149,7 +149,7 @@ def test_health_is_recorded_once_a_job(engine, database):
     job = NewJob("check_health", ORG, {})
     context = engine.context(NewJob("check_health", ORG, {}, job_id="h"))
     from processors.health.handlers import check_health
-    from processors.payloads.base import CheckHealth
+    from processors.payloads.system import CheckHealth
 
     for _ in range(2):
         assert check_health(context, CheckHealth()) == {"status": "healthy", "problems": []}

@@ -5,7 +5,9 @@ import base64
 import pytest
 from pydantic import ValidationError
 
-from processors.payloads.base import ProcessTrigger, SendEmail, SendSms, SendWhatsapp, UpdateLead
+from processors.payloads.crm import UpdateLead
+from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
+from processors.payloads.workflow import ProcessTrigger
 
 MAIL = {"to": "ana@example.com", "subject": "Hi", "text": "x"}
 

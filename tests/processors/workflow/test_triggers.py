@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from processors.event_names import canonical, meant
-from processors.payloads.base import ProcessTrigger
+from processors.payloads.workflow import ProcessTrigger
 from processors.workflow.conditions import Facts
 from processors.workflow.definition import Graph
 from processors.workflow.triggers import filter_holds, trigger_types
