@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, object_session
 
+from processors.addresses.mail_address import read_address
 from processors.addresses.phone import spelling
 from processors.crm.contacts import find_by_contact
 from processors.crm.organisations import country_of
@@ -16,7 +17,6 @@ from processors.database.models import Lead, Organisation, utc_now
 from processors.errors import DefinitionError
 from processors.naming import bounded, snake_case
 from processors.texts.values import id_text, shown
-from runtime.sanitize.mail_address import read_address
 
 _TEXT_FIELDS = {
     "first_name": 200,

@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlalchemy.orm import object_session
 
+from processors.addresses.countries import country_code
 from processors.database.models import Organisation
 from processors.errors import DefinitionError
 from processors.texts.wording import zone_of
-from runtime.sanitize.countries import country_code
 
 _LOCALE_KEYS = ("locale", "language")
 

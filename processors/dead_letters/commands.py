@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from processors.messaging.commands import open_database
+from processors.database.command import open_database
 from runtime.cli.shared.errors import EXIT_FAILED
 from runtime.cli.shared.options import QueueName, actor_option, json_option, print_json
 from runtime.cli.shared.tables import Column, moment, number, table

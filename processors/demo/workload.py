@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from processors.database.engine import connect
+from processors.database.opening import database_of
 from processors.demo.gyms import GYMS, Gym, booking, headlines, person, some_gym
 from processors.demo.seed import seed
+from processors.settings import CrmSettings
 from runtime.catalogue.catalogue import Priority
 from runtime.client import AtlasClient, NewJob
 from runtime.config.settings import load_settings
@@ -226,7 +227,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         settings = load_settings()
-        database = connect(settings.database.url.get_secret_value())
+        database = database_of(settings.of(CrmSettings))
         seed(database)
         database.close()
         with AtlasClient.from_settings(settings) as client:

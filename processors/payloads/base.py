@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from runtime.sanitize.mail_address import require_line
+from processors.addresses.mail_address import require_line
 
 MAX_BODY = 200_000
 _MAX_DEPTH = 20

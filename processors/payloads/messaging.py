@@ -14,8 +14,8 @@ from pydantic import (
     model_validator,
 )
 
+from processors.addresses.mail_address import read_address, read_mailbox, require_line
 from processors.payloads.base import LINE, TEXT, Data, Name, Payload, Reason
-from runtime.sanitize.mail_address import read_address, read_mailbox, require_line
 
 MAX_SMS = 1_600  # Twilio's limit for Body (twilio.com/docs/messaging/api/message-resource)
 MAX_WHATSAPP = 4_096

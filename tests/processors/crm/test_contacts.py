@@ -110,7 +110,9 @@ def test_ids_are_texts_and_never_cut_into_one(database):
 
 def test_a_country_that_is_none_is_named(database):
     live_in(database, "ZZ")
-    with pytest.raises(ValueError, match=r"'ZZ' of org_iron is no country of ISO 3166-1; allowed:"):
+    with pytest.raises(
+        ValueError, match=r"'ZZ' of org_iron is not a country of ISO 3166-1; allowed:"
+    ):
         report(database, phone="07700 900555")
 
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.errors import DefinitionError, MissingValueError
+from processors.texts import interpolation
 from processors.texts.interpolation import fill, interpolate, is_placeholder, lookup
 from processors.texts.values import MISSING
-from processors.workflow import interpolation
 
 SCOPE = {
     "lead": {"first_name": "Ana", "tags": ["vip", "trial"], "score": 60, "extra": None},

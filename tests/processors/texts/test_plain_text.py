@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.messaging import plain_text
+from processors.texts import plain_text
 from processors.texts.plain_text import html_to_text
 
 

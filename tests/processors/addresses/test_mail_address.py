@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.sanitize.mail_address import read_address, read_mailbox
+from processors.addresses.mail_address import read_address, read_mailbox
 
 
 @pytest.mark.parametrize(

@@ -15,5 +15,5 @@ def country_code(text: str) -> str:
     code = text.strip().upper()
     code = _ALIASES.get(code, code)
     if code not in SUPPORTED_REGIONS:
-        raise ValueError("is no country of ISO 3166-1")
+        raise ValueError("is not a country of ISO 3166-1")
     return code
