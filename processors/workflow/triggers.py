@@ -7,9 +7,9 @@ from processors.errors import DefinitionError
 from processors.event_names import canonical
 from processors.texts.interpolation import lookup
 from processors.texts.values import MISSING
+from processors.workflow.comparisons import compare
 from processors.workflow.conditions import Facts, field_value, holds
 from processors.workflow.definition import Graph, Node
-from processors.workflow.operators import compare
 
 # Events of which lead filters (source, tags, score) speak.
 _OF_LEADS = ("lead_created", "lead_updated", "lead_stage_changed", "form_submitted")
