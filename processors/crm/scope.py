@@ -41,26 +41,13 @@ def build_scope(
     Raises:
         DefinitionError: the organisation's country or time zone does not exist.
     """
-    from_event = person_of_event(trigger_data)
-    stored = lead_facts(lead) if lead else {}
-    person = {
-        **from_event,
-        **{snake_case(str(key)): value for key, value in from_event.items()},
-        # What the CRM has not stored (yet), the event may know.
-        **{key: value for key, value in stored.items() if value is not None},
-    }
     gym = gym_facts(organisation)
-    wording, local = wording_of({"organisation": gym}), now.astimezone(zone_of(gym))
-    names = (person.get(key) for key in ("first_name", "last_name"))
-    name = " ".join(part for part in names if isinstance(part, str) and part)
-    flat = {k: v for k, v in person.items() if v is not None and not isinstance(v, Mapping)}
-    whole = {**person, "name": name or person.get("name")}
+    whole, flat = _person(lead, trigger_data)
     steps = {node_id: {"output": output} for node_id, output in outputs.items()}
     return {
         **steps,
         **trigger_data,
         **flat,
-        **({"name": name} if name else {}),
         "organisation_name": gym.get("name", ""),
         "organization_name": gym.get("name", ""),
         "gym_name": gym.get("name", ""),
@@ -68,12 +55,7 @@ def build_scope(
         "organization_phone": gym.get("phone"),
         "phone_number": gym.get("phone") or "",
         "workflow_name": workflow.get("name", ""),
-        "current_date": wording.date(now),
-        "current_time": wording.time(now),
-        "current_date_time": wording.write(now),
-        "current_datetime": wording.write(now),
-        "current_timestamp": local.isoformat(timespec="seconds"),
-        "current_year": local.year,
+        **_dates(gym, now),
         **variables,
         "lead": whole,
         "contact": whole,
@@ -84,6 +66,39 @@ def build_scope(
         "trigger": {**trigger_data, "type": trigger_type},
         "variables": dict(variables),
         "steps": steps,
+    }
+
+
+def _person(
+    lead: Lead | None, trigger_data: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The person as ``lead``, and what of it is found without that prefix."""
+    from_event = person_of_event(trigger_data)
+    stored = lead_facts(lead) if lead else {}
+    person = {
+        **from_event,
+        **{snake_case(str(key)): value for key, value in from_event.items()},
+        # What the CRM has not stored (yet), the event may know.
+        **{key: value for key, value in stored.items() if value is not None},
+    }
+    names = (person.get(key) for key in ("first_name", "last_name"))
+    name = " ".join(part for part in names if isinstance(part, str) and part)
+    flat = {k: v for k, v in person.items() if v is not None and not isinstance(v, Mapping)}
+    if name:
+        flat["name"] = name
+    return {**person, "name": name or person.get("name")}, flat
+
+
+def _dates(gym: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """The time in the gym's words and by its clock."""
+    wording, local = wording_of({"organisation": gym}), now.astimezone(zone_of(gym))
+    return {
+        "current_date": wording.date(now),
+        "current_time": wording.time(now),
+        "current_date_time": wording.write(now),
+        "current_datetime": wording.write(now),
+        "current_timestamp": local.isoformat(timespec="seconds"),
+        "current_year": local.year,
     }
 
 

@@ -40,26 +40,9 @@ def send_email(ctx: JobContext, payload: SendEmail) -> dict[str, Any]:
         DeadLetter: at least one recipient will not get it, or is not known to have.
         Snooze: another attempt is sending it right now.
     """
-    resources = resources_of(ctx)
     is_html = payload.text is None
-    subject = payload.subject
-    if payload.template is not None:
-        try:
-            body = render("email", payload.template, payload.template_data).body
-        except TemplateError as error:
-            _close_unsendable(ctx, payload, str(error))
-            raise
-    else:
-        body = payload.html or payload.text or ""
-    sender = payload.from_ or resources.from_email
-    drafts = list(
-        # One address in two spellings is one recipient.
-        {to.casefold(): Draft("email", to, body, subject, sender) for to in payload.to}.values()
-    )
-    drafts += _refused(payload, "email", body)
-    if payload.template is None and needs_filling(body, subject):
-        with resources.database.read() as session:
-            drafts = personal(session, ctx.org, drafts, limits=_EMAIL, is_html=is_html)
+    sender = payload.from_ or resources_of(ctx).from_email
+    drafts = _email_drafts(ctx, payload, sender, is_html=is_html)
     files = [File(f.filename, f.content, f.content_type) for f in payload.attachments]
 
     def to_message(row: Message) -> OutgoingMessage:
@@ -77,6 +60,29 @@ def send_email(ctx: JobContext, payload: SendEmail) -> dict[str, Any]:
         )
 
     return _send(ctx, payload, "email", drafts, to_message)
+
+
+def _email_drafts(
+    ctx: JobContext, payload: SendEmail, sender: str | None, *, is_html: bool
+) -> list[Draft]:
+    subject = payload.subject
+    if payload.template is not None:
+        try:
+            body = render("email", payload.template, payload.template_data).body
+        except TemplateError as error:
+            _close_unsendable(ctx, payload, str(error))
+            raise
+    else:
+        body = payload.html or payload.text or ""
+    drafts = list(
+        # One address in two spellings is one recipient.
+        {to.casefold(): Draft("email", to, body, subject, sender) for to in payload.to}.values()
+    )
+    drafts += _refused(payload, "email", body)
+    if payload.template is None and needs_filling(body, subject):
+        with resources_of(ctx).database.read() as session:
+            return personal(session, ctx.org, drafts, limits=_EMAIL, is_html=is_html)
+    return drafts
 
 
 def send_sms(ctx: JobContext, payload: SendSms) -> dict[str, Any]:

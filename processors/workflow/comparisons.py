@@ -1,4 +1,4 @@
-"""What a condition's operator means: one pure function of two values and the time."""
+"""What a condition compares by: one pure function of two values and the time for each."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeAlias
 
 from processors.errors import DefinitionError
-from processors.naming import snake_case
 from processors.texts.values import (
     MISSING,
     fold,
@@ -20,42 +19,9 @@ from processors.texts.values import (
     shown,
     truth,
 )
+from processors.workflow.comparison_names import comparison_name
 
-_Operator: TypeAlias = Callable[[Any, Any, "Reading"], bool]
-_ALIASES = {
-    "==": "equals",
-    "=": "equals",
-    "eq": "equals",
-    "equal": "equals",
-    "is": "equals",
-    "!=": "not_equals",
-    "<>": "not_equals",
-    "ne": "not_equals",
-    "neq": "not_equals",
-    "not_equal": "not_equals",
-    "is_not": "not_equals",
-    "===": "strict_equals",
-    "!==": "strict_not_equals",
-    ">": "greater_than",
-    "gt": "greater_than",
-    "greater": "greater_than",
-    ">=": "greater_than_or_equal",
-    "gte": "greater_than_or_equal",
-    "greater_equal": "greater_than_or_equal",
-    "<": "less_than",
-    "lt": "less_than",
-    "less": "less_than",
-    "<=": "less_than_or_equal",
-    "lte": "less_than_or_equal",
-    "less_equal": "less_than_or_equal",
-    "not_in_list": "not_in",
-    "exists": "is_set",
-    "not_exists": "is_not_set",
-    "has_tag": "has_any",
-    "contains_any": "has_any",
-    "not_has_tag": "has_none",
-    "contains_all": "has_all",
-}
+_Comparison: TypeAlias = Callable[[Any, Any, "Reading"], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +73,7 @@ def compare(
     equals nothing, is not set, and makes every ordering false.
 
     Args:
-        operator: its name or an alias, in any spelling.
+        operator: the comparison's name or an alias, in any spelling.
         actual: the value of the field.
         expected: what it is compared with.
         now: the time that relative dates refer to.
@@ -115,20 +81,19 @@ def compare(
         ids: both are ids, which compare as texts.
 
     Raises:
-        DefinitionError: no such operator (with the list), `expected` does not fit it, or a value
+        DefinitionError: no such comparison (with the list), `expected` does not fit it, or a value
             cannot be read (with the value).
     """
-    name = snake_case(operator.strip()).replace(" ", "_").replace("-", "_")
-    name = _ALIASES.get(name, name)
-    if name not in _OPERATORS:
-        allowed = ", ".join(operators())
+    name = comparison_name(operator)
+    if name not in _COMPARISONS:
+        allowed = ", ".join(comparisons())
         raise DefinitionError(f"the operator {operator[:40]!r} is unknown; allowed: {allowed}")
-    return _OPERATORS[name](actual, expected, Reading(now, zone, ids))
+    return _COMPARISONS[name](actual, expected, Reading(now, zone, ids))
 
 
-def operators() -> list[str]:
-    """The names of all operators, aliases left out."""
-    return sorted(_OPERATORS)
+def comparisons() -> list[str]:
+    """The names of all comparisons, aliases left out."""
+    return sorted(_COMPARISONS)
 
 
 def _strict_equals(actual: Any, expected: Any, reading: Reading) -> bool:
@@ -139,12 +104,12 @@ def _strict_equals(actual: Any, expected: Any, reading: Reading) -> bool:
     return actual is not MISSING and bool(actual == expected)
 
 
-def _ordered(holds: Callable[[Any, Any], bool]) -> _Operator:
+def _ordered(holds: Callable[[Any, Any], bool]) -> _Comparison:
     def ordered(actual: Any, expected: Any, reading: Reading) -> bool:
         if is_missing(actual):
             return False
         if is_missing(expected):
-            raise DefinitionError("an operator that orders needs a value to compare with")
+            raise DefinitionError("a comparison that orders needs a value to compare with")
         for read in (number, lambda value: moment(value, reading.zone)):
             left, right = read(actual), read(expected)
             if left is not None and right is not None:
@@ -177,7 +142,7 @@ def _set(actual: Any, _expected: Any, _reading: Reading) -> bool:
     return actual is not MISSING and actual is not None
 
 
-def _text_test(test: Callable[[str, str], bool]) -> _Operator:
+def _text_test(test: Callable[[str, str], bool]) -> _Comparison:
     def holds(actual: Any, expected: Any, _reading: Reading) -> bool:
         left, right = _as_text(actual), _as_text(expected)
         return left is not None and test(left, right or "")
@@ -200,7 +165,7 @@ def _between(actual: Any, expected: Any, reading: Reading) -> bool:
         else listed(expected)
     )
     if len(bounds) != 2 or all(is_missing(bound) for bound in bounds):
-        raise DefinitionError("the operator 'between' needs two bounds: [low, high]")
+        raise DefinitionError("the comparison 'between' needs two bounds: [low, high]")
     low, high = bounds
     return (is_missing(low) or _at_least(actual, low, reading)) and (
         is_missing(high) or _at_most(actual, high, reading)
@@ -210,7 +175,7 @@ def _between(actual: Any, expected: Any, reading: Reading) -> bool:
 def _age(actual: Any, expected: Any, reading: Reading) -> tuple[timedelta, timedelta] | None:
     days = number(expected)
     if days is None or not abs(days) <= 100_000:
-        raise DefinitionError("a 'days ago' operator needs a number of days")
+        raise DefinitionError("a 'days ago' comparison needs a number of days")
     at = reading.moment(actual)
     return None if at is None else (reading.now - at, timedelta(days=float(days)))
 
@@ -248,7 +213,7 @@ def _reference(expected: Any, reading: Reading) -> datetime:
     return found
 
 
-def _not(test: _Operator) -> _Operator:
+def _not(test: _Comparison) -> _Comparison:
     return lambda actual, expected, reading: not test(actual, expected, reading)
 
 
@@ -268,7 +233,7 @@ def _equals(actual: Any, expected: Any, reading: Reading) -> bool:
 
 _at_least = _ordered(lambda left, right: left >= right)
 _at_most = _ordered(lambda left, right: left <= right)
-_OPERATORS: dict[str, _Operator] = {
+_COMPARISONS: dict[str, _Comparison] = {
     "equals": _equals,
     "not_equals": _not(_equals),
     "strict_equals": _strict_equals,

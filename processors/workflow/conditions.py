@@ -1,4 +1,4 @@
-"""Whether a condition node's configuration holds: groups, kinds and fields over `operators`."""
+"""Whether a condition node's configuration holds: groups, kinds and fields over `comparisons`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

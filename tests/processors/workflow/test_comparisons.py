@@ -1,4 +1,4 @@
-"""Every operator, over values of every kind that stored conditions compare."""
+"""Every comparison, over values of every kind that stored conditions compare."""
 
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from processors.errors import DefinitionError
 from processors.texts.values import MISSING
-from processors.workflow.comparisons import compare, operators
+from processors.workflow.comparisons import compare, comparisons
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
@@ -103,17 +103,17 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("operator", "actual", "expected", "result"), TABLE)
-def test_operator(operator, actual, expected, result):
+def test_comparison(operator, actual, expected, result):
     assert compare(operator, actual, expected, now=NOW) is result
 
 
-def test_every_operator_is_in_the_table_with_both_results():
+def test_every_comparison_is_in_the_table_with_both_results():
     covered = {}
     for operator, actual, expected, _ in TABLE:
         covered.setdefault(operator, set()).add(compare(operator, actual, expected, now=NOW))
     for name in ("equals", "between", "contains", "in", "has_any", "has_all", "before", "is_set"):
         assert name in covered
-    assert set(operators()) <= set(covered) | {
+    assert set(comparisons()) <= set(covered) | {
         "greater_than_or_equal", "less_than_or_equal", "has_none", "is_not_set",
     }  # the last under their aliases gte, <=, not_has_tag, not_exists  # fmt: skip
 
@@ -201,7 +201,7 @@ JSON = st.recursive(
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(operators()), JSON | st.just(MISSING), JSON)
+@given(st.sampled_from(comparisons()), JSON | st.just(MISSING), JSON)
 def test_any_two_values_compare_or_are_named(operator, actual, expected):
     try:
         assert compare(operator, actual, expected, now=NOW, zone=TOKYO) in (True, False)
