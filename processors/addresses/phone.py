@@ -1,4 +1,4 @@
-"""Phone numbers as people write them, made what providers take: E.164."""
+"""Phone numbers as people write them, converted to E.164, which providers take."""
 
 import re
 from functools import lru_cache
@@ -49,8 +49,7 @@ def e164(number: str, country: str) -> str:
 def spelling(number: str, country: str) -> str:
     """The one spelling in which a person's number is stored and looked up.
 
-    What is no number stays as it is: it is for a person to mend, and is refused when somebody
-    sends to it.
+    Text that is not a number stays as it is, for a person to correct; sending to it is refused.
     """
     try:
         found = _read(number, country)

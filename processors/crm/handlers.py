@@ -29,7 +29,7 @@ def update_lead(ctx: JobContext, payload: UpdateLead) -> dict[str, Any]:
 
 
 def add_tag(ctx: JobContext, payload: AddTag) -> dict[str, Any]:
-    """Give a lead a tag.
+    """Add a tag to a lead.
 
     Raises:
         DeadLetter: there is no such lead, or it has as many tags as a lead can have.

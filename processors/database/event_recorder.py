@@ -22,8 +22,8 @@ MOST = 500
 class EventRecorder:
     """Collects what comes while a transaction is under way, and writes it with the next one.
 
-    Nobody is told that an event is recorded before its transaction is committed, so that a process
-    that is killed loses nothing: the jobs it ran are run again. For one event loop.
+    An event counts as recorded only when its transaction is committed, so that a killed process
+    loses nothing: its jobs run again. For one event loop.
     """
 
     def __init__(self, database: Database) -> None:

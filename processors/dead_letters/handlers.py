@@ -24,7 +24,7 @@ _MARGIN = timedelta(seconds=10)
 
 
 def record_dead_letter(ctx: JobContext, payload: DeadLetterRecord) -> dict[str, Any]:
-    """Keep a record; the id of its job names the execution that died, so a repeat adds nothing.
+    """Store a dead letter; the job's id names the execution that failed, so a repeat adds nothing.
 
     Raises:
         DatabaseUnavailableError: the record stays in its queue until the database is back.

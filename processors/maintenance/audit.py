@@ -1,4 +1,4 @@
-"""Handler of audit: every open job is in exactly one place, or is put there again."""
+"""Handler of audit: finds and repairs jobs that are not in exactly one place."""
 
 from contextlib import closing
 from typing import Any

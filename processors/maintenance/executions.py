@@ -31,7 +31,7 @@ _SUBJECT = "open workflow steps"
 
 
 def repair_executions(ctx: JobContext, payload: RepairExecutions) -> dict[str, Any]:
-    """Find executions whose open steps nobody will move, and bring them on.
+    """Find stranded executions and move them on.
 
     Raises:
         Snooze: time runs out; uses no attempt.

@@ -1,4 +1,4 @@
-"""What the CRM is told of a job's messages: an analytics event, once a job and outcome."""
+"""The analytics event about a job's messages: one for each job and outcome."""
 
 import hashlib
 from collections.abc import Mapping

@@ -146,7 +146,7 @@ def _text_drafts(
 
 
 def _refused(payload: _Send, channel: Channel, body: str) -> list[Draft]:
-    """Whom the workflow's step could not address."""
+    """The recipients that the workflow's step could not address."""
     return [
         Draft(channel, name, body, refused=reason, code=NO_VALUE)
         for name, reason in payload.refused.items()
@@ -194,7 +194,7 @@ def _send(
 
 
 def _progress(ctx: JobContext, total: int) -> Callable[[Tally], None]:
-    """Tells how far a job with several recipients is; a single one is soon over."""
+    """Reports the progress of a job with several recipients; a single one is over soon."""
     if total == 1:
         return lambda _tally: None
     return lambda tally: ctx.progress(tally.total, total, f"{tally.sent} sent")

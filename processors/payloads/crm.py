@@ -16,7 +16,7 @@ class UpdateLead(Payload):
 
 
 class AddTag(Payload):
-    """Give a lead a tag."""
+    """Add a tag to a lead."""
 
     lead_id: Id
     tag: Annotated[str, Field(min_length=1, max_length=100), LINE]

@@ -24,19 +24,19 @@ class CleanUp(Payload):
 
 
 class CheckHealth(Payload):
-    """Look at the database and at what lies undelivered; record what was found."""
+    """Examine the database and undelivered messages; record what was found."""
 
     level: Literal["basic", "full"] = "full"
 
 
 class Audit(Payload):
-    """Look at every job in Redis; `repair` what is not where it belongs."""
+    """Examine every job in Redis; `repair` jobs in a wrong state."""
 
     repair: bool = True
 
 
 class RepairExecutions(Payload):
-    """Bring on executions whose open steps have no job.
+    """Move executions on whose open steps have no job.
 
     Attributes:
         after_s: steps that have been open for longer are examined.
@@ -46,7 +46,7 @@ class RepairExecutions(Payload):
 
 
 class RequeueDeadLetters(Payload):
-    """Give jobs whose dead letters are open another life.
+    """Requeue the jobs of open dead letters.
 
     Attributes:
         queue: only those of this queue.

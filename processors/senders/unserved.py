@@ -1,4 +1,4 @@
-"""Queues that no worker may serve: in production, a message that is only stored reaches nobody."""
+"""Queues that no worker may serve: in production a stored message does not reach anybody."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ _INSTEAD = {
     "whatsapp": "this version has no provider for WhatsApp yet",
 }
 
-# Of the deployment that this one follows, and of its documentation.
+# Variables of the deployment that this one replaces, and of its documentation.
 UNUSED: Mapping[str, str] = {
     "ADMIN_EMAIL": "nobody is told by e-mail; let your monitoring call `atlas status --json`",
     "SENDGRID_API_KEY": "set EMAIL_SENDER=smtp and SMTP_URL=smtp://apikey:KEY@smtp.sendgrid.net:587",

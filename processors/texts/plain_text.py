@@ -1,4 +1,4 @@
-"""The text of an HTML body, read in one pass: no input makes it look at a sign again and again."""
+"""The text of an HTML body, read in one pass: no input makes it scan a character twice."""
 
 import html
 import re

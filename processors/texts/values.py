@@ -107,7 +107,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 def same_id(left: Any, right: Any) -> bool:
-    """Whether two ids are the same: as texts, sign by sign. No number is involved."""
+    """Whether two ids are the same: as texts, character by character."""
     first, second = id_text(left), id_text(right)
     return first is not None and first == second
 

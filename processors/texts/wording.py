@@ -155,5 +155,5 @@ def _usual(country: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """With ordinary spaces: a narrow one would make a text message twice as dear (UCS-2)."""
+    """With ordinary spaces: a narrow one would double the price of a text message (UCS-2)."""
     return text.replace("\u202f", " ").replace("\u00a0", " ")

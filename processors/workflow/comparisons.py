@@ -31,7 +31,7 @@ class Reading:
     Attributes:
         now: the time that relative dates refer to.
         zone: whose clock a date without a zone is read by.
-        ids: the values are ids: they compare as texts, sign by sign.
+        ids: the values are ids, which compare as texts, character by character.
     """
 
     now: datetime
