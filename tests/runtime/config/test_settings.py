@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from pydantic import Field, SecretStr, ValidationError
@@ -348,6 +348,20 @@ def test_problems_of_the_engine_and_of_the_application_are_told_together(
     with pytest.raises(SettingsError, match="ATLAS_APPLICATION"):
         load_settings(env_file=None, groups_of=groups_of)
     assert asked == ["shop.jobs"]
+
+
+def test_the_example_of_an_applications_settings_works(monkeypatch: pytest.MonkeyPatch):
+    page = (Path(__file__).parents[3] / "docs" / "adding-a-setting.md").read_text()
+    example = page.partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {"__name__": "shop"}
+    exec(compile(example, "shop", "exec"), names)
+    unserved = names["app"].unserved
+    assert unserved(load_settings(env_file=None)) == {}
+    monkeypatch.setenv("SHOP_CURRENCY", "EUR")
+    assert list(unserved(load_settings(env_file=None))) == ["invoices"]
+    monkeypatch.setenv("SHOP_CURRENCY", "EURO")
+    with pytest.raises(SettingsError, match=r"^SHOP_CURRENCY: 'EURO' is too long; allowed: three"):
+        unserved(load_settings(env_file=None))
 
 
 def test_the_engine_has_no_setting_of_the_crm():
