@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, update
-from tests.processors.test_delivery import Provider
+from tests.processors.messaging.test_delivery import Provider
 
 from processors.database.models import (
     AnalyticsEvent,
