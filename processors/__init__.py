@@ -12,6 +12,7 @@ from processors.catalogue import CATALOGUE
 from processors.middleware import OneAtATime
 from processors.recurring import RECURRING
 from processors.senders.unserved import UNUSED, unserved
+from processors.settings import CrmSettings
 from runtime.application import Application, AuditResult, CheckResult
 from runtime.middleware import LogContext, TraceContext
 
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _open(settings: "Settings") -> Iterator[Any]:
-    from processors.resources import open_resources  # noqa: PLC0415 - imports SQLAlchemy
+    from processors.opening import open_resources  # noqa: PLC0415 - imports SQLAlchemy
 
     with open_resources(settings) as resources:
         yield resources
 
 
 def _probe(resources: Any) -> None:
-    from processors.resources import probe  # noqa: PLC0415 - loaded already where this is called
+    from processors.opening import probe  # noqa: PLC0415 - loaded already where this is called
 
     probe(resources)
 
@@ -64,6 +65,7 @@ application = Application(
     commands=_commands,
     unserved=unserved,
     unused=UNUSED,
+    settings_groups=(CrmSettings,),
     probe=_probe,
     recurring=RECURRING,
     middleware=(LogContext(), TraceContext(), OneAtATime({"audit", "repair_executions"})),

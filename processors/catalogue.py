@@ -1,22 +1,15 @@
 """The twelve queues, the providers and all kinds of jobs, as data."""
 
-from processors.payloads import (
-    AddTag,
+from processors.payloads.crm import AddTag, TrackEvent, UpdateLead
+from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
+from processors.payloads.system import (
     Audit,
     CheckHealth,
     CleanUp,
-    ContinueWait,
-    ExecuteNode,
-    ExecuteWorkflow,
-    ProcessTrigger,
     RepairExecutions,
     RequeueDeadLetters,
-    SendEmail,
-    SendSms,
-    SendWhatsapp,
-    TrackEvent,
-    UpdateLead,
 )
+from processors.payloads.workflow import ContinueWait, ExecuteNode, ExecuteWorkflow, ProcessTrigger
 from runtime.catalogue.catalogue import (
     Breaker,
     Catalogue,
@@ -67,9 +60,9 @@ QUEUES = (
 
 # A database that is away is not back in two seconds.
 _DATABASE = RetryRule("retry", errors=("DatabaseUnavailableError",), after_s=15)
-# No retry mends a workflow or a template; somebody has to.
+# No retry repairs a workflow or a template; a person has to.
 _DEFINITION = RetryRule("dead_letter", errors=("DefinitionError", "TemplateError"))
-# The outbox and the step tell of it, and nobody can do anything about it.
+# The outbox and the step show it, and nobody can do anything about it.
 _RECIPIENT = RetryRule("never", errors=("RecipientError",))
 _RULES = (_DATABASE, _DEFINITION)
 
@@ -78,7 +71,7 @@ _SEND_TEXT = RetryPolicy(attempts=3, base_s=1, rules=(*_RULES, _RECIPIENT))
 _EXECUTE_WORKFLOW = RetryPolicy(attempts=5, base_s=3, rules=_RULES)
 _UPDATE_LEAD = RetryPolicy(attempts=3, backoff="fixed", base_s=5, rules=_RULES)
 _OTHERS = RetryPolicy(attempts=3, base_s=2, rules=_RULES)
-# A database that does not answer is what a health check is there to tell, and soon.
+# A database that does not answer is what a health check must report, and soon.
 _HEALTH = RetryPolicy(attempts=3, base_s=2)
 # The next one comes in ten minutes.
 _AUDIT = RetryPolicy(attempts=1)
@@ -200,7 +193,7 @@ KINDS = (
         hint=("retention_days",),
     ),
     Kind(
-        # Beside clean-up, which is no less patient: health checks must not wait for it.
+        # In clean-up's queue, which can wait: health checks must not wait for it.
         "audit",
         "system:cleanup",
         Audit,

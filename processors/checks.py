@@ -4,10 +4,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from processors.database.engine import connect, sqlite_file
+from processors.database.engine import sqlite_file
 from processors.database.migrate import HEAD, current_revision
+from processors.database.opening import database_of
 from processors.senders.by_channel import CHANNELS, make_sender
 from processors.senders.sender import SendError
+from processors.settings import CrmSettings
 from runtime.application import CheckResult
 from runtime.config.settings import Settings
 from runtime.errors import AtlasError, SettingsError
@@ -15,10 +17,11 @@ from runtime.errors import AtlasError, SettingsError
 
 def check(settings: Settings) -> Iterator[CheckResult]:
     """One result for the database and one for each sender; never raises."""
-    yield _database(settings)
+    own = settings.of(CrmSettings)
+    yield _database(own)
     for channel in CHANNELS:
         try:
-            sender = make_sender(channel, settings)
+            sender = make_sender(channel, own.messaging)
             message = f"{sender.name}: {sender.check()}"
         except SettingsError as error:
             yield CheckResult(f"{channel} sender", ok=False, message="; ".join(error.problems))
@@ -28,13 +31,13 @@ def check(settings: Settings) -> Iterator[CheckResult]:
             yield CheckResult(f"{channel} sender", ok=True, message=message)
 
 
-def _database(settings: Settings) -> CheckResult:
+def _database(settings: CrmSettings) -> CheckResult:
     url = settings.database.url.get_secret_value()
     try:
         file = sqlite_file(url)
         if file is not None and not file.exists():
             return _no_file_yet(file)
-        database = connect(url)
+        database = database_of(settings)
     except SettingsError as error:
         return CheckResult("database", ok=False, message="; ".join(error.problems))
     try:

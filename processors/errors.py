@@ -1,4 +1,4 @@
-"""Errors of the domain that are worth another attempt, or that tell a user what to change."""
+"""The domain's errors: some are worth another attempt, others tell a user what to change."""
 
 from runtime.errors import AtlasError, OutsideUnavailableError
 
@@ -22,4 +22,4 @@ class TemplateError(AtlasError):
 
 
 class RecipientError(AtlasError):
-    """Nobody is there to get the message: no such number, a landline, an opt-out."""
+    """The recipient cannot be reached: no such number, a landline, an opt-out."""

@@ -8,7 +8,7 @@ from runtime.middleware import EnqueueNext, Middleware
 
 
 class OneAtATime(Middleware):
-    """Of certain kinds no second job is enqueued while one waits or runs.
+    """Enqueues no second job of certain kinds while one waits or runs.
 
     Recurring jobs are enqueued by their slot, however long the one before takes.
     """
@@ -17,7 +17,7 @@ class OneAtATime(Middleware):
         self._kinds = frozenset(kinds)
 
     def enqueue(self, jobs: list[NewJob], call_next: EnqueueNext) -> list[JobRef]:
-        """Give their jobs one key."""
+        """Give jobs of these kinds one unique key."""
         if all(job.kind not in self._kinds for job in jobs):
             return call_next(jobs)
         return call_next([self._single(job) for job in jobs])

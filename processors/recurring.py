@@ -1,4 +1,4 @@
-"""What the domain does again and again, by itself."""
+"""The domain's recurring jobs."""
 
 from runtime.catalogue.recurring import Recurring
 
@@ -6,9 +6,9 @@ from runtime.catalogue.recurring import Recurring
 SYSTEM_ORG = "system"
 
 RECURRING = (
-    # At night in London, where the gyms are; a night without a worker is made up for once.
+    # At night in London, where the gyms are; after nights without a worker it runs once.
     Recurring("clean-up", "clean_up", SYSTEM_ORG, cron="0 2 * * *", timezone="Europe/London"),
-    # What a report would have said of a time without workers is no use afterwards.
+    # A report on a time without workers is of no use afterwards.
     Recurring("check-health", "check_health", SYSTEM_ORG, every_s=60, missed="skip"),
     # What a crash left behind is found within a minute.
     Recurring("repair-executions", "repair_executions", SYSTEM_ORG, every_s=30, missed="skip"),

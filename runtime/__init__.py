@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runtime.catalogue.retry import RetryPolicy, RetryRule
     from runtime.client import AtlasClient
     from runtime.config.settings import Settings, load_settings
+    from runtime.config.sources import SettingsGroup, Variable
     from runtime.context import JobContext
     from runtime.errors import (
         AtlasError,
@@ -95,12 +96,14 @@ __all__ = [
     "RetryRule",
     "Settings",
     "SettingsError",
+    "SettingsGroup",
     "Snooze",
     "TraceContext",
     "Unique",
     "UnknownJobError",
     "UnknownKindError",
     "UnknownQueueError",
+    "Variable",
     "__version__",
     "load_settings",
 ]
@@ -151,6 +154,8 @@ _MODULES = {
     "RetryPolicy": "runtime.catalogue.retry",
     "RetryRule": "runtime.catalogue.retry",
     "Settings": "runtime.config.settings",
+    "SettingsGroup": "runtime.config.sources",
+    "Variable": "runtime.config.sources",
     "load_settings": "runtime.config.settings",
 }
 

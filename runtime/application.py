@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from runtime.catalogue.recurring import Recurring
     from runtime.config.settings import Settings
+    from runtime.config.sources import SettingsGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,9 @@ class Application:
             ``atlas check`` fails.
         unused: variables that this application does not read although an operator may think so,
             each with what to set instead; ``atlas check`` names those that are set.
+        settings_groups: its own settings, read from the same variables as the engine's, checked
+            with them, and shown by ``atlas check``. What gets the engine's settings finds them
+            there: ``settings.of(MySettings)``.
         commands: called by ``atlas`` for the domain's own sub-commands.
         middleware: hooks around enqueueing and execution, the outermost first; not applied to jobs
             of stock RQ producers.
@@ -107,6 +111,7 @@ class Application:
     commands: Callable[[], Iterable["click.Command"]] = field(default=lambda: ())
     unserved: Callable[["Settings"], Mapping[str, str]] = lambda _settings: {}
     unused: Mapping[str, str] = field(default_factory=dict)
+    settings_groups: tuple[type["SettingsGroup"], ...] = ()
     recurring: tuple["Recurring", ...] = ()
     middleware: tuple[Middleware, ...] = ()
     probe: Callable[[Any], None] | None = None
@@ -183,3 +188,23 @@ def load_application(dotted: str) -> Application:
     raise CatalogueError(
         f"ATLAS_APPLICATION: module {dotted!r} has no Application named 'application' or 'app'"
     )
+
+
+def load_all_settings() -> "Settings":
+    """The engine's settings, checked together with those of the application that they name.
+
+    For programs; a producer needs the engine's alone (`load_settings`).
+
+    Raises:
+        SettingsError: something is wrong; it lists every problem, one line each.
+    """
+    from runtime.config.settings import load_settings  # noqa: PLC0415 - few applications read any
+
+    return load_settings(groups_of=_settings_groups_of)
+
+
+def _settings_groups_of(dotted: str) -> "tuple[type[SettingsGroup], ...]":
+    try:
+        return load_application(dotted).settings_groups
+    except CatalogueError:
+        return ()  # told by whatever needs the application

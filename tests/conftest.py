@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 
+from processors.settings import CrmSettings
 from runtime.config.settings import Settings, load_settings
 from runtime.embedded.server import EmbeddedRedis, EmbeddedRedisError
 from tests.postgres import PrivatePostgres, find_programs
@@ -17,7 +18,7 @@ IN_CI = os.environ.get("CI", "").lower() not in {"", "0", "false"}
 
 def pytest_configure() -> None:
     """No test reads the settings or secrets of the developer who runs it."""
-    for setting in Settings.reference():
+    for setting in Settings.reference(CrmSettings):
         os.environ.pop(setting.variable, None)
     os.environ.pop("NODE_ENV", None)
 

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from processors.settings import CrmSettings
 from runtime.config.settings import Settings
 from tui.screen_list import all_keys
 
@@ -15,7 +16,7 @@ def settings_table() -> str:
     rows += [
         f"| `{line.variable}` | {_code(line.default)} | {_plain(line.allowed)} "
         f"| {_plain(line.documentation)} |"
-        for line in Settings.reference()
+        for line in Settings.reference(CrmSettings)
     ]
     return "\n".join(rows)
 

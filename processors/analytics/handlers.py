@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from processors.payloads import TrackEvent
+from processors.payloads.crm import TrackEvent
 from processors.resources import resources_of
 from runtime.context import JobContext
 

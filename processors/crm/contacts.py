@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from processors.addresses.phone import spelling
 from processors.crm.organisations import country_of
-from processors.crm.phone import spelling
 from processors.database.models import Lead, Organisation
 
 # Enough digits to leave few rows to read, and few enough to be the same in every spelling.

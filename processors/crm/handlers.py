@@ -4,7 +4,7 @@ from typing import Any
 
 from processors.crm.leads import add_tag_to, get_lead, update_lead_fields
 from processors.database.models import utc_now
-from processors.payloads import AddTag, UpdateLead
+from processors.payloads.crm import AddTag, UpdateLead
 from processors.resources import resources_of
 from runtime.context import JobContext
 from runtime.outcomes import DeadLetter
@@ -29,7 +29,7 @@ def update_lead(ctx: JobContext, payload: UpdateLead) -> dict[str, Any]:
 
 
 def add_tag(ctx: JobContext, payload: AddTag) -> dict[str, Any]:
-    """Give a lead a tag.
+    """Add a tag to a lead.
 
     Raises:
         DeadLetter: there is no such lead, or it has as many tags as a lead can have.

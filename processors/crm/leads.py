@@ -8,15 +8,15 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, object_session
 
+from processors.addresses.mail_address import read_address
+from processors.addresses.phone import spelling
 from processors.crm.contacts import find_by_contact
 from processors.crm.organisations import country_of
-from processors.crm.phone import spelling
 from processors.database.insert import insert_new
 from processors.database.models import Lead, Organisation, utc_now
 from processors.errors import DefinitionError
 from processors.naming import bounded, snake_case
-from processors.values import id_text, shown
-from runtime.sanitize.mail_address import read_address
+from processors.texts.values import id_text, shown
 
 _TEXT_FIELDS = {
     "first_name": 200,
@@ -79,25 +79,24 @@ def lead_of_event(session: Session, org: str, data: Mapping[str, Any]) -> Lead |
         lead_id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"lead:{org}:{contact.lower()}"))
     elif not fields:
         return None
-    now = utc_now()
-    row = {**dict.fromkeys(_TEXT_FIELDS), "score": 0, "tags": [], **fields}
-    row["status"] = row["status"] or "new"
-    custom = row.pop("custom_fields", {})
-    insert_new(
-        session,
-        Lead,
-        [
-            {
-                "org_id": org,
-                "id": lead_id,
-                **row,
-                "custom_fields": custom,
-                "created_at": now,
-                "updated_at": now,
-            }
-        ],
-    )
+    insert_new(session, Lead, [_new_row(org, lead_id, fields)])
     return get_lead(session, org, lead_id)
+
+
+def _new_row(org: str, lead_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    now = utc_now()
+    row = {
+        "org_id": org,
+        "id": lead_id,
+        **dict.fromkeys(_TEXT_FIELDS),
+        "score": 0,
+        "tags": [],
+        "custom_fields": {},
+        **fields,
+        "created_at": now,
+        "updated_at": now,
+    }
+    return {**row, "status": row["status"] or "new"}
 
 
 def update_lead_fields(lead: Lead, updates: Mapping[str, Any], *, now: datetime) -> list[str]:

@@ -1,14 +1,13 @@
 """What an organisation's country, language and clock are, whatever its row leaves open."""
 
-from collections.abc import Mapping
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.orm import object_session
 
+from processors.addresses.countries import country_code
 from processors.database.models import Organisation
 from processors.errors import DefinitionError
-from runtime.sanitize.countries import country_code
+from processors.texts.wording import zone_of
 
 _LOCALE_KEYS = ("locale", "language")
 
@@ -51,18 +50,3 @@ def gym_facts(organisation: Organisation | None) -> dict[str, Any]:
     }
     zone_of(facts)
     return facts
-
-
-def zone_of(gym: Mapping[str, Any]) -> ZoneInfo:
-    """The time zone of an organisation's facts; UTC when it has none.
-
-    Raises:
-        DefinitionError: there is no such zone.
-    """
-    name = str(gym.get("timezone") or "UTC")
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise DefinitionError(
-            f"the organisation's time zone {name[:60]!r} does not exist; e.g. Europe/London"
-        ) from None

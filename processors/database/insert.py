@@ -1,4 +1,4 @@
-"""Insert a row unless its key is taken: the statement behind every "once" of the domain."""
+"""Insert a row unless its key is taken: how the domain does anything once."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast

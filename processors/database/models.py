@@ -252,8 +252,8 @@ class HealthReport(Base):
 class StoredDeadLetter(Base):
     """A job that failed for good; `id` is that of the job that brought the record.
 
-    `payload` is None when nobody could read it. `requeued_at` is set once somebody gave the job
-    another life: it is no longer open.
+    `payload` is None if it was not readable. `requeued_at` is set once the job was requeued: the
+    letter is no longer open.
     """
 
     __tablename__ = "dead_letters"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from processors.messaging.commands import open_database
+from processors.database.command import open_database
 from runtime.cli.shared.errors import EXIT_FAILED
 from runtime.cli.shared.options import QueueName, actor_option, json_option, print_json
 from runtime.cli.shared.tables import Column, moment, number, table
@@ -83,7 +83,7 @@ def list_(
 @click.argument("ident", metavar="ID")
 @json_option
 def show(ident: str, *, as_json: bool) -> None:
-    """Show the newest dead letter of ID: its own id, or that of the job that it is about."""
+    """Show the newest dead letter of ID, which names a dead letter or its job."""
     from processors.dead_letters.reading import Choice, list_letters  # noqa: PLC0415 - SQLAlchemy
 
     with open_database() as database:
@@ -100,7 +100,7 @@ def show(ident: str, *, as_json: bool) -> None:
 @_limit
 @json_option
 def groups(*, limit: int, as_json: bool) -> None:
-    """Show what open dead letters died of: each cause with its number, the largest first."""
+    """Group the open dead letters by cause, the largest group first."""
     from processors.dead_letters.reading import group_letters  # noqa: PLC0415 - SQLAlchemy
 
     with open_database() as database:
@@ -145,9 +145,9 @@ def requeue(
     actor: str,
     as_json: bool,
 ) -> None:
-    """Give jobs another life: those of IDs, of a --group, or --all.
+    """Requeue jobs: those of IDs, of a --group, or --all.
 
-    Says first how many; in a terminal it asks before it acts. A job that Redis keeps no longer is
+    Says first how many; in a terminal it asks before it acts. A job that Redis no longer keeps is
     enqueued anew from its dead letter. Interrupted, the same command goes on where it ended.
     """
     from processors.database.models import utc_now  # noqa: PLC0415 - imports SQLAlchemy

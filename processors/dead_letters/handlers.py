@@ -10,7 +10,8 @@ from processors.dead_letters.original import Original, find_original
 from processors.dead_letters.reading import Choice, count_open
 from processors.dead_letters.requeueing import Requeuer, Tally
 from processors.dead_letters.settling import settle
-from processors.payloads import RequeueDeadLetters, storable_json
+from processors.payloads.base import storable_json
+from processors.payloads.system import RequeueDeadLetters
 from processors.resources import resources_of
 from runtime.application import load_application
 from runtime.context import JobContext
@@ -24,7 +25,7 @@ _MARGIN = timedelta(seconds=10)
 
 
 def record_dead_letter(ctx: JobContext, payload: DeadLetterRecord) -> dict[str, Any]:
-    """Keep a record; the id of its job names the execution that died, so a repeat adds nothing.
+    """Store a dead letter; the job's id names the execution that failed, so a repeat adds nothing.
 
     Raises:
         DatabaseUnavailableError: the record stays in its queue until the database is back.

@@ -49,7 +49,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterView:
-    """One dead letter as it may be shown; `payload` is None when nobody could read it."""
+    """One dead letter as it may be shown; `payload` is None if it was not readable."""
 
     id: str
     job_id: str
@@ -78,7 +78,7 @@ class DeadLetterGroup:
 
 
 def is_open() -> ColumnElement[bool]:
-    """The condition of letters whose job nobody gave another life."""
+    """The condition of letters whose job was not requeued."""
     return StoredDeadLetter.requeued_at.is_(None)
 
 

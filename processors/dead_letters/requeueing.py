@@ -1,4 +1,4 @@
-"""Giving jobs whose dead letters are open another life, in chunks that may be interrupted.
+"""Requeueing the jobs of open dead letters, in chunks that may be interrupted.
 
 A job that Redis still keeps is retried there. One that it no longer keeps is enqueued from the
 stored payload under its own id: the ledger of messages knows by that id what was sent already, and
@@ -40,7 +40,7 @@ class Tally:
 
     @property
     def done(self) -> int:
-        """Jobs that have another life."""
+        """Jobs that were requeued."""
         return self.retried + self.anew
 
     @property
@@ -128,12 +128,12 @@ class Requeuer:
             tally.retried += retried
             tally.anew += anew
             tally.skipped += len(whole) - retried - anew
-            # Also those that were in another state: they have had another life meanwhile.
+            # Also those that were in another state: they were requeued meanwhile.
             closed += [job_id for job_id in whole if job_id not in refused]
         self._close(closed, chunk[-1].died_at)
 
     def _job(self, letter: StoredDeadLetter, tally: Tally) -> NewJob | None:
-        """The job anew, or None when it cannot be made from what is stored."""
+        """The job made again, or None when what is stored does not suffice."""
         if letter.payload is None:
             return None
         try:
@@ -164,7 +164,7 @@ class Requeuer:
         return created, refused
 
     def _close(self, job_ids: list[str], until: datetime) -> None:
-        """Not those of a job that has died anew meanwhile."""
+        """Without those of a job that has failed again meanwhile."""
         with self._database.write() as session:
             session.execute(
                 update(StoredDeadLetter)

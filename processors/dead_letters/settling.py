@@ -1,4 +1,4 @@
-"""What waited for a job that failed for good learns that it waits in vain.
+"""Closing what waits for a job that failed for good: its messages and its workflow step.
 
 Handlers close what they know to be lost. Nobody does so for a job whose worker was lost, whose
 provider stayed away until no attempt was left, or whose database did not answer.
@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from processors.database.models import Message, StoredDeadLetter
 from processors.messaging.events import message_event
-from processors.payloads import ContinueWait, ExecuteNode, SendEmail, SendSms, SendWhatsapp
+from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
+from processors.payloads.workflow import ContinueWait, ExecuteNode
 from processors.senders.sender import Channel
 from processors.workflow.delivered import fail_step, settle_step
 from runtime.client import NewJob
@@ -54,7 +55,7 @@ def settle(session: Session, letter: StoredDeadLetter, now: datetime) -> list[Ne
 
 
 def _settle_send(session: Session, letter: StoredDeadLetter, now: datetime) -> list[NewJob]:
-    """The ledger decides: a job that died after its messages were sent has not failed to send."""
+    """By the ledger: a job that died after its messages were sent has not failed to send."""
     channel, model = _SENDS[letter.kind]
     payload = model.model_validate(letter.payload)
     counts = _close_messages(session, letter)
@@ -73,7 +74,7 @@ def _settle_send(session: Session, letter: StoredDeadLetter, now: datetime) -> l
             jobs += fail_step(session, **step, waits_as="running", error=reason_of(letter))
         else:
             jobs += settle_step(session, **step, error=None)
-    # The handler may have told of it already: the event's id is then known.
+    # The handler may have reported it already: then the event's id is known.
     event = message_event(
         letter.org_id, letter.job_id, payload, channel, dict(counts), failed=failed
     )
@@ -81,7 +82,7 @@ def _settle_send(session: Session, letter: StoredDeadLetter, now: datetime) -> l
 
 
 def _close_messages(session: Session, letter: StoredDeadLetter) -> Counter[str]:
-    """None of the job's messages stays open; how many there are of each final state."""
+    """Close the job's open messages; how many there are in each final state."""
     rows = session.scalars(
         select(Message).where(Message.job_id == letter.job_id, Message.org_id == letter.org_id)
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runtime.errors import AtlasError
 
-# The last two in case that the terminal has others of its own.
+# The last two in case the terminal has its own.
 VARIABLES = (
     "REDIS_URL", "DATABASE_URL", "ATLAS_ENV", "QUEUE_PREFIX", "ATLAS_APPLICATION", "RQ_KEY_PREFIX",
 )  # fmt: skip

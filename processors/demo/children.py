@@ -1,4 +1,4 @@
-"""The programs that the demo starts, and their certain end."""
+"""The programs that the demo starts, and how each is sure to end."""
 
 import contextlib
 import os
@@ -44,7 +44,7 @@ class Child:
     def last_words(self) -> str:
         """The end of its output, in one line."""
         lines = self._log.read_text(errors="replace").strip().splitlines()[-_TAIL_LINES:]
-        return " | ".join(lines) or "it said nothing"
+        return " | ".join(lines) or "it wrote nothing"
 
     def stop(self, grace_s: float) -> None:
         """Ask it to end, and kill its whole session if it does not."""

@@ -18,6 +18,7 @@ from processors.demo.children import Child
 from processors.demo.stopping import Stopped, Stopping
 from processors.demo.terminal import is_interactive, restored
 from processors.messaging.outbox import count_messages
+from processors.settings import CrmSettings
 from runtime.config.settings import Settings
 from runtime.embedded.server import EmbeddedRedis
 from runtime.errors import AtlasError
@@ -100,7 +101,7 @@ def _start(directory: Path, environment: dict[str, str], cleanup: ExitStack) -> 
 
 def demo_environment(directory: Path, redis_url: str, seed: int) -> dict[str, str]:
     """The children's environment: ours without any setting, then those of the demo."""
-    settings = {item.variable for item in Settings.reference()} | {"NODE_ENV"}
+    settings = {item.variable for item in Settings.reference(CrmSettings)} | {"NODE_ENV"}
     environment = {name: value for name, value in os.environ.items() if name not in settings}
     # The children's working directory is the demo's own, where no .env lies.
     paths = [str(_ROOT), environment.get("PYTHONPATH", "")]

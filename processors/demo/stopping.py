@@ -1,4 +1,4 @@
-"""Signals that end the demo: at once, after the present start, or not at all during clean-up."""
+"""Signals that end the demo: at once, after the current start, or not at all during clean-up."""
 
 import signal
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Giving the terminal back as it was, even if the dashboard could not."""
+"""Restoring the terminal, even if the dashboard could not."""
 
 import contextlib
 import sys

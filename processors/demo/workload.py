@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from processors.database.engine import connect
+from processors.database.opening import database_of
 from processors.demo.gyms import GYMS, Gym, booking, headlines, person, some_gym
 from processors.demo.seed import seed
+from processors.settings import CrmSettings
 from runtime.catalogue.catalogue import Priority
 from runtime.client import AtlasClient, NewJob
 from runtime.config.settings import load_settings
@@ -31,7 +32,7 @@ _MAX_LAG_S = 5.0
 
 
 class Afternoon:
-    """Makes jobs; all of its chance comes from one seed."""
+    """Makes jobs; all randomness comes from one seed."""
 
     def __init__(self, seed_number: int) -> None:
         self.rng = random.Random(seed_number)  # noqa: S311 - invented people, no secret
@@ -62,7 +63,7 @@ class Afternoon:
         return jobs
 
     def payment(self) -> list[NewJob]:
-        """A bank declines."""
+        """A payment is declined."""
         gym, lead = self._member()
         amount = f"£{self.rng.choice((29, 39, 49, 65))}"
         return [self._trigger(gym, "payment.failed", {"lead": lead, "amount": amount})]
@@ -73,7 +74,7 @@ class Afternoon:
         return [self._trigger(gym, "first_session", {"lead": lead, **booking(self.rng)})]
 
     def check_ins(self) -> list[NewJob]:
-        """Members come through the door."""
+        """Members check in."""
         return [
             self._job("track_event", some_gym(self.rng), {"event": "check_in", "data": {"door": 1}})
             for _ in range(2)
@@ -89,7 +90,7 @@ class Afternoon:
         return [self._job("update_lead", gym, {"lead_id": lead_id, "updates": updates})]
 
     def reminders(self) -> list[NewJob]:
-        """The evening classes of one gym are two hours away."""
+        """Reminders for one gym's evening classes, two hours before."""
         gym = some_gym(self.rng)
         place = booking(self.rng)
         return [
@@ -136,11 +137,11 @@ class Afternoon:
         ]
 
     def health(self) -> list[NewJob]:
-        """Somebody wants to know how it stands."""
+        """A health check that somebody asks for."""
         return [self._job("check_health", GYMS[0], {})]
 
     def clean_up(self) -> list[NewJob]:
-        """Somebody sweeps."""
+        """A clean-up that somebody asks for."""
         return [self._job("clean_up", GYMS[0], {"retention_days": 7})]
 
     def _person(self) -> dict[str, Any]:
@@ -162,7 +163,7 @@ class Afternoon:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One kind of happening: the first `first_s` after the start, then every `every_s` or so."""
+    """One stream of events: the first `first_s` after the start, then every `every_s` or so."""
 
     make: Callable[[], list[NewJob]]
     every_s: float
@@ -170,7 +171,7 @@ class Stream:
 
 
 def streams(afternoon: Afternoon) -> Sequence[Stream]:
-    """All that happens, with its rhythm."""
+    """All streams, each with its rhythm."""
     return (
         Stream(afternoon.lead, 1.2),
         Stream(afternoon.booking, 1.0),
@@ -200,7 +201,7 @@ def schedule(afternoon: Afternoon) -> Iterator[tuple[float, Stream]]:
 
 
 def run(client: AtlasClient, afternoon: Afternoon, stop: threading.Event) -> None:
-    """Enqueue the schedule until `stop` is set; a Redis that is away is waited for."""
+    """Enqueue the schedule until `stop` is set; while Redis is away it waits."""
     began = time.monotonic()
     for at, stream in schedule(afternoon):
         wait_s = began + at - time.monotonic()
@@ -226,7 +227,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         settings = load_settings()
-        database = connect(settings.database.url.get_secret_value())
+        database = database_of(settings.of(CrmSettings))
         seed(database)
         database.close()
         with AtlasClient.from_settings(settings) as client:

@@ -17,7 +17,7 @@ from processors.database.models import (
     WorkflowStep,
     utc_now,
 )
-from processors.payloads import CheckHealth
+from processors.payloads.system import CheckHealth
 from processors.resources import resources_of
 from runtime.context import JobContext
 

@@ -1,11 +1,11 @@
-"""Handler of audit: every open job is in exactly one place, or is put there again."""
+"""Handler of audit: finds and repairs jobs that are not in exactly one place."""
 
 from contextlib import closing
 from typing import Any
 
 import structlog
 
-from processors.payloads import Audit
+from processors.payloads.system import Audit
 from processors.resources import resources_of
 from runtime.context import JobContext
 from runtime.control.auditor import Auditor, AuditReport

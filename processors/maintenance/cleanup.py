@@ -15,7 +15,7 @@ from processors.database.models import (
     WorkflowExecution,
     utc_now,
 )
-from processors.payloads import CleanUp
+from processors.payloads.system import CleanUp
 from processors.resources import resources_of
 from runtime.context import JobContext
 

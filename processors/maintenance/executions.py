@@ -8,12 +8,14 @@ from typing import Any
 
 import structlog
 
-from processors.database.engine import connect, sqlite_file
+from processors.database.engine import sqlite_file
 from processors.database.migrate import migrate
 from processors.database.models import utc_now
+from processors.database.opening import database_of
 from processors.maintenance.stranded import find_stranded, repair
-from processors.payloads import RepairExecutions
+from processors.payloads.system import RepairExecutions
 from processors.resources import resources_of
+from processors.settings import CrmSettings
 from runtime.application import AuditResult
 from runtime.client import AtlasClient
 from runtime.config.settings import Settings
@@ -30,7 +32,7 @@ _SUBJECT = "open workflow steps"
 
 
 def repair_executions(ctx: JobContext, payload: RepairExecutions) -> dict[str, Any]:
-    """Find executions whose open steps nobody will move, and bring them on.
+    """Find stranded executions and move them on.
 
     Raises:
         Snooze: time runs out; uses no attempt.
@@ -64,13 +66,13 @@ def audit_executions(settings: Settings, *, put_right: bool) -> Iterator[AuditRe
     counts: Counter[str] = Counter()
     examples: list[str] = []
     examined = 0
-    url = settings.database.url.get_secret_value()
-    file = sqlite_file(url)
+    own = settings.of(CrmSettings)
+    file = sqlite_file(own.database.url.get_secret_value())
     if file is not None and not file.exists():
         # To look must not create what is looked for.
         yield AuditResult(_SUBJECT, 0)
         return
-    database = connect(url)
+    database = database_of(own)
     with closing(database), AtlasClient.from_settings(settings) as client:
         migrate(database)
         for number, found in find_stranded(database, client.states, now=utc_now(), after=_AFTER):

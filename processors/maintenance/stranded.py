@@ -1,4 +1,4 @@
-"""Executions that nobody will move any more: an open step whose job is gone or over.
+"""Stranded executions: an open step whose job is gone or over, so that nothing moves it.
 
 A step and its job are written to two stores. Every handler writes the job again when it runs again,
 so that a crash in between leaves nothing behind; what is left is a Redis that lost its data, and a
@@ -45,7 +45,7 @@ _OVER = (JobState.FINISHED, JobState.FAILED, JobState.CANCELED)
 
 @dataclass(frozen=True, slots=True)
 class Stranded:
-    """One execution's step that nobody will move.
+    """One execution's step that nothing will move.
 
     Attributes:
         node_id: the step; '' when none is open and the execution was not closed.
@@ -166,7 +166,7 @@ def _unclosed(before: datetime) -> Any:
 def repair(
     database: Database, settings: Settings, found: Iterable[Stranded]
 ) -> Iterator[list[NewJob]]:
-    """Bring executions on, each in a transaction of its own; the jobs to enqueue after each.
+    """Move executions on, each in a transaction of its own; the jobs to enqueue after each.
 
     A lost job is enqueued again under its id, a wait that was held is over, and a step whose job
     failed or was canceled is closed as that job's dead letter would have closed it. A step that

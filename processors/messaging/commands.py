@@ -1,18 +1,13 @@
-"""The domain's own sub-commands of ``atlas``: outbox."""
+"""``atlas outbox``: the messages that were sent, are being sent, or could not be."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 import click
 
-from runtime.cli.shared.options import json_option, print_json, read_settings
+from processors.database.command import open_database
+from runtime.cli.shared.options import json_option, print_json
 from runtime.cli.shared.tables import Column, moment, table
 from runtime.sanitize.text import safe
-
-if TYPE_CHECKING:
-    from processors.database.engine import Database
 
 # Not imported from the models: `atlas --help` must not load SQLAlchemy. A test keeps them equal.
 STATUSES = ("reserved", "calling", "sent", "rejected", "unknown")
@@ -58,18 +53,3 @@ def outbox(limit: int, org: str | None, status: str | None, *, as_json: bool) ->
         for message in messages
     ]
     click.echo(table(_COLUMNS, rows))
-
-
-@contextmanager
-def open_database() -> Iterator["Database"]:
-    """The database of the settings, for the time of a command."""
-    from processors.database.engine import connect  # noqa: PLC0415 - imports SQLAlchemy
-    from processors.database.migrate import migrate  # noqa: PLC0415
-
-    database = connect(read_settings().database.url.get_secret_value())
-    try:
-        # Before the first worker ran there is no table to read.
-        migrate(database)
-        yield database
-    finally:
-        database.close()

@@ -142,7 +142,7 @@ class _Calls:
         self._attempt = attempt
 
     def deliver_one(self, row: Message, tally: Tally) -> datetime | None:
-        """Bring one message on; a time when another attempt's call must have ended."""
+        """Try one message; if another attempt calls now, the time by which that must end."""
         now = utc_now()
         if row.status == "calling":
             began = row.calling_at or row.created_at

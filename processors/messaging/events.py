@@ -1,10 +1,10 @@
-"""What the CRM is told of a job's messages: an analytics event, once a job and outcome."""
+"""The analytics event about a job's messages: one for each job and outcome."""
 
 import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from processors.payloads import SendEmail, SendSms, SendWhatsapp
+from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
 from processors.senders.sender import Channel
 from runtime.catalogue.catalogue import Priority
 from runtime.client import NewJob

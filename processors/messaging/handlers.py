@@ -6,22 +6,16 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from processors.addresses.phone import e164
 from processors.crm.organisations import country_of
-from processors.crm.phone import e164
 from processors.database.models import Message, Organisation, utc_now
 from processors.errors import RecipientError, TemplateError
 from processors.messaging.delivery import Attempt, Tally, ToMessage, deliver
 from processors.messaging.events import message_event
 from processors.messaging.ledger import Draft, Origin, reserve
 from processors.messaging.personal import Limits, needs_filling, personal
-from processors.payloads import (
-    MAX_BODY,
-    MAX_SMS,
-    MAX_WHATSAPP,
-    SendEmail,
-    SendSms,
-    SendWhatsapp,
-)
+from processors.payloads.base import MAX_BODY
+from processors.payloads.messaging import MAX_SMS, MAX_WHATSAPP, SendEmail, SendSms, SendWhatsapp
 from processors.resources import resources_of
 from processors.senders.refusals import NO_VALUE
 from processors.senders.sender import Channel, File, Guarantee, OutgoingMessage
@@ -46,26 +40,9 @@ def send_email(ctx: JobContext, payload: SendEmail) -> dict[str, Any]:
         DeadLetter: at least one recipient will not get it, or is not known to have.
         Snooze: another attempt is sending it right now.
     """
-    resources = resources_of(ctx)
     is_html = payload.text is None
-    subject = payload.subject
-    if payload.template is not None:
-        try:
-            body = render("email", payload.template, payload.template_data).body
-        except TemplateError as error:
-            _close_unsendable(ctx, payload, str(error))
-            raise
-    else:
-        body = payload.html or payload.text or ""
-    sender = payload.from_ or resources.from_email
-    drafts = list(
-        # One address in two spellings is one recipient.
-        {to.casefold(): Draft("email", to, body, subject, sender) for to in payload.to}.values()
-    )
-    drafts += _refused(payload, "email", body)
-    if payload.template is None and needs_filling(body, subject):
-        with resources.database.read() as session:
-            drafts = personal(session, ctx.org, drafts, limits=_EMAIL, is_html=is_html)
+    sender = payload.from_ or resources_of(ctx).from_email
+    drafts = _email_drafts(ctx, payload, sender, is_html=is_html)
     files = [File(f.filename, f.content, f.content_type) for f in payload.attachments]
 
     def to_message(row: Message) -> OutgoingMessage:
@@ -83,6 +60,29 @@ def send_email(ctx: JobContext, payload: SendEmail) -> dict[str, Any]:
         )
 
     return _send(ctx, payload, "email", drafts, to_message)
+
+
+def _email_drafts(
+    ctx: JobContext, payload: SendEmail, sender: str | None, *, is_html: bool
+) -> list[Draft]:
+    subject = payload.subject
+    if payload.template is not None:
+        try:
+            body = render("email", payload.template, payload.template_data).body
+        except TemplateError as error:
+            _close_unsendable(ctx, payload, str(error))
+            raise
+    else:
+        body = payload.html or payload.text or ""
+    drafts = list(
+        # One address in two spellings is one recipient.
+        {to.casefold(): Draft("email", to, body, subject, sender) for to in payload.to}.values()
+    )
+    drafts += _refused(payload, "email", body)
+    if payload.template is None and needs_filling(body, subject):
+        with resources_of(ctx).database.read() as session:
+            return personal(session, ctx.org, drafts, limits=_EMAIL, is_html=is_html)
+    return drafts
 
 
 def send_sms(ctx: JobContext, payload: SendSms) -> dict[str, Any]:
@@ -146,7 +146,7 @@ def _text_drafts(
 
 
 def _refused(payload: _Send, channel: Channel, body: str) -> list[Draft]:
-    """Whom the workflow's step could not address."""
+    """The recipients that the workflow's step could not address."""
     return [
         Draft(channel, name, body, refused=reason, code=NO_VALUE)
         for name, reason in payload.refused.items()
@@ -194,7 +194,7 @@ def _send(
 
 
 def _progress(ctx: JobContext, total: int) -> Callable[[Tally], None]:
-    """Tells how far a job with several recipients is; a single one is soon over."""
+    """Reports the progress of a job with several recipients; a single one is over soon."""
     if total == 1:
         return lambda _tally: None
     return lambda tally: ctx.progress(tally.total, total, f"{tally.sent} sent")

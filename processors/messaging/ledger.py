@@ -48,7 +48,7 @@ class Origin:
         return cls(ctx.org, ctx.job_id, execution_id, node_id, tracking_id)
 
     def effect_key(self, channel: Channel, recipient: str) -> str:
-        """The same for every attempt to tell this recipient this thing over this channel."""
+        """The same for every attempt to send this message to this recipient over this channel."""
         if self.execution_id is not None:
             cause = f"step:{self.execution_id}:{self.node_id}"
         else:
@@ -161,9 +161,9 @@ def begin_call(
 
 
 def end_call(session: Session, message_id: uuid.UUID, *, token: uuid.UUID, **values: Any) -> bool:
-    """Write the result of the call that `token` names; False when it is no longer its turn.
+    """Write the result of the call that `token` names; False if another call has taken over.
 
-    A late success still counts after the row was declared unknown: it is what really happened.
+    A late success still counts after the row was declared unknown, since it is the truth.
     """
     states = ("calling", "unknown") if values.get("status") == "sent" else ("calling",)
     statement = update(Message).where(

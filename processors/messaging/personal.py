@@ -1,4 +1,4 @@
-"""Texts that a job brings unfilled: each recipient's own variables are put in, or theirs fails."""
+"""Texts that still hold variables: each is filled in for its recipient, or refused."""
 
 import html
 from collections.abc import Callable, Iterable
@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from sqlalchemy.orm import Session
 
 from processors.crm.contacts import find_by_contact
-from processors.database.models import Organisation, utc_now
+from processors.crm.scope import build_scope
+from processors.database.models import Lead, Organisation, utc_now
 from processors.errors import DefinitionError
 from processors.messaging.ledger import Draft
 from processors.senders.refusals import NO_VALUE
-from processors.workflow.interpolation import fill, has_variables
-from processors.workflow.scope import build_scope
+from processors.texts.interpolation import fill, has_variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,28 +45,35 @@ def personal(
     """
     organisation = session.get(Organisation, org)
     escape: Callable[[str], str] = html.escape if is_html else str
-    found = []
-    for draft in drafts:
-        if draft.refused:
-            found.append(draft)
-            continue
+
+    def filled(draft: Draft) -> Draft:
         column = "email" if draft.channel == "email" else "phone"
         try:
-            scope = build_scope(
-                organisation=organisation,
-                lead=find_by_contact(session, org, {column: draft.recipient}),
-                trigger_type="",
-                trigger_data={},
-                variables={},
-                outputs={},
-                workflow={},
-                now=utc_now(),
-            )
-            body = fill(draft.body, scope, escape=escape, limit=limits.body)
-            subject = draft.subject and fill(draft.subject, scope, limit=limits.subject)
+            lead = find_by_contact(session, org, {column: draft.recipient})
+            return _filled(draft, organisation, lead, limits, escape)
         except DefinitionError as error:
-            found.append(replace(draft, refused=str(error), code=NO_VALUE))
-        else:
-            subject = subject and " ".join(subject.split())
-            found.append(replace(draft, body=body, subject=subject))
-    return found
+            return replace(draft, refused=str(error), code=NO_VALUE)
+
+    return [draft if draft.refused else filled(draft) for draft in drafts]
+
+
+def _filled(
+    draft: Draft,
+    organisation: Organisation | None,
+    lead: Lead | None,
+    limits: Limits,
+    escape: Callable[[str], str],
+) -> Draft:
+    scope = build_scope(
+        organisation=organisation,
+        lead=lead,
+        trigger_type="",
+        trigger_data={},
+        variables={},
+        outputs={},
+        workflow={},
+        now=utc_now(),
+    )
+    body = fill(draft.body, scope, escape=escape, limit=limits.body)
+    subject = draft.subject and fill(draft.subject, scope, limit=limits.subject)
+    return replace(draft, body=body, subject=subject and " ".join(subject.split()))

@@ -4,14 +4,14 @@ from processors.senders.outbox import OutboxSender
 from processors.senders.sender import Channel, Sender
 from processors.senders.simulated import SimulatedSender
 from processors.senders.smtp import SmtpSender, SmtpServer
-from runtime.config.settings import Settings
+from processors.settings import MessagingSettings
 from runtime.errors import SettingsError
 
 CHANNELS: tuple[Channel, ...] = ("email", "sms", "whatsapp")
 _FOR_EVERY_CHANNEL = ("outbox", "simulated")
 
 
-def make_senders(settings: Settings) -> dict[Channel, Sender]:
+def make_senders(settings: MessagingSettings) -> dict[Channel, Sender]:
     """A sender for every channel.
 
     Raises:
@@ -30,13 +30,13 @@ def make_senders(settings: Settings) -> dict[Channel, Sender]:
     return senders
 
 
-def make_sender(channel: Channel, settings: Settings) -> Sender:
+def make_sender(channel: Channel, settings: MessagingSettings) -> Sender:
     """The sender of one channel.
 
     Raises:
         SettingsError: see `make_senders`.
     """
-    name = getattr(settings.messaging, f"{channel}_sender")
+    name = getattr(settings, f"{channel}_sender")
     allowed = (*_FOR_EVERY_CHANNEL, "smtp") if channel == "email" else _FOR_EVERY_CHANNEL
     match name:
         case "outbox":
@@ -44,7 +44,7 @@ def make_sender(channel: Channel, settings: Settings) -> Sender:
         case "simulated":
             return SimulatedSender(channel)
         case "smtp" if channel == "email":
-            url = settings.messaging.smtp_url
+            url = settings.smtp_url
             if url is None:
                 raise SettingsError(
                     ["SMTP_URL: is not set; needed by EMAIL_SENDER=smtp, e.g. smtp://mail.gym.uk"]

@@ -5,10 +5,10 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
 
-from processors.messaging.plain_text import html_to_text
+from processors.addresses.mail_address import Mailbox, read_mailbox
 from processors.senders.refusals import NOT_VALID
 from processors.senders.sender import OutgoingMessage, RejectedError
-from runtime.sanitize.mail_address import Mailbox, read_mailbox
+from processors.texts.plain_text import html_to_text
 
 
 @dataclass(frozen=True, slots=True)

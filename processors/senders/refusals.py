@@ -1,4 +1,4 @@
-"""Which refusals are about the recipient alone: nobody need look into them, and none is mended.
+"""Which refusals concern the recipient alone: they need no attention and no retry helps.
 
 Anything else that is refused for good (content, compliance, an account's settings) is for a person
 to see. Twilio warns that codes change: what is not here counts as worth a look.

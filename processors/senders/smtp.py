@@ -129,7 +129,7 @@ class SmtpSender:
         try:
             yield smtp
         finally:
-            # The message was taken or it was not: how the farewell goes changes nothing.
+            # The message was taken or it was not: how QUIT ends changes nothing.
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 smtp.quit()
             smtp.close()
@@ -149,7 +149,7 @@ class SmtpSender:
             if smtp is not None:
                 smtp.close()
             if isinstance(error, smtplib.SMTPAuthenticationError):
-                # Nothing is wrong with the message: it waits until somebody mends the settings.
+                # Nothing is wrong with the message: it waits until the settings are corrected.
                 raise UnavailableError(
                     "the SMTP server refused the login", code=str(error.smtp_code)
                 ) from error

@@ -1,7 +1,8 @@
-"""Queues that no worker may serve: in production, a message that is only stored reaches nobody."""
+"""Queues that no worker may serve: in production a stored message does not reach anybody."""
 
 from collections.abc import Mapping
 
+from processors.settings import CrmSettings
 from runtime.config.settings import Settings
 
 _INSTEAD = {
@@ -10,8 +11,9 @@ _INSTEAD = {
     "whatsapp": "this version has no provider for WhatsApp yet",
 }
 
-# Of the deployment that this one follows, and of its documentation.
+# Variables of the deployment that this one replaces, and of its documentation.
 UNUSED: Mapping[str, str] = {
+    "ADMIN_EMAIL": "nobody is told by e-mail; let your monitoring call `atlas status --json`",
     "SENDGRID_API_KEY": "set EMAIL_SENDER=smtp and SMTP_URL=smtp://apikey:KEY@smtp.sendgrid.net:587",
     "RESEND_API_KEY": "set EMAIL_SENDER=smtp and SMTP_URL=smtps://resend:KEY@smtp.resend.com:465",
     **dict.fromkeys(
@@ -35,9 +37,10 @@ def unserved(settings: Settings) -> dict[str, str]:
     """Each channel's queue whose sender delivers nothing, with the reason; only in production."""
     if settings.environment != "production":
         return {}
+    messaging = settings.of(CrmSettings).messaging
     found = {}
     for channel, instead in _INSTEAD.items():
-        sender = getattr(settings.messaging, f"{channel}_sender")
+        sender = getattr(messaging, f"{channel}_sender")
         if sender in ("outbox", "simulated"):
             found[f"communication:{channel}"] = (
                 f"{channel.upper()}_SENDER={sender} stores messages and delivers none; {instead}"

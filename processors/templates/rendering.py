@@ -23,9 +23,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
 from processors.errors import TemplateError
-from processors.values import is_missing
-from processors.wording import UnwritableError
-from processors.workflow.interpolation import is_placeholder, wording_of
+from processors.texts.interpolation import is_placeholder
+from processors.texts.values import is_missing
+from processors.texts.wording import UnwritableError, wording_of
 
 _DIRECTORY = Path(__file__).parent / "files"
 _MAX_CHARS = 200_000

@@ -11,18 +11,18 @@ from pydantic import ValidationError
 from processors.crm.leads import add_tag_to, clamp_score, update_lead_fields
 from processors.database.models import Lead
 from processors.errors import DefinitionError, MissingValueError, TemplateError
-from processors.payloads import MAX_SMS, MAX_WHATSAPP, SendEmail, SendSms, SendWhatsapp
+from processors.payloads.messaging import MAX_SMS, MAX_WHATSAPP, SendEmail, SendSms, SendWhatsapp
 from processors.templates.rendering import render
-from processors.values import MISSING, id_text, shown
-from processors.workflow.definition import Node
-from processors.workflow.interpolation import (
+from processors.texts.interpolation import (
     MAX_CHARS,
     fill,
     interpolate,
     is_one_variable,
     whole_variable,
-    wording_of,
 )
+from processors.texts.values import MISSING, id_text, shown
+from processors.texts.wording import wording_of
+from processors.workflow.definition import Node
 from processors.workflow.validator import ACTIONS
 from runtime.catalogue.catalogue import Priority
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from processors.messaging.commands import open_database
+from processors.database.command import open_database
 from runtime.cli.shared.errors import EXIT_USAGE
 from runtime.cli.shared.options import json_option, print_json
 from runtime.sanitize.text import safe

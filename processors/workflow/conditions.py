@@ -1,17 +1,17 @@
-"""Whether a condition node's configuration holds: groups, kinds and fields over `operators`."""
+"""Whether a condition node's configuration holds: groups, kinds and fields over `comparisons`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from processors.crm.organisations import zone_of
 from processors.errors import DefinitionError
 from processors.naming import snake_case
-from processors.values import MISSING
+from processors.texts.interpolation import interpolate, lookup
+from processors.texts.values import MISSING
+from processors.texts.wording import zone_of
+from processors.workflow.comparisons import compare
 from processors.workflow.durations import duration
-from processors.workflow.interpolation import interpolate, lookup
-from processors.workflow.operators import compare
 
 KINDS = ("lead_score", "tags", "field_comparison", "multi_condition", "activity")
 _MAX_DEPTH = 20
@@ -26,7 +26,7 @@ class Facts:
     """What conditions are decided on.
 
     Attributes:
-        scope: variables by name, see `processors.workflow.scope`.
+        scope: variables by name, see `processors.crm.scope`.
         now: the time that relative dates refer to.
         count_activity: looks up what the lead did.
     """
@@ -45,7 +45,7 @@ class Facts:
         """Whether the field's value stands to `expected` as the operator says.
 
         Raises:
-            DefinitionError: see `processors.workflow.operators.compare`.
+            DefinitionError: see `processors.workflow.comparisons.compare`.
         """
         return compare(
             operator,

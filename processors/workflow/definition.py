@@ -1,4 +1,4 @@
-"""A workflow as a graph: the builder's nodes and edges JSON, read without judging it."""
+"""A workflow as a graph: the builder's JSON of nodes and edges, read without validation."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,7 +52,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes and edges; entries that are no nodes or edges at all are listed in `unreadable`."""
+    """Nodes and edges; entries that are neither are listed in `unreadable`."""
 
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
@@ -60,7 +60,7 @@ class Graph:
 
     @cached_property
     def by_id(self) -> dict[str, Node]:
-        """Nodes by id; of two with one id the first counts."""
+        """Nodes by id; if two have the same id, the first counts."""
         found: dict[str, Node] = {}
         for node in self.nodes:
             found.setdefault(node.id, node)

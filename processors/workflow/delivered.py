@@ -1,4 +1,4 @@
-"""What a step learns of the job it waits for: how its delivery ended, or that nobody will."""
+"""Closing the step that waits for a job: its delivery ended, or the job failed for good."""
 
 import uuid
 from datetime import datetime
@@ -23,8 +23,8 @@ def settle_step(
 ) -> list[NewJob]:
     """Close the step that waits for a delivery; the jobs to enqueue after the commit.
 
-    A step that is closed well stays so. One that had failed is closed well when a retried job
-    delivered after all. A step that does not exist (any more) is nobody's concern.
+    A completed step stays completed. A failed one becomes completed if a retried job delivered
+    after all. A step that does not exist (any more) is ignored.
     """
     execution = lock_execution(session, org, execution_id)
     step = session.get(WorkflowStep, (execution_id, node_id)) if execution else None

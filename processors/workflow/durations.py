@@ -1,4 +1,4 @@
-"""How long a wait node waits: the ways the builder's generations write it, made a timedelta."""
+"""How long a wait node waits: each spelling of the builder's generations, as a timedelta."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Which settings of a node are understood: what would be stored and do nothing is a problem."""
+"""Which settings of a node are understood; a setting that does nothing is a problem."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from processors.errors import DefinitionError
+from processors.event_names import meant
 from processors.workflow.conditions import Facts, holds
 from processors.workflow.definition import Node
 from processors.workflow.durations import duration
-from processors.workflow.events import meant
 
 _PRIORITIES = ("critical", "urgent", "high", "normal", "medium", "low")
 _OF_ANY_STEP = ("onError", "continueOnError")
@@ -49,7 +49,7 @@ _OF_WORKFLOW = {"priority": ("high", "normal", "low"), "errorHandling": ("stop",
 
 
 def setting_problems(node: Node) -> Iterator[str]:
-    """What a node's settings ask for that nothing does; of types and actions that exist."""
+    """The settings of a node that have no effect; for types and actions that exist."""
     config = node.config
     match node.type:
         case "trigger":
@@ -68,7 +68,7 @@ def setting_problems(node: Node) -> Iterator[str]:
 
 
 def filter_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """The same of a trigger's filter, a node's or the workflow's own."""
+    """The same for a trigger's filter, a node's or the workflow's own."""
     yield from _unknown(config, _OF_TRIGGER)
     for key in ("triggerType", "trigger_type", "subtype"):
         name = config.get(key)
@@ -81,7 +81,7 @@ def filter_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def workflow_problems(settings: Mapping[str, Any]) -> Iterator[str]:
-    """The same of the settings of a whole workflow."""
+    """The same for the settings of a whole workflow."""
     yield from _unknown(settings, tuple(_OF_WORKFLOW))
     for name, allowed in _OF_WORKFLOW.items():
         yield from _one_of(settings, name, allowed)

@@ -1,4 +1,4 @@
-"""Who has opted out gets no marketing: what a step must not send, and that it did not."""
+"""No marketing for people who opted out: what a step must not send, and a record of it."""
 
 import uuid
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from processors.database.insert import insert_new
 from processors.database.models import AnalyticsEvent, Lead, WorkflowExecution, WorkflowStep
-from processors.workflow.events import SERVICE
+from processors.event_names import SERVICE
 
 _TAGS = frozenset({"unsubscribed", "unsubscribe", "optedout", "optout", "donotcontact"})
 # As many digits as a number has without its country and its trunk prefix, in most countries.
@@ -27,13 +27,13 @@ def is_marketing(config: Mapping[str, Any], trigger_type: str) -> bool:
 
 
 def has_opted_out(lead: Lead) -> bool:
-    """Whether the CRM says so, by a tag or by the lead's status, in any spelling."""
+    """Whether a tag or the lead's status says so, in any spelling."""
     words = (*map(str, lead.tags), lead.status)
     return any(_letters(word) in _TAGS for word in words)
 
 
 def without_lead(recipients: list[str], lead: Lead) -> list[str]:
-    """The recipients that are not the lead: a coach, a desk."""
+    """The recipients other than the lead, such as a coach or the front desk."""
     own = {lead.email.casefold()} if lead.email else set()
     digits = _tail(lead.phone or "")
     return [

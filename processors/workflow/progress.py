@@ -76,7 +76,7 @@ def complete(
     step: WorkflowStep,
     output: dict[str, Any],
 ) -> None:
-    """Close a step well and open what follows it; a condition's output tells its `result`."""
+    """Complete a step and open what follows it; a condition's output tells its `result`."""
     step.status, step.output_data, step.error = "completed", output, None
     step.completed_at = utc_now()
     move_on(session, execution, graph)

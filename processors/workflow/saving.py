@@ -1,4 +1,4 @@
-"""Saving a workflow: what this version cannot carry out is refused, with everything wrong in it."""
+"""Saving a workflow: a definition that cannot be carried out is refused, with every problem."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,9 +21,9 @@ _SHOWN = 10
 def save_workflow(
     session: Session, org: str, definition: Mapping[str, Any], *, status: str | None = None
 ) -> Workflow:
-    """Store a definition, or put it in the place of the one with its id.
+    """Store a definition; one with the same id is replaced.
 
-    Executions that run keep the definition they began with.
+    Running executions keep the definition they began with.
 
     Args:
         session: a write transaction.
@@ -34,18 +34,8 @@ def save_workflow(
     Raises:
         DefinitionError: it cannot be carried out as it says; one line a problem.
     """
-    problems = [str(problem) for problem in problems_of(definition)]
-    if session.get(Organisation, org) is None:
-        problems.insert(0, f"there is no organisation {org!r}")
     chosen = status or definition.get("status") or "draft"
-    if chosen not in WORKFLOW_STATUSES:
-        problems.append(f"status is {chosen!r}; allowed: {', '.join(WORKFLOW_STATUSES)}")
-    problems += [
-        f"the field {str(key)[:60]!r} is not understood; allowed: {', '.join(sorted(_FIELDS))}"
-        for key in definition
-        if key not in _FIELDS | _IGNORED
-    ]
-    if problems:
+    if problems := _problems(session, org, definition, chosen):
         more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
         raise DefinitionError("\n".join([*problems[:_SHOWN], *more]))
     values = {
@@ -67,3 +57,19 @@ def save_workflow(
         for name, value in values.items():
             setattr(workflow, name, value)
     return workflow
+
+
+def _problems(
+    session: Session, org: str, definition: Mapping[str, Any], status: object
+) -> list[str]:
+    problems = [str(problem) for problem in problems_of(definition)]
+    if session.get(Organisation, org) is None:
+        problems.insert(0, f"there is no organisation {org!r}")
+    if status not in WORKFLOW_STATUSES:
+        problems.append(f"status is {status!r}; allowed: {', '.join(WORKFLOW_STATUSES)}")
+    problems += [
+        f"the field {str(key)[:60]!r} is not understood; allowed: {', '.join(sorted(_FIELDS))}"
+        for key in definition
+        if key not in _FIELDS | _IGNORED
+    ]
+    return problems

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from processors.crm.leads import get_lead
+from processors.crm.scope import build_scope
 from processors.database.models import (
     AnalyticsEvent,
     Organisation,
@@ -16,12 +17,12 @@ from processors.database.models import (
     WorkflowStep,
 )
 from processors.errors import DefinitionError
+from processors.event_names import canonical
+from processors.texts.interpolation import interpolate
 from processors.workflow.actions import ActionContext, HandOver, run_action
 from processors.workflow.conditions import Facts, holds
 from processors.workflow.definition import Graph, Node
 from processors.workflow.durations import duration
-from processors.workflow.events import canonical
-from processors.workflow.interpolation import interpolate
 from processors.workflow.opted_out import (
     has_opted_out,
     is_marketing,
@@ -29,7 +30,6 @@ from processors.workflow.opted_out import (
     without_lead,
 )
 from processors.workflow.progress import complete, fail
-from processors.workflow.scope import build_scope
 from processors.workflow.validator import NODE_TYPES
 
 

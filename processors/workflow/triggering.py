@@ -8,14 +8,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from processors.crm.leads import lead_of_event
+from processors.crm.scope import build_scope, default_variables
 from processors.database.insert import insert_new
 from processors.database.models import AnalyticsEvent, Lead, Organisation, Workflow, utc_now
 from processors.errors import DefinitionError
-from processors.payloads import ProcessTrigger
+from processors.event_names import KNOWN, canonical
+from processors.payloads.workflow import ProcessTrigger
 from processors.resources import resources_of
 from processors.workflow.definition import Graph
-from processors.workflow.events import KNOWN, canonical
-from processors.workflow.scope import build_scope, default_variables
 from processors.workflow.steps import activity_facts
 from processors.workflow.triggers import starting_triggers, trigger_types
 from processors.workflow.validator import refuse_cycle

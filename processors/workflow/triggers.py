@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from processors.errors import DefinitionError
-from processors.values import MISSING
+from processors.event_names import canonical
+from processors.texts.interpolation import lookup
+from processors.texts.values import MISSING
+from processors.workflow.comparisons import compare
 from processors.workflow.conditions import Facts, field_value, holds
 from processors.workflow.definition import Graph, Node
-from processors.workflow.events import canonical
-from processors.workflow.interpolation import lookup
-from processors.workflow.operators import compare
 
 # Events of which lead filters (source, tags, score) speak.
 _OF_LEADS = ("lead_created", "lead_updated", "lead_stage_changed", "form_submitted")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from processors.errors import DefinitionError
+from processors.event_names import canonical
 from processors.workflow.definition import Graph, Node
-from processors.workflow.events import canonical
 from processors.workflow.node_settings import (
     filter_problems,
     setting_problems,

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import click
 
 from runtime import __version__
+from runtime.application import load_all_settings
 from runtime.cli.shared.errors import run_command
 from runtime.config.logging_setup import configure_logging
-from runtime.config.settings import load_settings
 from runtime.worker import supervisor
 
 
@@ -38,7 +38,7 @@ def worker(
     names = [name for part in queues.split(",") if (name := part.strip())]
     if queues and not names:
         raise click.BadParameter("names no queue", param_hint="--queues")
-    settings = load_settings()
+    settings = load_all_settings()
     configure_logging(settings)
     ctx.exit(
         supervisor.run(

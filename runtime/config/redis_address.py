@@ -17,11 +17,11 @@ _FLAGS = ("true", "false")
 
 
 def _file(value: str) -> str:
-    return "" if Path(value).is_file() and os.access(value, os.R_OK) else "is no readable file"
+    return "" if Path(value).is_file() and os.access(value, os.R_OK) else "is not a readable file"
 
 
 def _folder(value: str) -> str:
-    return "" if Path(value).is_dir() else "is no directory"
+    return "" if Path(value).is_dir() else "is not a directory"
 
 
 def _one_of(*words: str) -> Callable[[str], str]:
@@ -67,7 +67,7 @@ def check_parameters(parts: SplitResult) -> None:
 
 
 def check_database(parts: SplitResult) -> None:
-    """Refuse a database that is no number, or is given in two ways.
+    """Refuse a database that is not a number, or is given twice.
 
     Raises:
         ValueError: what is wrong.

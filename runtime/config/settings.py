@@ -5,50 +5,41 @@ from the same lines. Secrets are `pydantic.SecretStr` and are never part of a me
 """
 
 import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
-    ValidationError,
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from runtime.config import validators as checks
 from runtime.config.sources import (
-    FlatVariables,
+    Group,
     Reference,
     SettingLine,
+    SettingsGroup,
     Variable,
+    Variables,
     lines,
-    problems,
+    read_group,
     reference,
-    unprintable,
 )
 from runtime.errors import SettingsError
-from runtime.sanitize.countries import country_code
 
-Lower = BeforeValidator(checks.lower)
-Mailbox = Annotated[str, AfterValidator(checks.mailbox)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
-_CHANNEL = "outbox or simulated"
 _SECONDS = "0.2 to 3600 seconds"
 
 
-class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class RedisSettings(_Group):
+class RedisSettings(SettingsGroup):
     """Where Redis is, and below which prefix our keys are."""
 
     url: Annotated[
@@ -105,73 +96,22 @@ class RedisSettings(_Group):
         return self.effective_url().get_secret_value().startswith("rediss://")
 
 
-class DatabaseSettings(_Group):
-    """Where the CRM's data are."""
-
-    url: Annotated[
-        SecretStr,
-        Variable("DATABASE_URL", "sqlite:///path, or postgresql://user:password@host/name",
-                 default="SQLite at `~/.local/state/atlas-queue/atlas.db`"),
-        checks.url(checks.database_url),
-    ] = Field(default_factory=checks.default_database,
-              description="Database of organisations, leads, workflows and messages.")  # fmt: skip
-
-
-class MessagingSettings(_Group):
-    """Who sends, and how messages leave."""
-
-    default_from_email: Annotated[
-        Mailbox, Variable("DEFAULT_FROM_EMAIL", "an address, or Name <address>")
-    ] = Field("Atlas <no-reply@localhost>", description="Sender of e-mail that names none.")
-    admin_email: Annotated[
-        Mailbox | None, Variable("ADMIN_EMAIL", "an address, or Name <address>")
-    ] = Field(None, description="Who is told about trouble.")
-    default_country: Annotated[
-        str, AfterValidator(country_code),
-        Variable("DEFAULT_COUNTRY", "two letters of ISO 3166-1, such as GB or DE"),
-    ] = Field("GB", description="Country of organisations that name none: how their phone numbers "
-              "are read.")  # fmt: skip
-    smtp_url: Annotated[
-        SecretStr | None,
-        Variable("SMTP_URL", "smtp://user:password@host:587, or smtps:// for TLS from the start"),
-        checks.url(checks.smtp_url),
-    ] = Field(None, description="Mail server for `EMAIL_SENDER=smtp`.")
-    email_sender: Annotated[
-        Literal["outbox", "smtp", "simulated"], Lower,
-        Variable("EMAIL_SENDER", "outbox, smtp or simulated"),
-    ] = Field("outbox", description="How e-mail leaves: `outbox` stores it in the database, "
-              "`simulated` adds a provider's faults to that.")  # fmt: skip
-    sms_sender: Annotated[
-        Literal["outbox", "simulated"], Lower, Variable("SMS_SENDER", _CHANNEL)
-    ] = Field("outbox", description="How text messages leave.")
-    whatsapp_sender: Annotated[
-        Literal["outbox", "simulated"], Lower, Variable("WHATSAPP_SENDER", _CHANNEL)
-    ] = Field("outbox", description="How WhatsApp messages leave.")
-
-    @field_validator("email_sender")
-    @classmethod
-    def _smtp_needs_a_server(cls, value: str, info: ValidationInfo) -> str:
-        if value == "smtp" and info.data.get("smtp_url", "wrong") is None:
-            raise ValueError("needs SMTP_URL, which is not set")
-        return value
-
-
-class LogSettings(_Group):
+class LogSettings(SettingsGroup):
     """What is logged, and how."""
 
     level: Annotated[
-        Literal["debug", "info", "warning", "error", "critical"], Lower,
+        Literal["debug", "info", "warning", "error", "critical"], checks.Lower,
         Variable("LOG_LEVEL", "debug, info, warning, error or critical"),
     ] = Field("info", description="Least level that is logged.")  # fmt: skip
     debug: Annotated[
         bool, BeforeValidator(checks.asks_for_debug), Variable("DEBUG", "queue:* or any text")
     ] = Field(default=False, description="`queue:*` logs everything, whatever the level.")
     format: Annotated[
-        Literal["auto", "text", "json"], Lower, Variable("LOG_FORMAT", "auto, text or json")
+        Literal["auto", "text", "json"], checks.Lower, Variable("LOG_FORMAT", "auto, text or json")
     ] = Field("auto", description="`auto`: text in a terminal, JSON lines elsewhere.")
 
 
-class WorkerSettings(_Group):
+class WorkerSettings(SettingsGroup):
     """How the worker runs jobs."""
 
     processes: Annotated[int, Field(ge=1, le=256), Variable("ATLAS_PROCESSES", "1 to 256")] = Field(
@@ -218,15 +158,13 @@ class WorkerSettings(_Group):
         return value
 
 
-class Settings(BaseSettings):
-    """All settings; see `load_settings`."""
+class Settings(SettingsGroup):
+    """The engine's settings; see `load_settings`. Those of an application: `of`."""
 
-    model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_file=".env", hide_input_in_errors=True
-    )
+    _variables: Variables = PrivateAttr(default_factory=dict)
 
     environment: Annotated[
-        Literal["development", "test", "production"], Lower,
+        Literal["development", "test", "production"], checks.Lower,
         Variable("ATLAS_ENV", "development, test or production", alias="NODE_ENV"),
     ] = Field("development", description="Which deployment this is.")  # fmt: skip
     queue_prefix: Annotated[
@@ -246,8 +184,6 @@ class Settings(BaseSettings):
         Variable("ATLAS_ALLOWED_FUNCTIONS", "dotted names, separated by commas"),
     ] = Field((), description="Modules or functions that plain RQ jobs may call.")  # fmt: skip
     redis: RedisSettings = Field(default_factory=RedisSettings, validate_default=True)
-    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
-    messaging: MessagingSettings = Field(default_factory=MessagingSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
 
@@ -260,27 +196,34 @@ class Settings(BaseSettings):
             return value
         return value.model_copy(update={"key_prefix": ":".join(("rq", *map(str, names)))})
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - reads nested names; ours are flat
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - not used
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Explicit values, then the environment, then ``.env``."""
-        env_file = getattr(dotenv_settings, "env_file", None)
-        return init_settings, FlatVariables(settings_cls, read_variables(env_file))
+    def model_post_init(self, context: Any, /) -> None:
+        """Keep the variables, from which an application's settings are read too."""
+        self._variables = context or {}
 
-    def describe(self) -> list[SettingLine]:
-        """Every variable with its value and documentation; secrets are hidden."""
-        return list(lines(self))
+    def of(self, group: type[Group]) -> Group:
+        """An application's own settings, from the same variables as these.
+
+        Raises:
+            SettingsError: something is wrong; every problem, one line each.
+        """
+        return read_group(group, self._variables)
+
+    def describe(self, *groups: type[SettingsGroup]) -> list[SettingLine]:
+        """Every variable with its value and documentation; secrets are hidden.
+
+        Args:
+            groups: the application's own settings, which come after the engine's.
+
+        Raises:
+            SettingsError: the application's own are wrong.
+        """
+        return [line for each in (self, *map(self.of, groups)) for line in lines(each)]
 
     @staticmethod
-    def reference() -> list[Reference]:
+    def reference(*groups: type[SettingsGroup]) -> list[Reference]:
         """Every variable with its default, what is allowed, and documentation."""
-        return list(reference(Settings))
+        models: tuple[type[SettingsGroup], ...] = (Settings, *groups)
+        return [line for model in models for line in reference(model)]
 
 
 def read_variables(env_file: Path | None = Path(".env")) -> dict[str, str | None]:
@@ -288,25 +231,39 @@ def read_variables(env_file: Path | None = Path(".env")) -> dict[str, str | None
     return {**(dotenv_values(env_file) if env_file else {}), **os.environ}
 
 
-def load_settings(*, env_file: Path | None = Path(".env")) -> Settings:
+def load_settings(
+    *,
+    env_file: Path | None = Path(".env"),
+    groups_of: Callable[[str], Iterable[type[SettingsGroup]]] = lambda _application: (),
+) -> Settings:
     """The settings of the environment and of `env_file`; the environment wins.
+
+    Args:
+        env_file: None: the environment alone.
+        groups_of: the settings of the application with that name, to be checked together with the
+            engine's.
 
     Raises:
         SettingsError: something is wrong; it lists every problem, one line each.
     """
     try:
         values = read_variables(env_file)
-        found = unprintable(Settings, values)
-        settings = Settings(_env_file=env_file)
-    except ValidationError as error:
-        named = {line.partition(":")[0] for line in found}
-        others = problems(Settings, error, values)
-        found += [line for line in others if line.partition(":")[0] not in named]
-    except checks.NoHomeError as error:
-        found.append(f"DATABASE_URL: {error}; set it, or HOME, or XDG_STATE_HOME")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "is not UTF-8"
         raise SettingsError([f"{env_file}: cannot be read: {why}"]) from None
+    found: list[str] = []
+    settings = Settings()
+    try:
+        settings = read_group(Settings, values)
+    except SettingsError as error:
+        found += error.problems
+    name = (values.get("ATLAS_APPLICATION") or "").strip() or settings.application
+    if not any(line.startswith("ATLAS_APPLICATION:") for line in found):
+        for group in groups_of(name):
+            try:
+                read_group(group, values)
+            except SettingsError as error:
+                found += error.problems
     if found:
         raise SettingsError(sorted(found))
     return settings

@@ -7,15 +7,17 @@ words what is wrong by it, and lists the settings by it.
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
+from runtime.errors import SettingsError
 from runtime.sanitize.redact import mask_url
 from runtime.sanitize.text import safe
+
+Variables: TypeAlias = Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,43 +70,65 @@ _WORDS = {
     "greater_than_equal": "is out of range",
     "less_than": "is out of range",
     "less_than_equal": "is out of range",
+    "string_too_short": "is too short",
+    "string_too_long": "is too long",
+    "string_pattern_mismatch": "is not of the allowed form",
 }
 
 
-class FlatVariables(PydanticBaseSettingsSource):
-    """Reads a nested settings model from flat variables; an empty one counts as not set."""
+class SettingsGroup(BaseModel):
+    """Root of settings: frozen, complete, and silent about the values that are wrong.
 
-    def __init__(self, settings_cls: type[BaseSettings], values: Mapping[str, str | None]) -> None:
-        super().__init__(settings_cls)
-        self._values = values
+    Each field is a group or carries a `Variable`. What a user typed is never part of an error by
+    itself, since it may be a secret.
+    """
 
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        """The value of one field, for pydantic-settings."""
-        return self._read(field), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """All values found, nested like the model."""
-        return self._collect(self.settings_cls)
-
-    def _collect(self, model: type[BaseModel]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, field in model.model_fields.items():
-            group = group_of(field)
-            value = self._collect(group) if group else self._read(field)
-            if value is not None and value != {}:
-                found[name] = value
-        return found
-
-    def _read(self, field: FieldInfo) -> str | None:
-        variable = variable_of(field)
-        value = self._values.get(variable.name)
-        if not (value or "").strip() and variable.alias:
-            value = self._values.get(variable.alias)
-        # A file that holds a secret ends in a line end, as a rule; no value means one.
-        return value.strip("\r\n") if value and value.strip() else None
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-def unprintable(model: type[BaseModel], values: Mapping[str, str | None]) -> list[str]:
+Group = TypeVar("Group", bound=SettingsGroup)
+
+
+def read_group(model: type[Group], values: Variables) -> Group:
+    """A settings model from flat variables; an empty one counts as not set.
+
+    Raises:
+        SettingsError: something is wrong; every problem, one line each.
+    """
+    # First, since such a value would be named twice.
+    found = unprintable(model, values)
+    try:
+        group = model.model_validate(_collected(model, values), context=values)
+    except ValidationError as error:
+        named = {line.partition(":")[0] for line in found}
+        others = problems(model, error, values)
+        found += [line for line in others if line.partition(":")[0] not in named]
+    if found:
+        raise SettingsError(sorted(found))
+    return group
+
+
+def _collected(model: type[BaseModel], values: Variables) -> dict[str, Any]:
+    """The values that are set, nested like the model."""
+    found: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        group = group_of(field)
+        value = _collected(group, values) if group else _read(field, values)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _read(field: FieldInfo, values: Variables) -> str | None:
+    variable = variable_of(field)
+    value = values.get(variable.name)
+    if not (value or "").strip() and variable.alias:
+        value = values.get(variable.alias)
+    # A file that holds a secret ends in a line end, as a rule; no value means one.
+    return value.strip("\r\n") if value and value.strip() else None
+
+
+def unprintable(model: type[BaseModel], values: Variables) -> list[str]:
     """One line for each variable that holds a line break or another control character inside."""
     found = []
     for item in reference(model):
@@ -112,7 +136,7 @@ def unprintable(model: type[BaseModel], values: Mapping[str, str | None]) -> lis
         name = next((n for n in names if n and (values.get(n) or "").strip()), item.variable)
         value = (values.get(name) or "").strip("\r\n")
         if any(unicodedata.category(character) in _UNPRINTABLE for character in value):
-            words = "holds a line break or another character that is none"
+            words = "holds a line break or another control character"
             found.append(f"{name}: {words}; allowed: {item.allowed}")
     return found
 
@@ -128,9 +152,7 @@ def group_of(field: FieldInfo) -> type[BaseModel] | None:
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
-def problems(
-    model: type[BaseModel], error: ValidationError, values: Mapping[str, str | None]
-) -> list[str]:
+def problems(model: type[BaseModel], error: ValidationError, values: Variables) -> list[str]:
     """One line for each problem: ``VARIABLE: what is wrong; allowed: what is allowed``."""
     return sorted(
         {
@@ -142,9 +164,7 @@ def problems(
     )
 
 
-def _problem(
-    model: type[BaseModel], details: ErrorDetails, values: Mapping[str, str | None]
-) -> str:
+def _problem(model: type[BaseModel], details: ErrorDetails, values: Variables) -> str:
     field: FieldInfo | None = None
     for part in details["loc"]:
         field = model.model_fields.get(str(part))

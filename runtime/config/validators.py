@@ -1,16 +1,13 @@
 """What may stand in a variable: the validators of the settings, each a function of a value."""
 
-import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from runtime.config.redis_address import check_database, check_parameters
-from runtime.sanitize.mail_address import read_mailbox
 
 PREFIX = r"[A-Za-z0-9_.:{}-]+"
 DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
@@ -48,20 +45,9 @@ def redis_url(value: str) -> None:
         if not parts.path:
             raise ValueError("names no socket")
     else:
-        _server(value, "redis", "rediss")
+        server_url(value, "redis", "rediss")
     check_parameters(parts)
     check_database(parts)
-
-
-def smtp_url(value: str) -> None:
-    """Refuse what is no address of a mail server."""
-    _server(value, "smtp", "smtps")
-
-
-def database_url(value: str) -> None:
-    """Refuse databases that the migrations do not know."""
-    if not re.match(r"(sqlite|postgres(ql)?)(\+\w+)?://", value):
-        raise ValueError("does not start with an allowed scheme")
 
 
 def _split(value: str) -> SplitResult:
@@ -72,7 +58,12 @@ def _split(value: str) -> SplitResult:
         raise ValueError("is not a URL") from None
 
 
-def _server(value: str, *schemes: str) -> None:
+def server_url(value: str, *schemes: str) -> None:
+    """Refuse what does not name a server by one of these schemes.
+
+    Raises:
+        ValueError: what is wrong; the URL, which may hold a password, is not part of it.
+    """
     parts = _split(value)
     if parts.scheme not in schemes:
         raise ValueError("does not start with an allowed scheme")
@@ -84,14 +75,6 @@ def _server(value: str, *schemes: str) -> None:
         raise ValueError("names no host")
     if port == 0:
         raise ValueError("the port is not a number from 1 to 65535")
-
-
-def mailbox(value: str) -> str:
-    """Refuse what is not ``a@b`` or ``Name <a@b>``; line breaks would forge headers."""
-    try:
-        return str(read_mailbox(value))
-    except ValueError:
-        raise ValueError("is not an e-mail address") from None
 
 
 # What follows RQ's own prefix in its keys (rq/*.py) and in those of earlier versions of ours.
@@ -136,23 +119,7 @@ def lower(value: Any) -> Any:
     return value.strip().lower() if isinstance(value, str) else value
 
 
-class NoHomeError(Exception):
-    """DATABASE_URL is not set, and this user has no home directory, where its default lies."""
-
-
-def default_database() -> SecretStr:
-    """A file in the user's state directory (XDG Base Directory Specification).
-
-    Raises:
-        NoHomeError: there is no such directory: no HOME, and no entry in the list of users.
-    """
-    try:
-        state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    except RuntimeError:
-        raise NoHomeError(
-            "is not set, and its default lies in a home directory that is not there"
-        ) from None
-    return SecretStr(f"sqlite:///{state}/atlas-queue/atlas.db")
+Lower = BeforeValidator(lower)
 
 
 def default_prefix(data: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from processors.errors import (
 from processors.messaging.commands import STATUSES, outbox
 from processors.messaging.outbox import OutboxMessage, count_messages, list_messages
 from processors.senders.by_channel import make_senders
+from processors.settings import CrmSettings
 from runtime.catalogue.error_facts import error_facts
 from runtime.client import NewJob
 from runtime.worker.attempt.handlers import load_handlers
@@ -124,7 +125,10 @@ def test_open_migrates_and_gives_senders(make_settings, tmp_path):
     chosen = make_settings(
         EMAIL_SENDER="smtp", SMTP_URL="smtp://mail.example", SMS_SENDER="simulated"
     )
-    names = {channel: sender.name for channel, sender in make_senders(chosen).items()}
+    names = {
+        channel: sender.name
+        for channel, sender in make_senders(chosen.of(CrmSettings).messaging).items()
+    }
     assert names == {"email": "smtp", "sms": "simulated", "whatsapp": "outbox"}
 
 
@@ -161,7 +165,7 @@ def test_checks_say_what_works_and_never_raise(make_settings, tmp_path):
 def atlas(make_settings, tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path / 'outbox.db'}"
     settings = make_settings(DATABASE_URL=url)
-    monkeypatch.setattr("processors.messaging.commands.read_settings", lambda: settings)
+    monkeypatch.setattr("processors.database.command.read_settings", lambda: settings)
 
     monkeypatch.setenv("COLUMNS", "200")
 

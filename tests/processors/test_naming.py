@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from processors.event_names import canonical
 from processors.naming import bounded, name_key
-from processors.payloads import ProcessTrigger
-from processors.workflow.events import canonical
+from processors.payloads.workflow import ProcessTrigger
 
 
 @pytest.mark.parametrize(

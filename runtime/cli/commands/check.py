@@ -1,7 +1,7 @@
 """``atlas check``: the whole configuration, and what would not work with it."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from typing import Literal
 
 import click
 
-from runtime.application import load_application
+from runtime.application import Application, load_application
 from runtime.broker import open_broker
 from runtime.broker.keys import Keys
 from runtime.broker.rights import Rights, try_rights
@@ -59,7 +59,8 @@ def check(*, as_json: bool) -> None:
         *check_application(settings),
     ]
     ok = all(finding.level != "failed" for finding in findings)
-    lines = settings.describe()
+    application = _application_of(settings)
+    lines = settings.describe(*(application.settings_groups if application else ()))
     if as_json:
         described = {line.variable: line.value for line in lines}
         print_json({"ok": ok, "settings": described, "checks": findings})
@@ -79,8 +80,9 @@ def check(*, as_json: bool) -> None:
 
 def check_variables(settings: Settings) -> Iterator[Finding]:
     """Variables that look like ours and are not, or that only another program reads."""
-    known = {reference.variable for reference in settings.reference()}
-    unused = {**_UNUSED, **_unused_of(settings)}
+    application = _application_of(settings) or Application()
+    known = {line.variable for line in settings.reference(*application.settings_groups)}
+    unused = {**_UNUSED, **application.unused}
     for name, value in sorted(read_variables().items()):
         if name.startswith("ATLAS_") and name not in known:
             yield Finding(safe(name, 60), "warning", "is no setting; a typing error?")
@@ -88,11 +90,11 @@ def check_variables(settings: Settings) -> Iterator[Finding]:
             yield Finding(name, "warning", f"is set and not used: {unused[name]}")
 
 
-def _unused_of(settings: Settings) -> Mapping[str, str]:
+def _application_of(settings: Settings) -> Application | None:
     try:
-        return load_application(settings.application).unused
+        return load_application(settings.application)
     except AtlasError:
-        return {}  # said by `check_application`
+        return None  # said by `check_application`
 
 
 def check_redis(settings: Settings) -> Iterator[Finding]:

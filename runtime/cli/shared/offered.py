@@ -2,8 +2,7 @@
 
 import click
 
-from runtime.application import load_application
-from runtime.config.settings import load_settings
+from runtime.application import load_all_settings, load_application
 
 
 def offered_commands() -> dict[str, click.Command]:
@@ -12,5 +11,5 @@ def offered_commands() -> dict[str, click.Command]:
     Raises:
         AtlasError: the settings or the application are not usable.
     """
-    application = load_application(load_settings().application)
+    application = load_application(load_all_settings().application)
     return {str(command.name): command for command in application.commands()}

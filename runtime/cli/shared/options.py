@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from runtime.application import load_application
+from runtime.application import load_all_settings, load_application
 from runtime.cli.shared.json_view import plain
-from runtime.config.settings import Settings, load_settings
+from runtime.config.settings import Settings
 from runtime.errors import AtlasError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,7 +65,7 @@ def read_settings() -> Settings:
     # Not at the top: `atlas --help` imports this module and needs no logging.
     from runtime.config.logging_setup import configure_logging  # noqa: PLC0415
 
-    settings = load_settings()
+    settings = load_all_settings()
     configure_logging(settings)
     return settings
 

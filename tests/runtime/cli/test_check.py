@@ -36,6 +36,7 @@ def test_json_has_every_setting_and_every_check(atlas: Command):
 
 
 def test_secrets_are_never_shown(atlas: Command, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ATLAS_APPLICATION", "processors")
     monkeypatch.setenv("REDIS_URL", "redis://svc:hunter2@127.0.0.1:1/0")
     monkeypatch.setenv("REDIS_PASSWORD", "correcthorse")
     monkeypatch.setenv("DATABASE_URL", "postgresql://crm:sup3r@db.internal/crm")
@@ -107,3 +108,32 @@ def test_judging_the_clock(offset_s: float, level: str):
     finding = judge_clock(snapshot, now - 0.01, now + 0.01)
     assert finding.level == level
     assert f"{offset_s:+.3f} s" in finding.message
+
+
+@pytest.mark.parametrize("program", ["check", "status", "outbox"])
+def test_a_command_tells_the_engines_and_the_crms_problems_at_once(
+    atlas: Command, monkeypatch: pytest.MonkeyPatch, program: str
+):
+    monkeypatch.setenv("ATLAS_APPLICATION", "processors")
+    monkeypatch.setenv("REDIS_PORT", "x")
+    monkeypatch.setenv("EMAIL_SENDER", "pigeon")
+    done = atlas(program)
+    assert done.code == 2
+    assert [line.split(":")[0] for line in done.err.splitlines()] == ["EMAIL_SENDER", "REDIS_PORT"]
+
+
+def test_check_shows_the_crms_settings_and_the_variable_that_tells_nobody(
+    atlas: Command, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("ATLAS_APPLICATION", "processors")
+    monkeypatch.setenv("ADMIN_EMAIL", "ops@iron.example")
+    report = atlas("check", "--json").json
+    assert report["settings"]["EMAIL_SENDER"] == "outbox"
+    assert [check for check in report["checks"] if check["subject"] == "ADMIN_EMAIL"] == [
+        {
+            "subject": "ADMIN_EMAIL",
+            "level": "warning",
+            "message": "is set and not used: nobody is told by e-mail; let your monitoring call "
+            "`atlas status --json`",
+        }
+    ]

@@ -19,13 +19,11 @@ VALUES = {
     "ATLAS_APPLICATION": "tests.runtime.cli.domain",
     "ATLAS_ALLOWED_FUNCTIONS": "a.b", "REDIS_URL": "redis://:pw@h:1/2", "REDIS_HOST": "h",
     "REDIS_PORT": "1", "REDIS_USERNAME": "u", "REDIS_PASSWORD": "pw", "REDIS_DB": "3",
-    "REDIS_TLS": "true", "RQ_KEY_PREFIX": "q", "DATABASE_URL": "postgresql://u:p@h/crm",
-    "DEFAULT_FROM_EMAIL": "a@b.c", "ADMIN_EMAIL": "a@b.c", "SMTP_URL": "smtp://u:p@h:1",
-    "EMAIL_SENDER": "simulated", "SMS_SENDER": "simulated", "WHATSAPP_SENDER": "simulated",
+    "REDIS_TLS": "true", "RQ_KEY_PREFIX": "q",
     "LOG_LEVEL": "debug", "DEBUG": "queue:*", "LOG_FORMAT": "json", "ATLAS_PROCESSES": "1",
     "ATLAS_CONCURRENCY": "1", "ATLAS_LEASE_S": "60", "ATLAS_RENEW_S": "1", "ATLAS_SHUTDOWN_S": "1",
     "ATLAS_MAX_STALLED": "1", "ATLAS_MAX_JOBS": "1", "ATLAS_MAX_MEMORY_MB": "1",
-    "ATLAS_MAX_PAYLOAD_BYTES": "2048", "ATLAS_CHILD_JOBS": "1", "DEFAULT_COUNTRY": "FR",
+    "ATLAS_MAX_PAYLOAD_BYTES": "2048", "ATLAS_CHILD_JOBS": "1",
 }  # fmt: skip
 
 
@@ -49,9 +47,9 @@ def test_there_is_a_value_for_every_variable() -> None:
 def test_a_line_end_behind_a_value_is_not_part_of_it(
     variable: str, end: str, tmp_path: Path
 ) -> None:
-    plain = load(tmp_path, **{variable: VALUES[variable]})
-    assert load(tmp_path, **{variable: VALUES[variable] + end}) == plain
-    assert plain != load(tmp_path)
+    plain = load(tmp_path, **{variable: VALUES[variable]}).model_dump()
+    assert load(tmp_path, **{variable: VALUES[variable] + end}).model_dump() == plain
+    assert plain != load(tmp_path).model_dump()
 
 
 @pytest.mark.parametrize("inside", ["\n", "\r", "\x00", "\x1b", "\udcff"])
@@ -69,14 +67,13 @@ def test_a_control_character_inside_a_value_is_one_line(
     else:
         value = f"{VALUES[variable]}{inside}x"
         (line,) = problems(tmp_path, **{variable: value})
-    assert line.startswith(f"{variable}: holds a line break or another character that is none; ")
+    assert line.startswith(f"{variable}: holds a line break or another control character; ")
     assert "\n" not in line
 
 
-@pytest.mark.parametrize("variable", ["REDIS_URL", "DATABASE_URL", "SMTP_URL"])
-def test_a_space_in_an_address_is_refused(variable: str, tmp_path: Path) -> None:
-    (line,) = problems(tmp_path, **{variable: VALUES[variable] + " "})
-    assert line.startswith(f"{variable}: holds a space; allowed: ")
+def test_a_space_in_an_address_is_refused(tmp_path: Path) -> None:
+    (line,) = problems(tmp_path, REDIS_URL=VALUES["REDIS_URL"] + " ")
+    assert line.startswith("REDIS_URL: holds a space; allowed: ")
 
 
 @pytest.mark.parametrize(
@@ -95,8 +92,8 @@ def test_a_space_in_an_address_is_refused(variable: str, tmp_path: Path) -> None
         ("redis://h/0/1", "the database is not a number"),
         ("redis://h?db=", "the database is not a number"),
         ("redis://h?ssl_ca_certs=/ca.pem", "the parameter ssl_ca_certs needs rediss://"),
-        ("rediss://h?ssl_ca_certs=/none.pem", "the parameter ssl_ca_certs is no readable file"),
-        ("rediss://h?ssl_ca_path=/none", "the parameter ssl_ca_path is no directory"),
+        ("rediss://h?ssl_ca_certs=/none.pem", "the parameter ssl_ca_certs is not a readable file"),
+        ("rediss://h?ssl_ca_path=/none", "the parameter ssl_ca_path is not a directory"),
         ("rediss://h?ssl_cert_reqs=maybe", "ssl_cert_reqs is not required or optional or none"),
         ("rediss://h?ssl_check_hostname=no", "ssl_check_hostname is not true or false"),
         (f"rediss://h?ssl_keyfile={__file__}", "the parameter ssl_keyfile needs ssl_certfile"),
@@ -167,6 +164,7 @@ def test_a_user_without_home_or_entry_gets_one_line(program: list[str], tmp_path
     assert done.returncode in (1, 2), done
     if module != "tui" and "demo" not in module:
         assert done.stderr == (
-            "DATABASE_URL: is not set, and its default lies in a home directory that is not there; "
-            "set it, or HOME, or XDG_STATE_HOME\n"
+            "DATABASE_URL: is not set, and its default lies in a home directory that does not "
+            "exist; set it, or HOME, or XDG_STATE_HOME; "
+            "allowed: sqlite:///path, or postgresql://***@host/name\n"
         )

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
-from pydantic import SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 
+from processors.settings import CrmSettings
 from runtime.config.settings import Settings, load_settings
+from runtime.config.sources import SettingsGroup, Variable, reference
+from runtime.config.validators import matching
 from runtime.errors import SettingsError
 
 Make = Callable[..., Settings]
@@ -18,16 +22,13 @@ def problems(make: Make, **variables: str) -> list[str]:
     return refused.value.problems
 
 
-def test_defaults_need_no_variable(make_settings: Make, tmp_path: Path):
+def test_defaults_need_no_variable(make_settings: Make):
     settings = make_settings(ATLAS_ENV="")
     assert settings.environment == "development"
     assert settings.queue_prefix == "dev"
     assert settings.application == "processors"
     assert settings.redis.effective_url().get_secret_value() == "redis://localhost:6379/0"
     assert settings.redis.key_prefix == "rq"
-    url = settings.database.url.get_secret_value()
-    assert url == f"sqlite:///{tmp_path}/.local/state/atlas-queue/atlas.db"
-    assert settings.messaging.email_sender == "outbox"
     assert (settings.worker.concurrency, settings.worker.lease_s) == (50, 30.0)
     assert settings.worker.max_payload_bytes == 1024 * 1024
 
@@ -36,11 +37,8 @@ def test_every_variable_reaches_its_field(make_settings: Make):
     settings = make_settings(
         NODE_ENV="production", ATLAS_ENV="", QUEUE_PREFIX="blue", REDIS_HOST="redis.internal",
         REDIS_PORT="6380", REDIS_USERNAME="svc", REDIS_PASSWORD="p@ss/w:rd", REDIS_DB="3",
-        REDIS_TLS="true", RQ_KEY_PREFIX="{atlas}:rq", DATABASE_URL="postgresql://u:p@h/crm",
-        DEFAULT_FROM_EMAIL="Iron Gym <hello@iron.example>", ADMIN_EMAIL="ops@iron.example",
-        SMTP_URL="smtps://u:p@mx.example:465", EMAIL_SENDER="SMTP", SMS_SENDER="simulated",
-        WHATSAPP_SENDER="outbox", LOG_LEVEL="WARNING", DEBUG="express:*,queue:*",
-        LOG_FORMAT="json", ATLAS_APPLICATION="crm.jobs",
+        REDIS_TLS="true", RQ_KEY_PREFIX="{atlas}:rq", LOG_LEVEL="WARNING",
+        DEBUG="express:*,queue:*", LOG_FORMAT="json", ATLAS_APPLICATION="crm.jobs",
         ATLAS_ALLOWED_FUNCTIONS="reports., crm.legacy.*,crm.tasks.nightly",
         ATLAS_PROCESSES="3", ATLAS_CONCURRENCY="7", ATLAS_LEASE_S="12.5", ATLAS_RENEW_S="2.5",
         ATLAS_SHUTDOWN_S="0", ATLAS_MAX_STALLED="0", ATLAS_MAX_JOBS="1000",
@@ -54,13 +52,6 @@ def test_every_variable_reaches_its_field(make_settings: Make):
     )
     assert settings.redis.encrypted
     assert settings.redis.key_prefix == "{atlas}:rq"
-    assert settings.database.url.get_secret_value() == "postgresql://u:p@h/crm"
-    messaging = settings.messaging
-    assert messaging.default_from_email == "Iron Gym <hello@iron.example>"
-    assert messaging.admin_email == "ops@iron.example"
-    assert messaging.smtp_url == SecretStr("smtps://u:p@mx.example:465")
-    assert messaging.email_sender == "smtp"
-    assert messaging.sms_sender == "simulated"
     assert (settings.log.level, settings.log.debug, settings.log.format) == (
         "warning", True, "json",
     )  # fmt: skip
@@ -142,43 +133,6 @@ def test_an_ipv6_host_is_put_in_brackets(make_settings: Make):
             ),
         ),
         (
-            "DEFAULT_FROM_EMAIL",
-            "Gym",
-            (
-                "DEFAULT_FROM_EMAIL: 'Gym' is not an e-mail address; "
-                "allowed: an address, or Name <address>"
-            ),
-        ),
-        (
-            "DEFAULT_COUNTRY",
-            "Britain",
-            (
-                "DEFAULT_COUNTRY: 'Britain' is no country of ISO 3166-1; "
-                "allowed: two letters of ISO 3166-1, such as GB or DE"
-            ),
-        ),
-        (
-            "ADMIN_EMAIL",
-            "a@b\nBcc: c@d",
-            (
-                "ADMIN_EMAIL: holds a line break or another character that is none; "
-                "allowed: an address, or Name <address>"
-            ),
-        ),
-        (
-            "EMAIL_SENDER",
-            "smtp",
-            (
-                "EMAIL_SENDER: 'smtp' needs SMTP_URL, which is not set; "
-                "allowed: outbox, smtp or simulated"
-            ),
-        ),
-        (
-            "SMS_SENDER",
-            "smtp",
-            "SMS_SENDER: 'smtp' is not a known value; allowed: outbox or simulated",
-        ),
-        (
             "ATLAS_LEASE_S",
             "nan",
             "ATLAS_LEASE_S: 'nan' is out of range; allowed: 0.2 to 3600 seconds",
@@ -249,22 +203,6 @@ def test_an_ipv6_host_is_put_in_brackets(make_settings: Make):
             "unix://",
             ("REDIS_URL: names no socket; allowed: redis://, rediss:// (TLS) or unix:// URL"),
         ),
-        (
-            "DATABASE_URL",
-            "mysql://u:hunter2@h/x",
-            (
-                "DATABASE_URL: does not start with an allowed "
-                "scheme; allowed: sqlite:///path, or postgresql://user:password@host/name"
-            ),
-        ),
-        (
-            "SMTP_URL",
-            "mx:hunter2",
-            (
-                "SMTP_URL: does not start with an allowed scheme; allowed: "
-                "smtp://user:password@host:587, or smtps:// for TLS from the start"
-            ),
-        ),
     ],
 )
 def test_a_wrong_value_is_told_in_one_line(
@@ -278,20 +216,18 @@ def test_a_wrong_value_is_told_in_one_line(
 def test_all_problems_are_told_at_once(make_settings: Make):
     found = problems(
         make_settings,
-        ATLAS_ENV="", NODE_ENV="live", REDIS_PORT="x", REDIS_URL="ftp://h", EMAIL_SENDER="smtp",
-        ATLAS_RENEW_S="99", LOG_LEVEL="loud", DATABASE_URL="nowhere",
+        ATLAS_ENV="", NODE_ENV="live", REDIS_PORT="x", REDIS_URL="ftp://h",
+        ATLAS_RENEW_S="99", LOG_LEVEL="loud",
     )  # fmt: skip
     assert [line.split(":")[0] for line in found] == [
-        "ATLAS_RENEW_S", "DATABASE_URL", "EMAIL_SENDER", "LOG_LEVEL", "NODE_ENV", "REDIS_PORT",
-        "REDIS_URL",
+        "ATLAS_RENEW_S", "LOG_LEVEL", "NODE_ENV", "REDIS_PORT", "REDIS_URL",
     ]  # fmt: skip
 
 
 def test_an_empty_variable_counts_as_not_set(make_settings: Make):
-    settings = make_settings(REDIS_PASSWORD="", REDIS_PORT=" ", REDIS_URL="", SMTP_URL="")
+    settings = make_settings(REDIS_PASSWORD="", REDIS_PORT=" ", REDIS_URL="")
     assert settings.redis.password is None
     assert settings.redis.port == 6379
-    assert settings.messaging.smtp_url is None
 
 
 @pytest.mark.parametrize(
@@ -337,15 +273,11 @@ def test_no_secret_is_ever_shown(make_settings: Make):
     settings = make_settings(
         REDIS_URL="rediss://svc:hunter2@redis.internal:6379/0?ssl_password=hunter2",
         REDIS_PASSWORD="hunter2",
-        DATABASE_URL="postgresql://crm:hunter2@db.internal/crm?password=hunter2",
-        SMTP_URL="smtp://mailer:hunter2@mx.internal",
     )
     lines = settings.describe()
     shown = {line.variable: line.value for line in lines}
     assert shown["REDIS_URL"] == "rediss://***@redis.internal:6379/0?ssl_password=***"
     assert shown["REDIS_PASSWORD"] == "(set, hidden)"
-    assert shown["DATABASE_URL"] == "postgresql://***@db.internal/crm?password=***"
-    assert shown["SMTP_URL"] == "smtp://***@mx.internal"
     for text in (repr(settings), str(settings), str(lines), settings.model_dump_json()):
         assert "hunter2" not in text
 
@@ -355,6 +287,84 @@ def test_every_setting_is_documented():
     names = [line.variable for line in reference]
     assert len(names) == len(set(names))
     assert all(line.documentation and line.allowed and line.default for line in reference)
-    assert "DATABASE_URL" in names
+    assert "REDIS_URL" in names
     # The documentation must not depend on whose machine makes it.
     assert not any(str(Path.home()) in line.default for line in reference)
+
+
+class Shop(SettingsGroup):
+    """A second application's own settings."""
+
+    currency: Annotated[
+        str, matching("[A-Z]{3}", "is not three capitals"), Variable("SHOP_CURRENCY", "such as EUR")
+    ] = Field("GBP", description="What prices are in.")
+    key: Annotated[SecretStr | None, Variable("SHOP_KEY", "any text")] = Field(
+        None, description="Of the payment provider."
+    )
+
+
+def test_an_application_reads_its_own_settings_from_the_same_variables(make_settings: Make):
+    settings = make_settings(SHOP_CURRENCY="EUR\n", SHOP_KEY=" ")
+    assert settings.of(Shop) == Shop(currency="EUR")
+    # Also from a copy, as the worker's options make one.
+    assert settings.model_copy(update={"queue_prefix": "x"}).of(Shop).currency == "EUR"
+    with pytest.raises(SettingsError, match=r"^SHOP_CURRENCY: 'eur' is not three capitals; "):
+        make_settings(SHOP_CURRENCY="eur").of(Shop)
+
+
+def test_an_applications_settings_are_described_after_the_engines(make_settings: Make):
+    settings = make_settings(SHOP_KEY="hunter2")
+    assert settings.describe(Shop)[-2:] == [
+        ("SHOP_CURRENCY", "GBP", "What prices are in."),
+        ("SHOP_KEY", "(set, hidden)", "Of the payment provider."),
+    ]
+    assert [line.variable for line in Settings.reference(Shop)[-2:]] == [
+        "SHOP_CURRENCY", "SHOP_KEY",
+    ]  # fmt: skip
+    assert "hunter2" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_problems_of_the_engine_and_of_the_application_are_told_together(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    asked: list[str] = []
+
+    def groups_of(name: str) -> list[type[SettingsGroup]]:
+        asked.append(name)
+        return [Shop]
+
+    for name, value in {
+        "SHOP_CURRENCY": "euro", "REDIS_PORT": "x", "ATLAS_APPLICATION": "shop.jobs\n",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refused:
+        load_settings(env_file=None, groups_of=groups_of)
+    assert [line.split(":")[0] for line in refused.value.problems] == [
+        "REDIS_PORT", "SHOP_CURRENCY",
+    ]  # fmt: skip
+    assert asked == ["shop.jobs"]
+    # A name that is none is not looked for.
+    monkeypatch.setenv("ATLAS_APPLICATION", "no name")
+    with pytest.raises(SettingsError, match="ATLAS_APPLICATION"):
+        load_settings(env_file=None, groups_of=groups_of)
+    assert asked == ["shop.jobs"]
+
+
+def test_the_example_of_an_applications_settings_works(monkeypatch: pytest.MonkeyPatch):
+    page = (Path(__file__).parents[3] / "docs" / "adding-a-setting.md").read_text()
+    example = page.partition("```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {"__name__": "shop"}
+    exec(compile(example, "shop", "exec"), names)
+    unserved = names["app"].unserved
+    assert unserved(load_settings(env_file=None)) == {}
+    monkeypatch.setenv("SHOP_CURRENCY", "EUR")
+    assert list(unserved(load_settings(env_file=None))) == ["invoices"]
+    monkeypatch.setenv("SHOP_CURRENCY", "EURO")
+    with pytest.raises(SettingsError, match=r"^SHOP_CURRENCY: 'EURO' is too long; allowed: three"):
+        unserved(load_settings(env_file=None))
+
+
+def test_the_engine_has_no_setting_of_the_crm():
+    known = {line.variable for line in Settings.reference()} - {"QUEUE_PREFIX", "RQ_KEY_PREFIX"}
+    assert {name.partition("_")[0] for name in known} == {"ATLAS", "REDIS", "LOG", "DEBUG"}
+    assert not {line.variable for line in reference(CrmSettings)} & known

@@ -1,0 +1,134 @@
+"""Payloads of the communication queues: who gets a message, and what it says."""
+
+import re
+import uuid
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    Base64Bytes,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from processors.addresses.mail_address import read_address, read_mailbox, require_line
+from processors.payloads.base import LINE, TEXT, Data, Name, Payload, Reason
+
+MAX_SMS = 1_600  # Twilio's limit for Body (twilio.com/docs/messaging/api/message-resource)
+MAX_WHATSAPP = 4_096
+_MAX_RECIPIENTS = 1_000
+_MAX_ATTACHMENTS = 10
+# As people write it: digits of any script, brackets, a slash, an extension. Whether there is such a
+# number depends on the organisation's country, which a producer does not know.
+_PHONE = re.compile(
+    r"(?i)(?:whatsapp:\s?|tel:)?[+(\d\uff0b\uff08]"
+    r"(?:[\d\s().\uff08\uff09/\u2010-\u2015\u2212.-]|ext\.?|[x#]){1,50}"
+)
+
+
+def _email(value: str) -> str:
+    return read_address(value).address
+
+
+def _mailbox(value: str) -> str:
+    return str(read_mailbox(value))
+
+
+def _phone(value: str) -> str:
+    value = value.strip()
+    require_line(value)
+    if not _PHONE.fullmatch(value) or sum(char.isdigit() for char in value) < 3:
+        raise ValueError("must be a phone number such as +447700900123")
+    return value
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Email = Annotated[str, Field(max_length=320), AfterValidator(_email), TEXT]
+Mailbox = Annotated[str, Field(max_length=520), AfterValidator(_mailbox), TEXT]
+Phone = Annotated[str, Field(max_length=60), AfterValidator(_phone)]
+Emails = Annotated[
+    list[Email], BeforeValidator(_listed), Field(min_length=1, max_length=_MAX_RECIPIENTS)
+]
+Phones = Annotated[
+    list[Phone], BeforeValidator(_listed), Field(min_length=1, max_length=_MAX_RECIPIENTS)
+]
+
+
+class Attachment(Payload):
+    """A file of an e-mail; `content` is base64 in JSON."""
+
+    filename: Annotated[str, Field(min_length=1, max_length=200), LINE]
+    content: Base64Bytes
+    content_type: Annotated[str, Field(pattern=r"^[\w.+-]{1,60}/[\w.+-]{1,60}$")] = (
+        "application/octet-stream"
+    )
+
+
+class _Send(Payload):
+    tracking_id: Annotated[str, Field(max_length=200), LINE] | None = None
+    # Set by the workflow engine: the step that waits for this delivery.
+    execution_id: uuid.UUID | None = None
+    node_id: Name | None = None
+    # Set by it too: whom the step could not address, and why; they are recorded as refused.
+    refused: Annotated[dict[Name, Reason], Field(max_length=_MAX_RECIPIENTS)] = {}
+
+    @model_validator(mode="after")
+    def _origin(self) -> Self:
+        if (self.execution_id is None) != (self.node_id is None):
+            raise ValueError("execution_id and node_id go together")
+        return self
+
+
+class SendEmail(_Send):
+    """An e-mail to one or several recipients, each of whom gets a message of their own."""
+
+    to: Emails
+    subject: Annotated[str, Field(min_length=1, max_length=998), LINE]  # RFC 5322, 2.1.1
+    html: Annotated[str, Field(min_length=1), TEXT] | None = None
+    text: Annotated[str, Field(min_length=1), TEXT] | None = None
+    template: Name | None = None
+    template_data: Data = {}
+    from_: Annotated[Mailbox | None, Field(alias="from")] = None
+    reply_to: Mailbox | None = None
+    attachments: Annotated[list[Attachment], Field(max_length=_MAX_ATTACHMENTS)] = []
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    @model_validator(mode="after")
+    def _one_content(self) -> Self:
+        _exactly_one(self, "html", "text", "template")
+        return self
+
+
+class SendSms(_Send):
+    """A text message to one or several numbers."""
+
+    to: Phones
+    message: Annotated[str, Field(min_length=1, max_length=MAX_SMS), TEXT]
+
+
+class SendWhatsapp(_Send):
+    """A WhatsApp message: free text, or one of the text templates."""
+
+    to: Phones
+    message: Annotated[str, Field(min_length=1, max_length=MAX_WHATSAPP), TEXT] | None = None
+    template: Name | None = None
+    template_data: Data = {}
+
+    @model_validator(mode="after")
+    def _one_content(self) -> Self:
+        _exactly_one(self, "message", "template")
+        return self
+
+
+def _exactly_one(payload: BaseModel, *names: str) -> None:
+    given = [name for name in names if getattr(payload, name) is not None]
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        raise ValueError(f"exactly one of {', '.join(names)} is needed, not {found}")

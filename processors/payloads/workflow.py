@@ -1,0 +1,63 @@
+"""Payloads of the workflow queues."""
+
+import uuid
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from processors.event_names import meant
+from processors.naming import name_key
+from processors.payloads.base import Data, Id, Name, Payload
+
+
+def _event(value: str) -> str:
+    if not name_key(value):
+        raise ValueError("must name an event, such as lead_created; there is no letter in it")
+    if (near := meant(value)) is not None:
+        raise ValueError(f"{value[:60]!r} is not an event; did you mean {near}?")
+    return value
+
+
+EventName = Annotated[Name, AfterValidator(_event)]
+
+
+class ProcessTrigger(Payload):
+    """A CRM event: every workflow of the organisation that listens to it starts.
+
+    A name that nearly is that of a known event is refused; any other one may be an organisation's
+    own.
+    """
+
+    trigger_type: EventName
+    trigger_data: Data = {}
+
+
+class ExecuteWorkflow(Payload):
+    """Run one workflow.
+
+    Attributes:
+        execution_id: makes the run idempotent beyond the job's own life; default is derived from
+            the job's id.
+        start_at: the trigger nodes that the event passed; default is all of them.
+    """
+
+    workflow_id: Id
+    execution_id: uuid.UUID | None = None
+    trigger_type: Name = "manual"
+    start_at: Annotated[list[Name], Field(max_length=1_000)] = []
+    trigger_data: Data = {}
+    variables: Data = {}
+
+
+class ExecuteNode(Payload):
+    """Run one step of an execution."""
+
+    execution_id: uuid.UUID
+    node_id: Name
+
+
+class ContinueWait(Payload):
+    """A wait is over: go on after that step."""
+
+    execution_id: uuid.UUID
+    node_id: Name

@@ -1,0 +1,1 @@
+"""Values and variables, and how they are written into messages to people."""

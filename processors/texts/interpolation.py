@@ -1,0 +1,216 @@
+"""``{{lead.first_name}}``: paths looked up in a scope. No logic, no code, no attributes.
+
+A variable may bring what stands in its place when it has no value: ``{{lead.first_name | default:
+"there"}}``. Without that, a variable that has none fails the text: no placeholder is ever sent.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from processors.errors import DefinitionError, MissingValueError
+from processors.naming import snake_case
+from processors.texts.budget import Budget
+from processors.texts.values import MISSING, is_missing
+from processors.texts.wording import UnwritableError, Wording, wording_of
+
+# Names in any script; a path's steps are parted by dots, or are numbers in brackets.
+_NAME = r"[^\s.\[\]{}()|\"'=+*/\\,;:<>!?%&#@^~`$]{1,100}"
+_PATH = rf"{_NAME}(?:\[\d{{1,6}}\]|\.{_NAME})*"
+_DEFAULT = r"\|\s*default\s*[:(]?\s*(?:\"([^\"]*)\"|'([^']*)')\s*\)?\s*"
+_EXPRESSION = re.compile(rf"\s*({_PATH})\s*(?:{_DEFAULT})?")
+_PART = re.compile(r"[^.\[\]]+")
+# The CRM's booking notices write these names in single braces.
+_NOTICES = (
+    "auto_book", "booking_reference", "cancellation_cutoff_hours", "cancellation_reason",
+    "class_date", "class_name", "class_time", "customer_name", "instructor_name", "location",
+    "special_requirements", "waitlist_position",
+)  # fmt: skip
+_OPENING = re.compile(r"\{\{|\{(" + "|".join(_NOTICES) + r")\}")
+# ``className`` is ``class.name`` where there is no such name: the CRM's generations mix both.
+_OBJECTS = frozenset(
+    {"lead", "contact", "customer", "client", "member", "booking", "class", "membership",
+     "organisation", "organization", "workflow"}
+)  # fmt: skip
+_MAX_DEPTH = 12
+_MAX_SHOWN = 80
+MAX_CHARS = 200_000
+
+
+def lookup(scope: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path (``lead.tags[0]``), or `MISSING`.
+
+    A name is found in camelCase too when it was asked for in snake_case, and the other way round:
+    stored definitions mix both.
+    """
+    value: Any = scope
+    parts = _PART.findall(path)
+    for part in parts:
+        if isinstance(value, Mapping):
+            value = _member(value, part)
+        elif isinstance(value, list | tuple) and re.fullmatch(r"[0-9]{1,6}", part):
+            value = value[int(part)] if int(part) < len(value) else MISSING
+        else:
+            value = MISSING
+        if value is MISSING:
+            break
+    if value is MISSING and len(parts) == 1:
+        head, _, rest = snake_case(parts[0]).partition("_")
+        return lookup(scope, f"{head}.{rest}") if rest and head in _OBJECTS else MISSING
+    return value
+
+
+def has_variables(text: str) -> bool:
+    """True if something in the text is to be filled in."""
+    return _OPENING.search(text) is not None
+
+
+def fill(
+    text: str,
+    scope: Mapping[str, Any],
+    *,
+    escape: Callable[[str], str] = str,
+    limit: int = MAX_CHARS,
+) -> str:
+    """A text with its variables filled in, as it is sent to a person.
+
+    Inserted values are never read again for variables.
+
+    Args:
+        text: as it was written by the organisation.
+        scope: what may be looked up.
+        escape: applied to each inserted text, e.g. `html.escape`.
+        limit: most characters that may result; checked while the text is built.
+
+    Raises:
+        MissingValueError: a variable has no value and no default; it is named.
+        DefinitionError: the text becomes too long.
+    """
+    budget = Budget(limit, "characters")
+    # Each variable is looked up and written once, however often it occurs.
+    written: dict[str, str] = {}
+    filled = "".join(_pieces(text, scope, escape, budget, written))
+    if is_placeholder(filled):
+        # Put together from the pieces around a value.
+        raise MissingValueError("the text holds an unfilled {{…}}")
+    return filled
+
+
+def _pieces(
+    text: str,
+    scope: Mapping[str, Any],
+    escape: Callable[[str], str],
+    budget: Budget,
+    written: dict[str, str],
+) -> Iterator[str]:
+    at = 0
+    wording = wording_of(scope)
+    while (opening := _OPENING.search(text, at)) is not None:
+        yield budget.take(text[at : opening.start()])
+        if opening[1]:
+            expression, at = opening[1], opening.end()
+        else:
+            end = text.find("}}", opening.end())
+            if end < 0:
+                beginning = text[opening.start() : opening.start() + _MAX_SHOWN]
+                raise MissingValueError(f"{_named(beginning)} is not closed by '}}}}'")
+            expression, at = text[opening.end() : end].strip(), end + 2
+        if expression not in written:
+            written[expression] = escape(_written(expression, scope, wording, budget))
+        yield budget.take(written[expression])
+    yield budget.take(text[at:])
+
+
+def interpolate(value: Any, scope: Mapping[str, Any]) -> Any:
+    """`value` with its variables filled in, lists and objects included.
+
+    A text that is one variable and nothing else becomes that variable's value, type kept.
+
+    Raises:
+        MissingValueError: a variable has no value and no default; it is named.
+        DefinitionError: the result is too large, or nested too deep.
+    """
+    return _interpolate(value, scope, Budget(MAX_CHARS, "characters"), 0)
+
+
+def _interpolate(value: Any, scope: Mapping[str, Any], budget: Budget, depth: int) -> Any:
+    if depth > _MAX_DEPTH:
+        raise DefinitionError(f"settings are nested deeper than {_MAX_DEPTH}")
+    if isinstance(value, Mapping):
+        return {key: _interpolate(item, scope, budget, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_interpolate(item, scope, budget, depth + 1) for item in value]
+    if not isinstance(value, str) or not has_variables(value):
+        return value
+    if (found := whole_variable(value, scope)) is MISSING:
+        return budget.take(fill(value, scope, limit=budget.left))
+    return budget.weigh(found)
+
+
+def is_one_variable(text: str) -> bool:
+    """True for a text that is one variable and nothing else."""
+    stripped = text.strip()
+    return stripped.startswith("{{") and stripped.find("}}") == len(stripped) - 2
+
+
+def whole_variable(text: str, scope: Mapping[str, Any]) -> Any:
+    """The value of a text that is one variable and nothing else; `MISSING` when it has none.
+
+    Raises:
+        MissingValueError: its value is an unfilled text.
+    """
+    if not is_one_variable(text):
+        return MISSING
+    expression = text.strip()[2:-2]
+    match = _EXPRESSION.fullmatch(expression)
+    found = MISSING if match is None else lookup(scope, match[1])
+    return MISSING if is_missing(found) else _refuse_placeholder(found, expression)
+
+
+def _written(expression: str, scope: Mapping[str, Any], wording: Wording, budget: Budget) -> str:
+    match = _EXPRESSION.fullmatch(expression)
+    if match is None:
+        raise MissingValueError(f"{_named(expression)} is not a variable; allowed: {{{{a.b}}}}")
+    found = lookup(scope, match[1])
+    if isinstance(found, str):
+        # Before anything looks at it: it may be as long as a job.
+        budget.require(len(found))
+    if is_missing(found):
+        default = match[2] if match[2] is not None else match[3]
+        if default is None:
+            raise MissingValueError(f"the variable {_named(expression)} has no value")
+        return default
+    try:
+        return wording.write(_refuse_placeholder(found, expression))
+    except UnwritableError as error:
+        raise MissingValueError(f"the variable {_named(expression)} is {error}") from None
+
+
+def is_placeholder(text: str) -> bool:
+    """True for a text that was never filled in where it came from."""
+    return (start := text.find("{{")) >= 0 and text.find("}}", start) >= 0
+
+
+def _refuse_placeholder(value: Any, expression: str) -> Any:
+    if isinstance(value, str) and is_placeholder(value):
+        raise MissingValueError(f"the variable {_named(expression)} holds an unfilled {{{{…}}}}")
+    return value
+
+
+def _named(expression: str) -> str:
+    inner = " ".join(expression.removeprefix("{{").partition("|")[0].split())
+    inner = inner if len(inner) <= _MAX_SHOWN else inner[: _MAX_SHOWN - 1] + "…"
+    return f"{{{{{inner}}}}}"
+
+
+def _member(value: Mapping[str, Any], name: str) -> Any:
+    for spelling in (name, snake_case(name), camel_case(name)):
+        if spelling in value:
+            return value[spelling]
+    return MISSING
+
+
+def camel_case(name: str) -> str:
+    """``first_name`` as ``firstName``."""
+    head, *rest = name.split("_")
+    return head + "".join(part[:1].upper() + part[1:] for part in rest)

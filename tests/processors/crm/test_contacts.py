@@ -1,0 +1,121 @@
+"""One person is one lead, however the number or the address is written, in events and in rows."""
+
+import pytest
+from sqlalchemy import select
+
+from processors.crm.leads import lead_of_event, update_lead_fields
+from processors.database.models import Lead, Organisation, utc_now
+from tests.processors.harness import ORG
+
+
+def leads(database):
+    with database.read() as session:
+        return list(session.scalars(select(Lead).order_by(Lead.created_at)))
+
+
+def report(database, org=ORG, **person):
+    with database.write() as session:
+        lead = lead_of_event(session, org, {"lead": person})
+        return lead.id if lead else None
+
+
+def live_in(database, country, org=ORG):
+    with database.write() as session:
+        session.get_one(Organisation, org).country = country
+
+
+@pytest.mark.parametrize(
+    ("country", "spellings", "stored"),
+    [
+        (None, ["07700 900555", "+44 7700 900555", "0044 7700 900555", "+44 (0)7700-900555",
+                "7700900555", "whatsapp:+447700900555"], "+447700900555"),
+        ("FR", ["06 12 34 56 78", "+33 6 12 34 56 78", "0033612345678", "06.12.34.56.78"],
+         "+33612345678"),
+        ("uk", ["07700 900555", "+44 7700 900555"], "+447700900555"),
+    ],
+)  # fmt: skip
+def test_one_number_is_one_person(database, country, spellings, stored):
+    if country:
+        live_in(database, country.upper())
+    assert len({report(database, phone=spelling) for spelling in spellings}) == 1
+    [lead] = leads(database)
+    assert lead.phone == stored
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ["ana@example.com", "ANA@Example.com", " Ana@example.COM "],
+        ["info@müller.example", "info@xn--mller-kva.example", "INFO@MÜLLER.example"],
+    ],
+)
+def test_one_address_is_one_person(database, spellings):
+    assert len({report(database, email=spelling) for spelling in spellings}) == 1
+
+
+@pytest.mark.parametrize(
+    "stored",
+    ["07700 900555", "07700900555", "(07700) 900-555", "+44 7700 900555", "+44 (0)7700 900555",
+     "0044 7700 900555"],
+)  # fmt: skip
+def test_rows_that_the_crm_wrote_are_found_in_every_spelling(database, add_lead, stored):
+    add_lead(id="other", phone="07700 900556", email=None)
+    add_lead(phone=stored, email=None)
+    assert report(database, phone="+447700900555") == "lead_1"
+    assert report(database, phone="07700 900555") == "lead_1"
+    assert len(leads(database)) == 2
+
+
+def test_rows_with_capitals_in_their_address_are_found(database, add_lead):
+    add_lead(email="Ana@Example.com")
+    assert report(database, email="ana@example.com") == "lead_1"
+
+
+def test_two_people_stay_two(database):
+    found = [
+        report(database, phone="07700 900555"),
+        report(database, phone="07700 900556"),
+        report(database, phone="0113 496 0000 ext 1"),
+        report(database, phone="0113 496 0000 ext 2"),
+        report(database, phone="ask at the desk"),
+        report(database, org="org_other", phone="07700 900555"),
+    ]
+    assert len(set(found)) == len(found)
+
+
+def test_a_change_stores_the_one_spelling(database, add_lead):
+    add_lead()
+    with database.write() as session:
+        lead = session.get_one(Lead, (ORG, "lead_1"))
+        update_lead_fields(
+            lead, {"phone": "07700 900777", "email": "ANA@EXAMPLE.COM"}, now=utc_now()
+        )
+    [lead] = leads(database)
+    assert (lead.phone, lead.email) == ("+447700900777", "ana@example.com")
+
+
+def test_ids_are_texts_and_never_cut_into_one(database):
+    long = "x" * 120
+    found = [
+        report(database, id=given, first_name="Ana")
+        for given in (120210000000000124, 120210000000000123, long + "a", long + "b", "7", "07")
+    ]
+    assert found[0] == "120210000000000124"
+    assert len(set(found)) == 6
+    assert report(database, id=7, first_name="Ana") == "7"
+    for wrong in ([1], {"a": 1}, True):
+        with pytest.raises(ValueError, match="allowed: a text or a whole number"):
+            report(database, id=wrong, first_name="Ana")
+
+
+def test_a_country_that_is_none_is_named(database):
+    live_in(database, "ZZ")
+    with pytest.raises(
+        ValueError, match=r"'ZZ' of org_iron is not a country of ISO 3166-1; allowed:"
+    ):
+        report(database, phone="07700 900555")
+
+
+def test_a_text_field_takes_no_list(database):
+    with pytest.raises(ValueError, match="first_name must be a text"):
+        report(database, first_name=["Ana"], email="a@b.co")

@@ -1,0 +1,226 @@
+"""The demo: its workload is valid and repeatable, and the program leaves nothing behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from itertools import islice, takewhile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from processors.database.models import Workflow
+from processors.demo.program import demo_environment
+from processors.demo.seed import seed
+from processors.demo.workflows import WORKFLOWS
+from processors.demo.workload import Afternoon, schedule
+from processors.workflow.validator import problems_of
+from runtime.client import NewJob
+from runtime.jobs.payload import validate_payload
+from tests.processors.harness import CATALOGUE
+
+ROOT = Path(__file__).parents[3]
+
+
+def happenings(seed_number: int, seconds: float) -> list[NewJob]:
+    afternoon = Afternoon(seed_number)
+    jobs = []
+    for _, stream in takewhile(lambda item: item[0] < seconds, schedule(afternoon)):
+        jobs += stream.make()
+    return jobs
+
+
+def test_ten_minutes_of_workload_are_valid_and_repeatable():
+    jobs = happenings(1, 600)
+    for job in jobs:
+        validate_payload(CATALOGUE.kind(job.kind), job.payload)
+    assert jobs == happenings(1, 600)
+    assert jobs != happenings(2, 600)
+    kinds = Counter(job.kind for job in jobs)
+    assert set(kinds) == {
+        "process_trigger", "track_event", "add_tag", "update_lead", "send_sms", "send_email",
+        "check_health", "clean_up",
+    }  # fmt: skip
+    ids = Counter(job.job_id for job in jobs)
+    repeated = [name for name, times in ids.items() if times > 1]
+    assert 0 < len(repeated) < 0.02 * len(jobs)
+    # A picture, not a load test.
+    assert 3 < len(jobs) / 600 < 9
+
+
+def test_the_schedule_is_in_order_and_never_ends():
+    times = [at for at, _ in islice(schedule(Afternoon(3)), 2_000)]
+    assert times == sorted(times)
+
+
+def test_seeding_twice_changes_nothing(database):
+    seed(database)
+    seed(database)
+    with database.read() as session:
+        assert session.query(Workflow).count() == 4 * len(WORKFLOWS)
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow["id"])
+def test_the_workflows_are_sound(workflow):
+    assert problems_of(workflow) == []
+
+
+def test_the_children_see_none_of_the_users_settings(tmp_path, monkeypatch):
+    monkeypatch.setenv("REDIS_PASSWORD", "secret")
+    monkeypatch.setenv("SMTP_URL", "smtp://live.example")
+    monkeypatch.setenv("NODE_ENV", "production")
+    environment = demo_environment(tmp_path, "unix:///x", 1)
+    assert not {"REDIS_PASSWORD", "SMTP_URL", "NODE_ENV"} & set(environment)
+    assert environment["ATLAS_ENV"] == "development"
+
+
+def still_running(family: list[psutil.Process], *, within_s: float) -> list[psutil.Process]:
+    """Those that are neither gone nor dead (an init that reaps nobody leaves zombies)."""
+    deadline = time.monotonic() + within_s
+    while True:
+        alive = [process for process in family if _runs(process)]
+        if not alive or time.monotonic() > deadline:
+            return alive
+        psutil.wait_procs(alive, timeout=0.2)
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+class Demo:
+    """`python -m processors.demo` as a subprocess, with a home and a temporary directory."""
+
+    def __init__(self, directory: Path, *arguments: str) -> None:
+        self.temporary = directory / "t"
+        self.temporary.mkdir()
+        self.home = directory / "home"
+        self.home.mkdir()
+        self.environment = os.environ | {"TMPDIR": str(self.temporary), "HOME": str(self.home)}
+        self.environment.pop("XDG_STATE_HOME", None)
+        self.environment["PYTHONPATH"] = str(ROOT)
+        self.process = psutil.Popen(
+            [sys.executable, "-m", "processors.demo", *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=self.environment, cwd=directory,
+        )  # fmt: skip
+
+    def atlas(self, *arguments: str, module: str = "runtime.cli") -> subprocess.CompletedProcess:
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            capture_output=True, text=True, timeout=30, env=self.environment, check=False,
+        )  # fmt: skip
+
+    def join(self) -> None:
+        """Point `atlas` at the running demo, as its hint says."""
+        deadline = time.monotonic() + 30
+        while (found := self.atlas("--env", module="processors.demo")).returncode:
+            assert time.monotonic() < deadline, found.stderr
+        for line in found.stdout.splitlines():
+            name, _, value = line.removeprefix("export ").partition("=")
+            self.environment[name] = value.strip("'")
+
+    def until_workers(self) -> list[psutil.Process]:
+        """All processes of the demo, once its workers run."""
+        deadline = time.monotonic() + 30
+        while True:
+            status = self.atlas("status", "--json")
+            if status.returncode == 0 and json.loads(status.stdout)["workers"]:
+                return self.process.children(recursive=True)
+            assert time.monotonic() < deadline, status.stderr
+            assert self.process.poll() is None, self.process.communicate()
+
+    def assert_nothing_left(self, family: list[psutil.Process]) -> None:
+        assert still_running(family, within_s=10) == []
+        assert list(self.temporary.iterdir()) == []
+        assert [path for path in self.home.rglob("*") if "atlas-queue" in str(path)] == []
+
+
+@pytest.fixture
+def demo(tmp_path_factory, request):
+    started = []
+
+    def start(*arguments: str) -> Demo:
+        # Short: a Unix socket lies below it.
+        demo = Demo(tmp_path_factory.mktemp("d"), *arguments)
+        started.append(demo)
+        return demo
+
+    yield start
+    for demo in started:
+        if demo.process.poll() is None:
+            demo.process.terminate()
+        demo.process.communicate(timeout=30)
+
+
+def test_headless_shows_the_status_and_what_was_delivered(demo):
+    running = demo("--seconds", "8")
+    running.join()
+    family = running.until_workers()
+    lead = {"first_name": "Zelda", "email": "zelda@example.com", "score": 80}
+    pushed = running.atlas(
+        "trigger", "lead_created", "--org", "org_harbour", "--data", json.dumps(lead)
+    )
+    assert pushed.returncode == 0, pushed.stderr
+    deadline = time.monotonic() + 20
+    while True:
+        outbox = running.atlas("outbox", "--org", "org_harbour", "--limit", "500", "--json")
+        assert outbox.returncode == 0, outbox.stderr
+        mine = [m for m in json.loads(outbox.stdout) if m["to"] == "zelda@example.com"]
+        if mine and mine[0]["status"] in ("sent", "rejected", "unknown"):
+            break
+        assert time.monotonic() < deadline
+    out, err = running.process.communicate(timeout=60)
+    assert running.process.returncode == 0, err
+    assert "communication:email" in out
+    assert "messages delivered" in out
+    assert int(out.strip().splitlines()[-1].split()[0]) > 0
+    running.assert_nothing_left(family)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
+)
+def test_a_signal_ends_everything_in_order(demo, number):
+    running = demo("--seconds", "300")
+    running.join()
+    family = running.until_workers()
+    assert len(family) >= 4
+    running.process.send_signal(number)
+    running.process.communicate(timeout=30)
+    assert running.process.returncode == 128 + number
+    running.assert_nothing_left(family)
+
+
+@pytest.mark.slow
+def test_a_demo_that_is_killed_leaves_no_process(demo):
+    running = demo("--seconds", "300")
+    running.join()
+    family = running.until_workers()
+    running.process.kill()
+    running.process.wait()
+    # Its Redis is gone at the same moment: the worker waits for it as long as it may (13 s).
+    assert still_running(family, within_s=40) == []
+
+
+def test_without_a_demo_there_is_no_address(demo, tmp_path):
+    environment = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    environment.pop("XDG_STATE_HOME", None)
+    found = subprocess.run(
+        [sys.executable, "-m", "processors.demo", "--env"],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert found.returncode == 1
+    assert found.stderr == "demo: No demo is running; start one with `make demo`.\n"

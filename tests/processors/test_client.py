@@ -1,0 +1,96 @@
+"""The CRM's client: each method makes the job its name promises, blocking and for asyncio alike."""
+
+import asyncio
+import inspect
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from processors.client import AsyncCrmClient, CrmClient
+from processors.dead_letters.original import find_original
+from runtime.config.settings import Settings
+from runtime.errors import InvalidJobError
+from runtime.view.snapshot import JobState
+
+SOON = datetime.now(UTC) + timedelta(hours=1)
+# Method, arguments after the organisation, and the kind and payload that must be in Redis.
+CALLS: list[tuple[str, list[Any], dict[str, Any], str, dict[str, Any]]] = [
+    ("trigger_workflow", ["lead_created", {"lead_id": "l1"}], {},
+     "process_trigger", {"trigger_type": "lead_created", "trigger_data": {"lead_id": "l1"}}),
+    ("execute_workflow", ["wf_1"], {"variables": {"offer": 5}},
+     "execute_workflow", {"workflow_id": "wf_1", "variables": {"offer": 5}}),
+    ("schedule_workflow", ["wf_1"], {"at": SOON, "trigger_data": {"lead_id": "l1"}},
+     "execute_scheduled_workflow", {"workflow_id": "wf_1", "trigger_data": {"lead_id": "l1"}}),
+    ("send_email", [], {"to": "ana@example.com", "subject": "Hi", "text": "there",
+                        "from_": "gym@example.com"},
+     "send_email", {"to": ["ana@example.com"], "subject": "Hi", "text": "there",
+                    "from": "gym@example.com"}),
+    ("send_sms", [], {"to": ["+447700900123"], "message": "Hi"},
+     "send_sms", {"to": ["+447700900123"], "message": "Hi"}),
+    ("send_whatsapp", [], {"to": "+447700900123", "template": "reschedule-class"},
+     "send_whatsapp", {"to": ["+447700900123"], "template": "reschedule-class"}),
+    ("update_lead", ["l1", {"score": 5}], {"reason": "asked"},
+     "update_lead", {"lead_id": "l1", "updates": {"score": 5}, "reason": "asked"}),
+    ("add_tag", ["l1", "vip"], {}, "add_tag", {"lead_id": "l1", "tag": "vip"}),
+    ("track_event", ["email_opened"], {"lead_id": "l1"},
+     "track_event", {"event": "email_opened", "lead_id": "l1"}),
+]  # fmt: skip
+
+
+def call(asynchronous: bool, settings: Settings, method: str, *args: Any, **kwargs: Any) -> Any:
+    if not asynchronous:
+        with CrmClient.from_settings(settings) as crm:
+            return getattr(crm, method)(*args, **kwargs)
+
+    async def run() -> Any:
+        async with AsyncCrmClient.from_settings(settings) as crm:
+            return await getattr(crm, method)(*args, **kwargs)
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["blocking", "asyncio"])
+@pytest.mark.parametrize(("method", "args", "kwargs", "kind", "payload"), CALLS)
+def test_a_method_enqueues_its_kind_once(
+    settings: Settings, asynchronous: bool, method: str, args: list[Any], kwargs: dict[str, Any],
+    kind: str, payload: dict[str, Any],
+):  # fmt: skip
+    made = [call(asynchronous, settings, method, "org_iron", *args, job_id="j", **kwargs)
+            for _ in range(2)]  # fmt: skip
+    assert [ref.created for ref in made] == [True, False]
+    job = find_original(settings, "j")
+    assert job is not None
+    assert (job.kind, job.org, job.payload) == (kind, "org_iron", payload)
+    with CrmClient.from_settings(settings) as crm:
+        state = crm.status("j").state
+    assert state == (JobState.SCHEDULED if "at" in kwargs else JobState.WAITING)
+
+
+def test_both_clients_have_the_same_methods():
+    def methods(of: type) -> dict[str, list[str]]:
+        own = {name: f for name, f in vars(of).items() if inspect.isfunction(f)}
+        return {name: list(inspect.signature(f).parameters) for name, f in own.items()}
+
+    assert methods(CrmClient) == methods(AsyncCrmClient)
+    assert set(methods(CrmClient)) == {method for method, *_ in CALLS}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["blocking", "asyncio"])
+@pytest.mark.parametrize(
+    ("method", "args", "kwargs", "wrong"),
+    [
+        ("send_whatsapp", [], {"to": "+447700900123"}, "exactly one of message, template"),
+        ("send_email", [], {"to": "ana@example.com", "subject": "Hi", "txt": "there"}, "txt"),
+        ("update_lead", ["l1", {}], {}, "updates"),
+        ("add_tag", ["l1", ""], {}, "tag"),
+        ("trigger_workflow", ["lead_creatd", {}], {}, "did you mean lead_created"),
+        ("schedule_workflow", ["wf_1"], {"at": datetime(2030, 1, 1)}, "at"),  # noqa: DTZ001
+    ],
+)  # fmt: skip
+def test_what_does_not_validate_is_refused_and_named(
+    settings: Settings, asynchronous: bool, method: str, args: list[Any], kwargs: dict[str, Any],
+    wrong: str,
+):  # fmt: skip
+    with pytest.raises(InvalidJobError, match=wrong):
+        call(asynchronous, settings, method, "org_iron", *args, **kwargs)

@@ -1,0 +1,140 @@
+"""The CRM's settings: what is read, what is refused and in which words, what is never shown."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from processors.settings import CrmSettings
+from runtime.config.settings import Settings
+from runtime.config.sources import reference
+from runtime.errors import SettingsError
+
+Make = Callable[..., Settings]
+# A value that each variable takes and that is not its default.
+VALUES = {
+    "DATABASE_URL": "postgresql://u:p@h/crm", "DEFAULT_FROM_EMAIL": "a@b.c",
+    "DEFAULT_COUNTRY": "DE", "SMTP_URL": "smtp://u:p@h:1", "EMAIL_SENDER": "simulated",
+    "SMS_SENDER": "simulated", "WHATSAPP_SENDER": "simulated",
+}  # fmt: skip
+
+
+def problems(make: Make, **variables: str) -> list[str]:
+    with pytest.raises(SettingsError) as refused:
+        make(**variables).of(CrmSettings)
+    return refused.value.problems
+
+
+def test_defaults_need_no_variable(make_settings: Make, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    own = make_settings().of(CrmSettings)
+    url = own.database.url.get_secret_value()
+    assert url == f"sqlite:///{tmp_path}/.local/state/atlas-queue/atlas.db"
+    assert own.messaging.email_sender == "outbox"
+    assert own.messaging.default_country == "GB"
+    assert make_settings(SMTP_URL=" ").of(CrmSettings).messaging.smtp_url is None
+
+
+def test_every_variable_reaches_its_field(make_settings: Make):
+    own = make_settings(
+        DATABASE_URL="postgresql://u:p@h/crm", SMTP_URL="smtps://u:p@mx.example:465",
+        DEFAULT_FROM_EMAIL="Iron Gym <hello@iron.example>", DEFAULT_COUNTRY="uk",
+        EMAIL_SENDER="SMTP", SMS_SENDER="simulated", WHATSAPP_SENDER="outbox",
+    ).of(CrmSettings)  # fmt: skip
+    assert own.database.url == SecretStr("postgresql://u:p@h/crm")
+    messaging = own.messaging
+    assert messaging.default_from_email == "Iron Gym <hello@iron.example>"
+    assert messaging.default_country == "GB"
+    assert messaging.smtp_url == SecretStr("smtps://u:p@mx.example:465")
+    assert (messaging.email_sender, messaging.sms_sender, messaging.whatsapp_sender) == (
+        "smtp", "simulated", "outbox",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "line"),
+    [
+        (
+            "DEFAULT_FROM_EMAIL", "Gym",
+            ("DEFAULT_FROM_EMAIL: 'Gym' is not an e-mail address; "
+            "allowed: an address, or Name <address>"),
+        ),
+        (
+            "DEFAULT_FROM_EMAIL", "a@b.example\nBcc: c@d.example",
+            ("DEFAULT_FROM_EMAIL: holds a line break or another control character; "
+            "allowed: an address, or Name <address>"),
+        ),
+        (
+            "DEFAULT_COUNTRY", "Britain",
+            ("DEFAULT_COUNTRY: 'Britain' is not a country of ISO 3166-1; "
+            "allowed: two letters of ISO 3166-1, such as GB or DE"),
+        ),
+        (
+            "EMAIL_SENDER", "smtp",
+            ("EMAIL_SENDER: 'smtp' needs SMTP_URL, which is not set; "
+            "allowed: outbox, smtp or simulated"),
+        ),
+        (
+            "SMS_SENDER", "smtp",
+            "SMS_SENDER: 'smtp' is not a known value; allowed: outbox or simulated",
+        ),
+        (
+            "DATABASE_URL", "mysql://u:hunter2@h/x",
+            ("DATABASE_URL: does not start with an allowed "
+            "scheme; allowed: sqlite:///path, or postgresql://user:password@host/name"),
+        ),
+        (
+            "DATABASE_URL", "sqlite:///a hunter2",
+            ("DATABASE_URL: holds a space; "
+            "allowed: sqlite:///path, or postgresql://user:password@host/name"),
+        ),
+        (
+            "SMTP_URL", "mx:hunter2",
+            ("SMTP_URL: does not start with an allowed scheme; allowed: "
+            "smtp://user:password@host:587, or smtps:// for TLS from the start"),
+        ),
+        (
+            "SMTP_URL", "smtp://hunter2@h:0",
+            ("SMTP_URL: the port is not a number from 1 to 65535; allowed: "
+            "smtp://user:password@host:587, or smtps:// for TLS from the start"),
+        ),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_told_in_one_line(
+    make_settings: Make, variable: str, value: str, line: str
+):
+    assert problems(make_settings, **{variable: value}) == [line]
+    assert "hunter2" not in line
+
+
+def test_there_is_a_value_for_every_variable():
+    assert set(VALUES) == {item.variable for item in reference(CrmSettings)}
+
+
+@pytest.mark.parametrize("variable", list(VALUES))
+def test_a_line_end_behind_a_value_is_not_part_of_it(make_settings: Make, variable: str):
+    plain = make_settings(**{variable: VALUES[variable]}).of(CrmSettings)
+    assert make_settings(**{variable: VALUES[variable] + "\r\n"}).of(CrmSettings) == plain
+    assert plain != make_settings().of(CrmSettings)
+
+
+def test_no_secret_is_ever_shown(make_settings: Make):
+    settings = make_settings(
+        DATABASE_URL="postgresql://crm:hunter2@db.internal/crm?password=hunter2",
+        SMTP_URL="smtp://mailer:hunter2@mx.internal",
+    )
+    lines = settings.describe(CrmSettings)
+    shown = {line.variable: line.value for line in lines}
+    assert shown["DATABASE_URL"] == "postgresql://***@db.internal/crm?password=***"
+    assert shown["SMTP_URL"] == "smtp://***@mx.internal"
+    own = settings.of(CrmSettings)
+    for text in (repr(own), str(own), str(lines), own.model_dump_json()):
+        assert "hunter2" not in text
+
+
+def test_every_setting_is_documented():
+    found = list(reference(CrmSettings))
+    assert all(line.documentation and line.allowed and line.default for line in found)
+    # The documentation must not depend on whose machine makes it.
+    assert not any(str(Path.home()) in line.default for line in found)
