@@ -5,6 +5,7 @@ from datetime import datetime
 
 from runtime.catalogue.catalogue import RateLimit
 from runtime.jobs.new_job import FlowProgress
+from runtime.sanitize.durations import words
 from runtime.view.job_detail import Hold
 from runtime.view.provider import ProviderSnapshot
 from runtime.view.snapshot import (
@@ -109,10 +110,10 @@ def _not_due(job: JobSummary, now: datetime) -> Hold:
         return Hold("not due", "it waits for jobs that it depends on")
     left = (job.due_at - now).total_seconds()
     if left <= 0:
-        return Hold("due", f"it is due since {_span(-left)}: the next worker's claim moves it")
+        return Hold("due", f"it is due since {words(-left)}: the next worker's claim moves it")
     after = f", after attempt {job.attempt} of {job.max_attempts}" if job.attempt else ""
     why = f" ({job.error})" if job.error else ""
-    return Hold("not due", f"it is due in {_span(left)}{after}{why}", eta_s=left)
+    return Hold("not due", f"it is due in {words(left)}{after}{why}", eta_s=left)
 
 
 def _deferred(deferral: Deferral) -> Hold:
@@ -131,8 +132,8 @@ def _deferred(deferral: Deferral) -> Hold:
 def _expiry(not_after: datetime, now: datetime) -> Hold:
     left_s = (not_after - now).total_seconds()
     if left_s <= 0:
-        return Hold("expires", f"its time is over since {_span(-left_s)}: it will not start")
-    return Hold("expires", f"it will not start any more in {_span(left_s)}")
+        return Hold("expires", f"its time is over since {words(-left_s)}: it will not start")
+    return Hold("expires", f"it will not start any more in {words(left_s)}")
 
 
 def _provider_holds(provider: ProviderSnapshot, token_ms: int, now: datetime) -> list[Hold]:
@@ -142,7 +143,7 @@ def _provider_holds(provider: ProviderSnapshot, token_ms: int, now: datetime) ->
     if token_ms > 0 and provider.limit_per_s:
         text = (
             f"{provider.name} takes {provider.limit_per_s:g} jobs a second over all its queues; "
-            f"next in {_span(token_ms / 1000)}"
+            f"next in {words(token_ms / 1000)}"
         )
         holds.append(Hold("rate", text))
     if provider.concurrency and provider.running >= provider.concurrency:
@@ -160,7 +161,7 @@ def _breaker_hold(provider: ProviderSnapshot, now: datetime) -> Hold:
     left_s = max(0.0, (provider.until - now).total_seconds())
     what = "one job tries it" if provider.state == "half-open" else "one job may try it then"
     return Hold(
-        "breaker", f"{provider.name} failed too often; {what}, {_span(left_s)} left", left_s
+        "breaker", f"{provider.name} failed too often; {what}, {words(left_s)} left", left_s
     )
 
 
@@ -187,7 +188,7 @@ def _waiting_holds(job: JobSummary, queue: QueueSnapshot, waiting: Waiting) -> l
     if waiting.next_token_ms > 0 and queue.limit_per_s:
         wait_s = waiting.next_token_ms / 1000
         text = (
-            f"{queue.name} may start {queue.limit_per_s:g} jobs a second; next in {_span(wait_s)}"
+            f"{queue.name} may start {queue.limit_per_s:g} jobs a second; next in {words(wait_s)}"
         )
         holds.append(Hold("rate", text))
     if queue.concurrency and queue.active >= queue.concurrency:
@@ -214,21 +215,9 @@ def _position(queue: QueueSnapshot, waiting: Waiting) -> Hold:
     if rate_per_s <= 0:
         return Hold("behind", f"about {ahead:,} jobs are before it; none has finished lately")
     eta_s = ahead / rate_per_s
-    text = f"about {ahead:,} jobs are before it: {_span(eta_s)} at the present rate"
+    text = f"about {ahead:,} jobs are before it: {words(eta_s)} at the present rate"
     return Hold("behind", text, eta_s=eta_s)
 
 
 def _ago(now: datetime, moment: datetime | None) -> str:
-    return _span((now - moment).total_seconds()) if moment else "an unknown time"
-
-
-def _span(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 172_800:
-        return f"{seconds / 3600:.0f} h"
-    return f"{seconds / 86400:.0f} days"
+    return words((now - moment).total_seconds()) if moment else "an unknown time"

@@ -14,6 +14,7 @@ from runtime.catalogue.catalogue import Catalogue, Priority
 from runtime.config.settings import Settings
 from runtime.errors import UnknownJobError
 from runtime.jobs.new_job import FlowProgress
+from runtime.sanitize import sizes
 from runtime.sanitize.redact import redact_text
 from runtime.sanitize.text import safe
 from runtime.view.events import Event, compose_event
@@ -180,11 +181,11 @@ class Reader:
     def _left_out(self, raw: reads.JobReply) -> Iterator[str]:
         stored = data_bytes(raw.fields)
         if is_left_out(raw.fields, self._max_bytes):
-            yield f"payload: {_megabytes(stored)} in Redis, not shown"
+            yield f"payload: {sizes.full(stored)} in Redis, not shown"
         if raw.results_left_out:
             yield (
                 f"attempts: {raw.results_left_out} of {raw.results_left_out + len(raw.results)} "
-                f"not shown, {_megabytes(raw.results_bytes)} in Redis"
+                f"not shown, {sizes.full(raw.results_bytes)} in Redis"
             )
 
     def recurring(self) -> tuple[RecurringSnapshot, ...]:
@@ -401,10 +402,6 @@ class Reader:
                 at = datetime.fromtimestamp(at_ms / 1000, UTC)
                 entries.append(TimelineEntry(at, f"{action} (operator)", by.strip()))
         return tuple(sorted(entries, key=lambda entry: entry.at))
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"
 
 
 def _matches(job: JobSummary, search: str) -> bool:

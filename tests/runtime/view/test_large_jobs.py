@@ -50,9 +50,9 @@ def test_a_job_of_20_mb_is_shown_without_its_payload(
     assert (detail.summary.kind, detail.summary.org) == ("echo", "org_a")
     assert detail.payload == {}
     assert detail.payload_bytes > 20 * MB
-    assert detail.left_out == ("payload: 20.0 MB in Redis, not shown",)
-    assert "  payload: 20.0 MB in Redis, not shown" in list(job_lines(detail))
-    assert "20.0 MB in Redis, not shown" in str(payload_lines(detail))
+    assert detail.left_out == ("payload: 19MiB in Redis, not shown",)
+    assert "  payload: 19MiB in Redis, not shown" in list(job_lines(detail))
+    assert "19MiB in Redis, not shown" in str(payload_lines(detail))
     assert peak < MB
     assert peak_of(lambda: reader.explain("j"))[1] < 2 * MB
 
@@ -138,5 +138,5 @@ def test_atlas_job_says_it_too(monkeypatch, redis_url: str, client, raw: redis.R
     large(raw, "j", 20 * MB)
     done = CliRunner().invoke(job, ["j"])
     assert done.exit_code == 0, done.output
-    assert "20.0 MB in Redis, not shown" in done.output
+    assert "19MiB in Redis, not shown" in done.output
     assert len(done.output) < 2_000
