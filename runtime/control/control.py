@@ -13,11 +13,11 @@ from runtime.broker.reads import reads, streams
 from runtime.catalogue.catalogue import Catalogue
 from runtime.catalogue.recurring import Recurring
 from runtime.config.settings import Settings
+from runtime.control.plan import ActionResult, Plan
 from runtime.errors import InvalidJobError, UnknownJobError
 from runtime.jobs.checks import check_org
 from runtime.jobs.payload import validate_payload
 from runtime.sanitize.text import safe
-from runtime.view.snapshot import ActionResult, Plan
 
 _CHUNK = 500
 BreakerWord = Literal["open", "closed", "auto"]
@@ -170,7 +170,7 @@ class Control:
         if done < len(names):
             message += f", {len(names) - done} so already"
         return ActionResult(
-            "quiet" if quiet else "unquiet", target, done, len(names) - done, message
+            "quiet" if quiet else "resume", target, done, len(names) - done, message
         )
 
     def set_org(

@@ -7,16 +7,15 @@ import click
 from runtime.catalogue.recurring import Recurring
 from runtime.cli.shared.access import control, reader
 from runtime.cli.shared.job_input import JsonObject
-from runtime.cli.shared.options import F, actor_option, json_option, print_json
+from runtime.cli.shared.options import F, actor_option, json_option, print_json, reason_option
 from runtime.cli.shared.tables import Column, moment, table
-from runtime.view.snapshot import ActionResult, RecurringSnapshot
-
-_reason = click.option("--reason", default="", help="Why, for the audit and for colleagues.")
+from runtime.control.plan import ActionResult
+from runtime.view.snapshot import RecurringSnapshot
 
 
 def _named(function: F) -> F:
     """What every command on one recurring job takes: its id, a reason, who acts, ``--json``."""
-    with_options = _reason(actor_option(json_option(function)))
+    with_options = reason_option(actor_option(json_option(function)))
     return click.argument("recurring_id", metavar="ID")(with_options)
 
 
@@ -61,7 +60,7 @@ def list_recurring(*, as_json: bool) -> None:
     show_default=True,
     help="What becomes of slots that passed while no worker ran.",
 )
-@_reason
+@reason_option
 @actor_option
 @json_option
 def set_recurring(recurring_id: str, kind: str, **options: Any) -> None:
