@@ -62,19 +62,21 @@ def explain(
     deferral: Deferral | None = None,
     not_after: datetime | None = None,
 ) -> tuple[Hold, ...]:
-    """Every condition that holds a job, the one to be dealt with first at the top."""
+    """Every condition that holds a job; what to deal with first comes first."""
     suspicion = (_suspicion(job),) if job.suspect else ()
     match job.state:
         case JobState.ACTIVE:
-            since = _ago(now, job.started_at)
-            text = f"it runs, attempt {job.attempt} on {job.worker}, since {since}"
+            ran = _ago(now, job.started_at)
+            text = f"it is running: attempt {job.attempt} on {job.worker}, for {ran}"
             return (Hold("running", text), *suspicion)
         case JobState.FINISHED | JobState.CANCELED:
-            return (Hold("ended", f"it is {job.state}, since {_ago(now, job.ended_at)}"),)
+            verb = "was canceled" if job.state is JobState.CANCELED else "finished"
+            ended = f"{_ago(now, job.ended_at)} ago" if job.ended_at else "at an unknown time"
+            return (Hold("ended", f"it {verb} {ended}"),)
         case JobState.FAILED:
             why = f": {job.error}" if job.error else ""
             text = f"it failed after {job.attempt} of {job.max_attempts} attempts{why}"
-            return (Hold("ended", f"{text}; `atlas retry {job.id}` gives it a fresh budget"),)
+            return (Hold("ended", f"{text}; `atlas retry {job.id}` runs it again"),)
     holds = _queue_holds(queue, now)
     if not_after is not None:
         holds.append(_expiry(not_after, now))
@@ -110,7 +112,7 @@ def _not_due(job: JobSummary, now: datetime) -> Hold:
         return Hold("not due", "it waits for jobs that it depends on")
     left = (job.due_at - now).total_seconds()
     if left <= 0:
-        return Hold("due", f"it is due since {words(-left)}: the next worker's claim moves it")
+        return Hold("due", f"it has been due for {words(-left)}: the next worker's claim takes it")
     after = f", after attempt {job.attempt} of {job.max_attempts}" if job.attempt else ""
     why = f" ({job.error})" if job.error else ""
     return Hold("not due", f"it is due in {words(left)}{after}{why}", eta_s=left)
@@ -132,8 +134,8 @@ def _deferred(deferral: Deferral) -> Hold:
 def _expiry(not_after: datetime, now: datetime) -> Hold:
     left_s = (not_after - now).total_seconds()
     if left_s <= 0:
-        return Hold("expires", f"its time is over since {words(-left_s)}: it will not start")
-    return Hold("expires", f"it will not start any more in {words(left_s)}")
+        return Hold("expires", f"it expired {words(-left_s)} ago: it will not start")
+    return Hold("expires", f"it expires in {words(left_s)}: after that it will not start")
 
 
 def _provider_holds(provider: ProviderSnapshot, token_ms: int, now: datetime) -> list[Hold]:
@@ -147,7 +149,7 @@ def _provider_holds(provider: ProviderSnapshot, token_ms: int, now: datetime) ->
         )
         holds.append(Hold("rate", text))
     if provider.concurrency and provider.running >= provider.concurrency:
-        text = f"{provider.name} takes {provider.concurrency} jobs at a time, and so many run"
+        text = f"{provider.name} takes {provider.concurrency} jobs at a time, and that many run"
         holds.append(Hold("cap", text))
     return holds
 
@@ -169,10 +171,8 @@ def _queue_holds(queue: QueueSnapshot, now: datetime) -> list[Hold]:
     holds = []
     if queue.pause is not None:
         why = f': "{queue.pause.reason}"' if queue.pause.reason else ""
-        since = _ago(now, queue.pause.at)
-        holds.append(
-            Hold("paused", f"{queue.name} is paused by {queue.pause.by} since {since}{why}")
-        )
+        ago = _ago(now, queue.pause.at)
+        holds.append(Hold("paused", f"{queue.name} was paused by {queue.pause.by} {ago} ago{why}"))
     if queue.unserved:
         holds.append(Hold("not served", f"no worker may serve {queue.name}: {queue.unserved}"))
     elif not queue.workers:
@@ -183,7 +183,7 @@ def _queue_holds(queue: QueueSnapshot, now: datetime) -> list[Hold]:
 def _waiting_holds(job: JobSummary, queue: QueueSnapshot, waiting: Waiting) -> list[Hold]:
     holds = []
     if not waiting.known_kind:
-        text = f"this release knows no kind {job.kind!r}: it will be quarantined when it is taken"
+        text = f"this release knows no kind {job.kind!r}: it will be quarantined when claimed"
         holds.append(Hold("unknown kind", text))
     if waiting.next_token_ms > 0 and queue.limit_per_s:
         wait_s = waiting.next_token_ms / 1000

@@ -219,7 +219,7 @@ class Snapshot:
     """Everything an overview needs, read in one round trip.
 
     `history` maps each queue to its last 60 minutes, oldest first, the running minute last.
-    `repaired_total` counts the jobs that audits put right: a sound engine leaves none.
+    `repaired_total` counts the jobs that audits have repaired: a sound engine needs none.
     """
 
     taken_at: datetime

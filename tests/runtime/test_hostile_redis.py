@@ -25,7 +25,7 @@ from runtime.view.reader import Reader
 from runtime.view.snapshot import JobState
 from tests.runtime.conftest import WorkerCommand, running, wait_until
 from tests.runtime.drive import PLAIN
-from tui.data.live import LiveSource
+from tui.data.live import LiveReads
 
 STOCK = "tests.runtime.stock_functions"
 
@@ -52,7 +52,7 @@ def look_everywhere(engine, job_ids: list[str]) -> None:
     """All that readers, the dashboard and operators look at."""
     reader, control = Reader.from_settings(engine), Control.from_settings(engine, actor="a@b")
     with closing(reader), closing(control):
-        source = LiveSource(reader, control)
+        source = LiveReads(reader)
         source.snapshot()
         for state in JobState:
             source.page("test:plain", state, offset=0, limit=50, search="bomb")

@@ -17,7 +17,7 @@ from runtime.control.migration import migrate as move
 def migrate(source: str, *, dry_run: bool, as_json: bool) -> None:
     """Move this deployment's jobs from an old key prefix to its own.
 
-    Its workers below the old prefix must have ended. A run that was killed can be repeated.
+    Stop its workers below the old prefix first. If it is killed, run it again: it continues.
     """
     if not re.fullmatch(PREFIX, source):
         raise click.BadParameter("letters, digits and _ . : - { } are allowed", param_hint="--from")

@@ -15,8 +15,7 @@ from runtime.cli.shared.options import (
     reason_option,
 )
 from runtime.cli.shared.report import report
-from runtime.cli.shared.tables import Column, moment, rate, table
-from runtime.sanitize import durations
+from runtime.cli.shared.tables import Column, latency, moment, rate, table
 from runtime.view.snapshot import QueueSnapshot
 
 
@@ -100,8 +99,8 @@ def _limits_row(queue: QueueSnapshot) -> list[str]:
         rate(queue.enqueued_per_min),
         rate(queue.throughput_per_min),
         rate(queue.failed_per_min),
-        durations.latency(queue.wait_p50_ms),
-        durations.latency(queue.wait_p95_ms),
-        durations.latency(queue.run_p50_ms),
-        durations.latency(queue.run_p95_ms),
+        latency(queue.wait_p50_ms),
+        latency(queue.wait_p95_ms),
+        latency(queue.run_p50_ms),
+        latency(queue.run_p95_ms),
     ]

@@ -9,7 +9,7 @@ import click
 from runtime.cli.shared import json_view
 from runtime.cli.shared.access import reader
 from runtime.cli.shared.options import json_option, print_json
-from runtime.cli.shared.tables import Column, moment, number, rate, table
+from runtime.cli.shared.tables import Column, latency, moment, number, rate, table
 from runtime.sanitize import durations, sizes
 from runtime.view.host import read_host
 from runtime.view.snapshot import (
@@ -99,5 +99,5 @@ def _depth_row(queue: QueueSnapshot) -> list[str]:
         number(queue.stalled),
         rate(queue.throughput_per_min),
         durations.full(queue.oldest_waiting_s),
-        durations.latency(queue.run_p95_ms),
+        latency(queue.run_p95_ms),
     ]

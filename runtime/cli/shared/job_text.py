@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from runtime.cli.shared.tables import Column, moment, table
+from runtime.cli.shared.tables import Column, latency, moment, table
 from runtime.sanitize import durations, sizes
 from runtime.view.job_detail import Attempt, JobDetail
 from runtime.view.snapshot import JobPage, JobState, JobSummary
@@ -89,7 +89,7 @@ def job_lines(detail: JobDetail) -> Iterator[str]:
 
 def _attempt_lines(attempt: Attempt) -> Iterator[str]:
     yield (
-        f"attempt {attempt.number}: {attempt.outcome} after {durations.latency(attempt.run_ms)} "
+        f"attempt {attempt.number}: {attempt.outcome} after {latency(attempt.run_ms)} "
         f"on {attempt.worker or 'no worker'}, ended {moment(attempt.ended_at)} UTC"
     )
     if attempt.error_class or attempt.error:

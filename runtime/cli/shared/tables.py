@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from runtime.sanitize import durations
+
 _MIN_WIDTH = 80
 _GAP = "  "
 
@@ -97,6 +99,11 @@ def number(value: float) -> str:
 def rate(value: float) -> str:
     """A rate: one decimal below ten."""
     return f"{value:.1f}" if 0 < value < 9.95 else number(value)
+
+
+def latency(milliseconds: float | None) -> str:
+    """A short time, in two units from a minute on; ``-`` for none."""
+    return durations.full(None if milliseconds is None else milliseconds / 1_000)
 
 
 def moment(value: datetime | None) -> str:

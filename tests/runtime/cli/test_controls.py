@@ -39,7 +39,9 @@ def test_all_workers_are_quieted_and_resumed_and_queues_stay_paused(atlas: Comma
     add_worker(raw, "w1")
     add_worker(raw, "w2")
     atlas("pause", "test:plain")
-    assert "2 workers are now quiet" in atlas("quiet", "--all").out
+    assert "1 worker is now quiet" in atlas("quiet", "w2").out
+    assert atlas("quiet", "--all").out == "1 worker is now quiet, 1 worker was quiet already\n"
+    assert atlas("quiet", "--all").out == "2 workers were quiet already\n"
     resumed = atlas("resume", "--all", "--json").json
     assert (resumed["action"], resumed["target"], resumed["done"]) == ("resume", "2 workers", 2)
     assert not raw.exists("rq:atlas:quiet")

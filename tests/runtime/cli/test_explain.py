@@ -7,7 +7,7 @@ def test_explain_says_what_holds_a_job(atlas: Command):
     atlas("enqueue", "echo", "--org", "o", "--id", "j")
     atlas("pause", "test:plain", "--reason", "provider down")
     lines = atlas("explain", "j").out.splitlines()
-    assert lines[0].startswith("1. paused: test:plain is paused by ")
+    assert lines[0].startswith("1. paused: test:plain was paused by ")
     assert '"provider down"' in lines[0]
     assert lines[1] == "2. no worker: no living worker serves test:plain"
     assert [h["what"] for h in atlas("explain", "j", "--json").json["holds"]] == [
