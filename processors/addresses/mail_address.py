@@ -1,4 +1,4 @@
-"""E-mail addresses, with or without a name: read, checked, and written as RFC 5322 wants them."""
+"""E-mail addresses, with or without a name: read, checked, and written as RFC 5322 requires."""
 
 import re
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ class Mailbox:
         return self.envelope.rpartition("@")[2]
 
     def header(self) -> str:
-        """The value of From or Reply-To: quoted or encoded, and always one mailbox."""
+        """The value of a From or Reply-To header: quoted or encoded, and always one mailbox."""
         if not self.name:
             return self.envelope
         if self.name.isascii() and "=?" not in self.name:
@@ -86,7 +86,7 @@ def read_address(text: str) -> Mailbox:
     """One bare address, checked without asking the DNS.
 
     Raises:
-        ValueError: it is none; with the reason.
+        ValueError: it is not an address; with the reason.
     """
     from email_validator import (  # noqa: PLC0415 - what names no address does not pay for it
         EmailNotValidError,

@@ -153,7 +153,7 @@ def requeue(
     from processors.database.models import utc_now  # noqa: PLC0415 - imports SQLAlchemy
     from processors.dead_letters.operating import hand_over, requeue_now  # noqa: PLC0415
     from processors.dead_letters.reading import Choice, count_open  # noqa: PLC0415
-    from runtime.cli.commands.steer import report  # noqa: PLC0415 - imports Redis' client
+    from runtime.cli.shared.report import report  # noqa: PLC0415 - imports Redis' client
 
     if [bool(ids), everything, group is not None].count(True) != 1:
         raise click.UsageError("give ids, --group FINGERPRINT, or --all")

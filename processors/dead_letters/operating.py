@@ -7,8 +7,8 @@ from processors.recurring import SYSTEM_ORG
 from runtime.application import load_application
 from runtime.cli.shared.access import client, control
 from runtime.cli.shared.options import read_settings
+from runtime.control.plan import ActionResult
 from runtime.jobs.new_job import Unique
-from runtime.view.snapshot import ActionResult
 
 
 def requeue_now(database: Database, choice: Choice, *, actor: str, reason: str) -> ActionResult:
@@ -19,8 +19,8 @@ def requeue_now(database: Database, choice: Choice, *, actor: str, reason: str) 
         BrokerUnavailableError: Redis is away.
     """
     catalogue = load_application(read_settings().application).catalogue
-    with control(actor) as steering, client() as producer:
-        tally = Requeuer(database, catalogue, steering, producer, reason=reason).requeue(choice)
+    with control(actor) as controls, client() as producer:
+        tally = Requeuer(database, catalogue, controls, producer, reason=reason).requeue(choice)
     return ActionResult(
         "requeue",
         choice.group or choice.queue or f"{tally.total} jobs",

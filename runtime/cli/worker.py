@@ -14,10 +14,12 @@ from runtime.worker import supervisor
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--queues", default="", metavar="A,B",
               help="Logical names of the queues to serve; default: all.")  # fmt: skip
-@click.option("--processes", type=click.IntRange(1, 256), help="Default: ATLAS_PROCESSES.")
+@click.option(
+    "--processes", type=click.IntRange(1, 256), help="How many processes; default: ATLAS_PROCESSES."
+)
 @click.option("--concurrency", type=click.IntRange(1, 1_000),
-              help="Jobs a process runs at a time; default: ATLAS_CONCURRENCY.")  # fmt: skip
-@click.option("--burst", is_flag=True, help="End when nothing waits.")
+              help="Jobs that a process runs at a time; default: ATLAS_CONCURRENCY.")  # fmt: skip
+@click.option("--burst", is_flag=True, help="End once no job waits.")
 @click.version_option(__version__, prog_name="atlas-worker", message="%(prog)s %(version)s")
 @click.pass_context
 def worker(
@@ -30,10 +32,10 @@ def worker(
 ) -> None:
     """Run jobs until told to stop.
 
-    SIGTERM or Ctrl-C ends in order: running jobs may end within ATLAS_SHUTDOWN_S, the others go
-    back to their queue. A second one gives them back at once. SIGUSR1 makes them quiet (they claim
-    nothing, what runs goes on; `atlas unquiet` ends it), SIGUSR2 replaces the processes one after
-    the other.
+    SIGTERM or Ctrl-C stops in order: running jobs have ATLAS_SHUTDOWN_S to end, those that do not
+    are released to their queue. A second signal releases them at once. SIGUSR1 makes the workers
+    quiet: they claim no more jobs, what runs goes on; `atlas resume WORKER` ends that. SIGUSR2
+    replaces the processes one after the other.
     """
     names = [name for part in queues.split(",") if (name := part.strip())]
     if queues and not names:

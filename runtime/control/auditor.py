@@ -1,4 +1,4 @@
-"""Proves, and if asked restores, the engine's invariant: every open job is in exactly one place."""
+"""Checks the engine's invariant, that every open job is in exactly one place, and repairs it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -6,15 +6,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Self
 
-from runtime.application import load_application
-from runtime.broker import open_broker
-from runtime.broker.broker import Broker
 from runtime.broker.calls import upkeep
-from runtime.broker.keys import QueueNames
 from runtime.broker.policy import Policy
 from runtime.broker.reads import census
-from runtime.catalogue.catalogue import Catalogue
 from runtime.config.settings import Settings
+from runtime.view.deployment import Deployment, OnDeployment
 
 _CHUNK = 200
 _EXAMPLES = 20
@@ -22,7 +18,7 @@ _EXAMPLES = 20
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One job that was wrong. `verdict`: orphan, double, ghost, misplaced or abandoned."""
+    """One job that was out of place. `verdict`: orphan, double, ghost, misplaced or abandoned."""
 
     job_id: str
     queue: str
@@ -44,14 +40,13 @@ class AuditReport:
         return not self.counts
 
 
-class Auditor:
-    """Blocking. Reads in steps of a thousand, judges what looks wrong at one moment each."""
+class Auditor(OnDeployment):
+    """Blocking. Looks at all jobs in steps, then judges each that looks wrong at one moment."""
 
-    def __init__(self, broker: Broker, catalogue: Catalogue, settings: Settings) -> None:
-        self._broker = broker
-        self._catalogue = catalogue
-        self._names = QueueNames(settings.queue_prefix)
-        self._policy = Policy.of(catalogue, self._names, max_stalled=settings.worker.max_stalled)
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(deployment)
+        max_stalled = self._settings.worker.max_stalled
+        self._policy = Policy.of(self._catalogue, self._names, max_stalled=max_stalled)
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
@@ -60,21 +55,7 @@ class Auditor:
         Raises:
             CatalogueError: the application cannot be loaded.
         """
-        catalogue = load_application(settings.application).catalogue
-        return cls(open_broker(settings), catalogue.for_environment(settings.environment), settings)
-
-    def check_prefix(self) -> None:
-        """Refuse to go on where the keys are another deployment's.
-
-        Raises:
-            PrefixTakenError: they are.
-            BrokerUnavailableError: Redis is away.
-        """
-        self._broker.check_prefix()
-
-    def close(self) -> None:
-        """Release the connections."""
-        self._broker.close()
+        return cls(Deployment.open(settings))
 
     def audit(self, *, repair: bool = False) -> AuditReport:
         """Examine every job of the catalogue's queues.
@@ -110,10 +91,10 @@ class Auditor:
                 continue
             examined += 1
             expected = [census.PLACES[status]] if status in census.PLACES else []
-            # Whether a deferred one is waited for by anybody is judged job by job.
+            # Whether anything will ever enqueue a deferred one is judged job by job.
             if seen.get(job_id, []) != expected or status == "deferred":
                 suspects[job_id] = lane
-        # What is left was named by a place and has no hash.
+        # What is left over is listed in a place but has no hash.
         return suspects | lane_of, examined
 
     def _judged(self, suspects: dict[str, str], *, repair: bool) -> Iterator[tuple[str, str, str]]:

@@ -1,45 +1,38 @@
-"""Steering: every write an operator can make; each is recorded in the audit stream."""
+"""Every change an operator can make; each is recorded in the audit stream."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, Self
 
-from runtime.application import load_application
-from runtime.broker import open_broker
-from runtime.broker.broker import Broker
 from runtime.broker.calls import operators
 from runtime.broker.calls.recurring import drop_recurring, put_recurring
 from runtime.broker.decode import texts_of
-from runtime.broker.keys import QueueNames
 from runtime.broker.reads import streams
 from runtime.broker.reads.jobs import read_fingerprints
 from runtime.broker.reads.pages import page_scored
-from runtime.catalogue.catalogue import Catalogue
 from runtime.catalogue.recurring import Recurring
 from runtime.config.settings import Settings
+from runtime.control.plan import ActionResult, Plan, quiet_words
 from runtime.errors import InvalidJobError, UnknownJobError
 from runtime.jobs.checks import check_org
 from runtime.jobs.payload import validate_payload
 from runtime.sanitize.text import safe
-from runtime.view.snapshot import ActionResult, Plan
+from runtime.view.deployment import Deployment, OnDeployment
 
 _CHUNK = 500
 BreakerWord = Literal["open", "closed", "auto"]
 
 
-class Control:
+class Control(OnDeployment):
     """Blocking. Every method raises BrokerUnavailableError while Redis is away.
 
     Args:
-        actor: who acts, e.g. ``ana@bastion1``; it stands in the audit stream.
+        deployment: what is changed.
+        actor: who acts, e.g. ``ana@bastion1``; recorded in the audit stream.
     """
 
-    def __init__(
-        self, broker: Broker, catalogue: Catalogue, names: QueueNames, *, actor: str
-    ) -> None:
-        self._broker = broker
-        self._catalogue = catalogue
-        self._names = names
+    def __init__(self, deployment: Deployment, *, actor: str) -> None:
+        super().__init__(deployment)
         self._actor = actor
 
     @classmethod
@@ -49,31 +42,12 @@ class Control:
         Raises:
             CatalogueError: the application cannot be loaded.
         """
-        catalogue = load_application(settings.application).catalogue
-        return cls(
-            open_broker(settings),
-            catalogue.for_environment(settings.environment),
-            QueueNames(settings.queue_prefix),
-            actor=actor,
-        )
-
-    def close(self) -> None:
-        """Release the connections."""
-        self._broker.close()
-
-    def check_prefix(self) -> None:
-        """Refuse to go on where the keys are another deployment's.
-
-        Raises:
-            PrefixTakenError: they are.
-            BrokerUnavailableError: Redis is away.
-        """
-        self._broker.check_prefix()
+        return cls(Deployment.open(settings), actor=actor)
 
     def pause(self, queue: str, *, reason: str = "") -> ActionResult:
-        """Let no further job of a queue start, on any worker, from its next claim on.
+        """Start no more jobs of a queue, on any worker, from its next claim on.
 
-        Jobs that run go on. A queue that is paused already keeps its first author.
+        Jobs that run go on. A queue that is paused already keeps who paused it first, and why.
 
         Raises:
             UnknownQueueError: no such queue.
@@ -107,7 +81,7 @@ class Control:
         return ActionResult("set recurring", recurring.id, 1, message=message)
 
     def pause_recurring(self, recurring_id: str, *, paused: bool, reason: str = "") -> ActionResult:
-        """Let a recurring job enqueue nothing, or enqueue again. What passes is not made up for.
+        """Pause or resume a recurring job. Slots that pass while it is paused are skipped.
 
         Raises:
             UnknownJobError: no such recurring job.
@@ -123,7 +97,7 @@ class Control:
         return ActionResult("set recurring", recurring_id, 1, message=f"{recurring_id} is {state}")
 
     def remove_recurring(self, recurring_id: str, *, reason: str = "") -> ActionResult:
-        """Remove a recurring job; a declared one comes back with the next worker's start.
+        """Remove a recurring job for good, also a declared one. Jobs that it enqueued stay.
 
         Raises:
             UnknownJobError: no such recurring job.
@@ -136,7 +110,7 @@ class Control:
         return ActionResult("remove recurring", recurring_id, 1, message=message)
 
     def force_breaker(self, provider: str, state: BreakerWord, *, reason: str = "") -> ActionResult:
-        """Open or close a provider's breaker whatever it has counted, or leave it to itself again.
+        """Hold a provider's breaker open or closed whatever it has counted, or set it to auto.
 
         Args:
             provider: its name.
@@ -157,9 +131,9 @@ class Control:
         return ActionResult(f"breaker {state}", name, 1, message=f"{name}'s breaker {words[state]}")
 
     def set_quiet(self, workers: Sequence[str], *, quiet: bool, reason: str = "") -> ActionResult:
-        """Let workers (processes, by name) claim nothing from their next claim on, or claim again.
+        """Let workers (processes, by name) claim no more jobs, or claim again.
 
-        What they run goes on. A process that takes a quiet one's place claims.
+        What they run goes on. A process that replaces a quiet one is not quiet.
 
         Raises:
             BrokerUnavailableError: Redis is away.
@@ -167,20 +141,16 @@ class Control:
         names = list(dict.fromkeys(workers))
         results = self._broker.run(operators.set_quiet(self._actor, reason, names, quiet=quiet))
         target = names[0] if len(names) == 1 else f"{len(names)} workers"
-        state = "quiet" if quiet else "claiming again"
         done = sum(results)
-        told = "1 worker is" if done == 1 else f"{done} workers are"
-        message = f"{told} now {state}"
-        if done < len(names):
-            message += f", {len(names) - done} so already"
+        message = quiet_words(done, len(names) - done, quiet=quiet)
         return ActionResult(
-            "quiet" if quiet else "unquiet", target, done, len(names) - done, message
+            "quiet" if quiet else "resume", target, done, len(names) - done, message
         )
 
     def set_org(
         self, org: str, *, weight: float = 1.0, cap: int | None = None, reason: str = ""
     ) -> ActionResult:
-        """Give an organisation a share and a cap of its own in all fair queues.
+        """Set an organisation's weight and cap in all fair queues.
 
         Args:
             org: the organisation.
@@ -209,7 +179,7 @@ class Control:
         group: str | None = None,
         keep_attempts: bool = False,
     ) -> Plan:
-        """Fix what a retry would touch: those ids, or all that failed up to now.
+        """Plan a retry: of those ids, or of all jobs that failed up to now.
 
         Args:
             ids: job ids; none of them means nothing, not everything.
@@ -252,13 +222,13 @@ class Control:
                     break
 
     def plan_delete(self, ids: Sequence[str]) -> Plan:
-        """Fix what a deletion would touch. Running jobs are refused when it is applied."""
+        """Plan a deletion. Jobs that run by then are left alone."""
         return Plan("delete", None, len(set(ids)), tuple(dict.fromkeys(ids)))
 
     def apply(self, plan: Plan, *, reason: str = "") -> ActionResult:
-        """Carry out a plan in chunks; jobs gone meanwhile are skipped and counted.
+        """Carry out a plan in chunks; jobs that are gone by then are skipped and counted.
 
-        Interrupted half way, it has done what it has done; planning anew continues.
+        If it is interrupted, what was done stays done; a new plan covers the rest.
 
         Raises:
             UnknownQueueError: no such queue.

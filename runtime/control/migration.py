@@ -1,9 +1,9 @@
 """Moves a deployment's keys from an old Redis prefix to its own.
 
-Until every deployment had a prefix of its own, all shared ``rq``. What belongs to a deployment
-there is found by its queues: their jobs and places are moved, in chunks that are each one script,
-so that a kill at any moment leaves every job in one place, and a repeat goes on. What was shared
-(breakers, organisations' limits, recurring jobs, histories) is copied. The rest stays.
+Before each deployment had its own prefix, all of them shared ``rq``. A deployment's queues tell
+what belongs to it there: their jobs and the places that list them are moved in chunks, each by one
+script. A kill at any moment leaves every job in one place, and a second run continues. What was
+shared (breakers, organisations' limits, recurring jobs, histories) is copied. The rest stays.
 """
 
 from collections.abc import Iterator, Sequence
@@ -79,11 +79,11 @@ def migrate(settings: Settings, source: str, *, dry_run: bool = False) -> Migrat
     Raises:
         MigrationError: both are the same, or workers below `source` still serve its queues.
         PrefixTakenError: one of the prefixes is another deployment's.
-        BrokerUnavailableError: Redis is away; a repeat goes on.
+        BrokerUnavailableError: Redis is away; a second run continues.
     """
     target = settings.redis.key_prefix
     if source == target:
-        raise MigrationError(f"the keys lie below '{target}' already: nothing is to be moved")
+        raise MigrationError(f"the keys are below '{target}' already: there is nothing to move")
     catalogue = load_application(settings.application).catalogue
     with closing(open_broker(settings, timeout_s=30.0)) as broker:
         move = _Move(broker, Keys(source), catalogue, settings)
@@ -131,7 +131,7 @@ class _Move:
             self._report.jobs += len(ids)
         for place in adoption.read_places(self._connection, self._old, self._lanes):
             self._move_place(place)
-        # What lies in no place: jobs that an audit will find, and entries of the quarantine.
+        # What is listed nowhere: jobs that an audit will find, and entries of the quarantine.
         for ids in self._our_jobs():
             self._move_jobs(ids)
         self._move_quarantine()

@@ -57,7 +57,7 @@ def _server_version(program: str) -> str:
 
 
 class EmbeddedRedis:
-    """A Redis server of one's own, which ends with the process that started it.
+    """A private Redis server, which ends with the process that started it.
 
     Append-only file on, nothing evicted, no network beyond loopback. As a context manager it is
     started on entry and stopped on exit.
@@ -134,7 +134,7 @@ class EmbeddedRedis:
         """Start the server and wait until it serves (its data are loaded).
 
         Raises:
-            EmbeddedRedisError: it ended, or did not serve in 15 s; the message has its last words.
+            EmbeddedRedisError: it ended, or did not serve in 15 s; with the end of its log.
         """
         attempts = 5 if self._choose_port else 1
         for attempt in range(1, attempts + 1):
@@ -174,7 +174,7 @@ class EmbeddedRedis:
             process.wait()
 
     def restart(self) -> None:
-        """Stop and start; address and data stay."""
+        """Stop and start; the address and the data stay the same."""
         self.stop()
         self.start()
 
@@ -188,7 +188,7 @@ class EmbeddedRedis:
                 stdout=log,
                 stderr=log,
                 cwd=self._dir,
-                # Ctrl-C in the terminal is for the program that owns us, not for the server.
+                # Ctrl-C in the terminal is meant for the program that uses the server.
                 start_new_session=True,
             )
         self._guard = Guard(self._process.pid, remove=self._temporary())

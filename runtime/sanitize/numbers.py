@@ -1,4 +1,4 @@
-"""Numbers out of Redis, whatever stands there in their place."""
+"""Numbers read from Redis, which may hold anything in their place."""
 
 import math
 
@@ -14,7 +14,7 @@ def whole(value: str | bytes) -> int:
 
 
 def finite(value: str | bytes) -> float | None:
-    """A number that is one; None for anything else."""
+    """A finite number; None for anything else."""
     try:
         found = float(value)
     except ValueError:

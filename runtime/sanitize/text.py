@@ -15,7 +15,7 @@ _ELLIPSIS = "…"
 
 
 def safe(text: str, limit: int = 1_000, *, keep_newlines: bool = False) -> str:
-    r"""`text` with every character that could steer a terminal replaced by a visible form.
+    r"""`text` with every character that could control a terminal replaced by a visible form.
 
     C0 and DEL become Unicode's control pictures (escape is ``␛``), everything else that is
     harmful its escape (``\u202e``). Nothing else is changed, so markup stays what it was: show it

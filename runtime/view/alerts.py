@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from runtime.sanitize.durations import words
 from runtime.view.provider import ProviderSnapshot
 from runtime.view.snapshot import Alert, Outage, QueueSnapshot, RedisSnapshot, WorkerSnapshot
 
@@ -23,8 +24,8 @@ def find_alerts(
         found += _queue_alerts(queue)
     for worker in workers:
         if worker.state == "lost":
-            age = round(worker.heartbeat_age_s)
-            found.append(Alert("critical", worker.name, f"worker not heard of for {age} s"))
+            silence = words(worker.heartbeat_age_s)
+            found.append(Alert("critical", worker.name, f"worker not heard of for {silence}"))
     found += _redis_alerts(redis)
     found += [_provider_alert(provider) for provider in providers if provider.holds]
     found += [Alert("critical", outage.what, outage_words(outage)) for outage in outages]

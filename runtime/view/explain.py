@@ -5,6 +5,7 @@ from datetime import datetime
 
 from runtime.catalogue.catalogue import RateLimit
 from runtime.jobs.new_job import FlowProgress
+from runtime.sanitize.durations import words
 from runtime.view.job_detail import Hold
 from runtime.view.provider import ProviderSnapshot
 from runtime.view.snapshot import (
@@ -61,19 +62,21 @@ def explain(
     deferral: Deferral | None = None,
     not_after: datetime | None = None,
 ) -> tuple[Hold, ...]:
-    """Every condition that holds a job, the one to be dealt with first at the top."""
+    """Every condition that holds a job; what to deal with first comes first."""
     suspicion = (_suspicion(job),) if job.suspect else ()
     match job.state:
         case JobState.ACTIVE:
-            since = _ago(now, job.started_at)
-            text = f"it runs, attempt {job.attempt} on {job.worker}, since {since}"
+            ran = _ago(now, job.started_at)
+            text = f"it is running: attempt {job.attempt} on {job.worker}, for {ran}"
             return (Hold("running", text), *suspicion)
         case JobState.FINISHED | JobState.CANCELED:
-            return (Hold("ended", f"it is {job.state}, since {_ago(now, job.ended_at)}"),)
+            verb = "was canceled" if job.state is JobState.CANCELED else "finished"
+            ended = f"{_ago(now, job.ended_at)} ago" if job.ended_at else "at an unknown time"
+            return (Hold("ended", f"it {verb} {ended}"),)
         case JobState.FAILED:
             why = f": {job.error}" if job.error else ""
             text = f"it failed after {job.attempt} of {job.max_attempts} attempts{why}"
-            return (Hold("ended", f"{text}; `atlas retry {job.id}` gives it a fresh budget"),)
+            return (Hold("ended", f"{text}; `atlas retry {job.id}` runs it again"),)
     holds = _queue_holds(queue, now)
     if not_after is not None:
         holds.append(_expiry(not_after, now))
@@ -109,10 +112,10 @@ def _not_due(job: JobSummary, now: datetime) -> Hold:
         return Hold("not due", "it waits for jobs that it depends on")
     left = (job.due_at - now).total_seconds()
     if left <= 0:
-        return Hold("due", f"it is due since {_span(-left)}: the next worker's claim moves it")
+        return Hold("due", f"it has been due for {words(-left)}: the next worker's claim takes it")
     after = f", after attempt {job.attempt} of {job.max_attempts}" if job.attempt else ""
     why = f" ({job.error})" if job.error else ""
-    return Hold("not due", f"it is due in {_span(left)}{after}{why}", eta_s=left)
+    return Hold("not due", f"it is due in {words(left)}{after}{why}", eta_s=left)
 
 
 def _deferred(deferral: Deferral) -> Hold:
@@ -131,8 +134,8 @@ def _deferred(deferral: Deferral) -> Hold:
 def _expiry(not_after: datetime, now: datetime) -> Hold:
     left_s = (not_after - now).total_seconds()
     if left_s <= 0:
-        return Hold("expires", f"its time is over since {_span(-left_s)}: it will not start")
-    return Hold("expires", f"it will not start any more in {_span(left_s)}")
+        return Hold("expires", f"it expired {words(-left_s)} ago: it will not start")
+    return Hold("expires", f"it expires in {words(left_s)}: after that it will not start")
 
 
 def _provider_holds(provider: ProviderSnapshot, token_ms: int, now: datetime) -> list[Hold]:
@@ -142,11 +145,11 @@ def _provider_holds(provider: ProviderSnapshot, token_ms: int, now: datetime) ->
     if token_ms > 0 and provider.limit_per_s:
         text = (
             f"{provider.name} takes {provider.limit_per_s:g} jobs a second over all its queues; "
-            f"next in {_span(token_ms / 1000)}"
+            f"next in {words(token_ms / 1000)}"
         )
         holds.append(Hold("rate", text))
     if provider.concurrency and provider.running >= provider.concurrency:
-        text = f"{provider.name} takes {provider.concurrency} jobs at a time, and so many run"
+        text = f"{provider.name} takes {provider.concurrency} jobs at a time, and that many run"
         holds.append(Hold("cap", text))
     return holds
 
@@ -160,7 +163,7 @@ def _breaker_hold(provider: ProviderSnapshot, now: datetime) -> Hold:
     left_s = max(0.0, (provider.until - now).total_seconds())
     what = "one job tries it" if provider.state == "half-open" else "one job may try it then"
     return Hold(
-        "breaker", f"{provider.name} failed too often; {what}, {_span(left_s)} left", left_s
+        "breaker", f"{provider.name} failed too often; {what}, {words(left_s)} left", left_s
     )
 
 
@@ -168,10 +171,8 @@ def _queue_holds(queue: QueueSnapshot, now: datetime) -> list[Hold]:
     holds = []
     if queue.pause is not None:
         why = f': "{queue.pause.reason}"' if queue.pause.reason else ""
-        since = _ago(now, queue.pause.at)
-        holds.append(
-            Hold("paused", f"{queue.name} is paused by {queue.pause.by} since {since}{why}")
-        )
+        ago = _ago(now, queue.pause.at)
+        holds.append(Hold("paused", f"{queue.name} was paused by {queue.pause.by} {ago} ago{why}"))
     if queue.unserved:
         holds.append(Hold("not served", f"no worker may serve {queue.name}: {queue.unserved}"))
     elif not queue.workers:
@@ -182,12 +183,12 @@ def _queue_holds(queue: QueueSnapshot, now: datetime) -> list[Hold]:
 def _waiting_holds(job: JobSummary, queue: QueueSnapshot, waiting: Waiting) -> list[Hold]:
     holds = []
     if not waiting.known_kind:
-        text = f"this release knows no kind {job.kind!r}: it will be quarantined when it is taken"
+        text = f"this release knows no kind {job.kind!r}: it will be quarantined when claimed"
         holds.append(Hold("unknown kind", text))
     if waiting.next_token_ms > 0 and queue.limit_per_s:
         wait_s = waiting.next_token_ms / 1000
         text = (
-            f"{queue.name} may start {queue.limit_per_s:g} jobs a second; next in {_span(wait_s)}"
+            f"{queue.name} may start {queue.limit_per_s:g} jobs a second; next in {words(wait_s)}"
         )
         holds.append(Hold("rate", text))
     if queue.concurrency and queue.active >= queue.concurrency:
@@ -214,21 +215,9 @@ def _position(queue: QueueSnapshot, waiting: Waiting) -> Hold:
     if rate_per_s <= 0:
         return Hold("behind", f"about {ahead:,} jobs are before it; none has finished lately")
     eta_s = ahead / rate_per_s
-    text = f"about {ahead:,} jobs are before it: {_span(eta_s)} at the present rate"
+    text = f"about {ahead:,} jobs are before it: {words(eta_s)} at the present rate"
     return Hold("behind", text, eta_s=eta_s)
 
 
 def _ago(now: datetime, moment: datetime | None) -> str:
-    return _span((now - moment).total_seconds()) if moment else "an unknown time"
-
-
-def _span(seconds: float) -> str:
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    if seconds < 172_800:
-        return f"{seconds / 3600:.0f} h"
-    return f"{seconds / 86400:.0f} days"
+    return words((now - moment).total_seconds()) if moment else "an unknown time"

@@ -1,31 +1,26 @@
 """From what Redis holds of a job to what an operator sees: made safe, redacted, in our words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic_core import from_json
 
-from runtime.broker.decode import Hash, field_of, text_of, time_of
+from runtime.broker.decode import Hash, field_of, time_of
 from runtime.broker.encoding import decode_value, inflate_text
 from runtime.broker.keys import QueueNames
 from runtime.broker.policy import is_suspect
 from runtime.broker.reads.bounded import LEFT_OUT
 from runtime.catalogue.catalogue import Catalogue, Kind
-from runtime.catalogue.recurring import Recurring
 from runtime.catalogue.retry import RetryPolicy
-from runtime.errors import InvalidJobError, UnknownKindError
+from runtime.errors import UnknownKindError
 from runtime.jobs import envelope
 from runtime.sanitize.numbers import finite, whole
 from runtime.sanitize.redact import redact_payload, redact_text
 from runtime.sanitize.text import safe
 from runtime.stock.allowed import is_allowed
 from runtime.view.job_detail import Attempt, LogLine, Progress
-from runtime.view.snapshot import (
-    JobState,
-    JobSummary,
-    RecurringSnapshot,
-)
+from runtime.view.snapshot import JobState, JobSummary
 
 # RQ's status words (rq/job.py, JobStatus) in ours.
 _STATES = {
@@ -152,26 +147,28 @@ class JobView:
         except UnknownKindError:
             return None
 
-    def _described(self, description: str) -> tuple[str, str, str]:
-        """Kind, organisation and hint of a job whose data were not read, as its producer put it."""
+    def _identity(self, fields: Hash, message: envelope.Envelope | None) -> tuple[str, str, str]:
+        """Kind, organisation and hint of a job."""
+        description = field_of(fields, "description")
+        if message is not None and message.is_stock:
+            return message.function, "", redact_text(description)
+        if message is not None:
+            head = f"{message.kind} {message.org}"
+            return message.kind, message.org, description.removeprefix(head).strip()
+        if is_left_out(fields, self._max_bytes):
+            return self._identity_unread(description, field_of(fields, "org"))
+        return "?", field_of(fields, "org"), redact_text(description)
+
+    def _identity_unread(self, description: str, org: str) -> tuple[str, str, str]:
+        """The same of a job whose data are too large to be read, from its other fields."""
         kind, _, rest = description.partition(" ")
         if self._kind(kind) is None:
             # RQ describes a job as its call: module.function(1, x=2).
             function, bracket, _ = description.partition("(")
-            return function if bracket else "?", "", redact_text(description)
-        org, _, hint = rest.partition(" ")
-        return kind, org, hint
-
-    def _identity(self, fields: Hash, message: envelope.Envelope | None) -> tuple[str, str, str]:
-        description = field_of(fields, "description")
-        if message is None and is_left_out(fields, self._max_bytes):
-            return self._described(description)
-        if message is None:
-            return "?", "", redact_text(description)
-        if message.is_stock:
-            return message.function, "", redact_text(description)
-        head = f"{message.kind} {message.org}"
-        return message.kind, message.org, description.removeprefix(head).strip()
+            return function if bracket else "?", org, redact_text(description)
+        # Jobs of earlier versions name their organisation in the description alone.
+        described, _, hint = rest.partition(" ")
+        return kind, org or described, hint
 
 
 def is_left_out(fields: Hash, max_bytes: int) -> bool:
@@ -222,6 +219,12 @@ def job_options(fields: Hash) -> dict[str, Any]:
     return options if isinstance(options, dict) else {}
 
 
+def not_after_of(options: Mapping[str, Any]) -> datetime | None:
+    """When a job with those options expires; None when it does not."""
+    not_after = options.get("not_after")
+    return epoch(not_after / 1000) if isinstance(not_after, int | float) else None
+
+
 def progress_of(fields: Hash) -> Progress | None:
     """How far a job says it is; None when it says nothing or nonsense."""
     try:
@@ -236,33 +239,6 @@ def log_line(entry: bytes) -> LogLine | None:
     at_ms, _, line = text_of(entry).partition(" ")
     at = epoch(int(at_ms) / 1000) if at_ms.isdigit() else None
     return LogLine(at, safe(redact_text(line), 500)) if at else None
-
-
-def recurring_view(
-    recurring_id: str, definition: bytes, slot_ms: bytes | None, now: datetime
-) -> RecurringSnapshot:
-    """One recurring job; a definition that cannot be read is shown with its problem."""
-    shown = safe(recurring_id, 64)
-    last = epoch(float(slot_ms) / 1000) if slot_ms and slot_ms.isdigit() else None
-    try:
-        recurring = Recurring.from_json(definition)
-        recurring.check()
-    except InvalidJobError as error:
-        problem = safe(str(error), 300)
-        return RecurringSnapshot(
-            shown, "", "", "", "", paused=False, declared=False, last_slot=last, problem=problem
-        )
-    return RecurringSnapshot(
-        id=shown,
-        kind=safe(recurring.kind, 80),
-        org=safe(recurring.org, 100),
-        when=recurring.describe(),
-        missed=recurring.missed,
-        paused=recurring.paused,
-        declared=b'"declared":true' in definition,
-        last_slot=last,
-        next_slot=None if recurring.paused else recurring.next_slot(now),
-    )
 
 
 def _error_line(error_class: str, error: str) -> str:

@@ -219,7 +219,7 @@ class Snapshot:
     """Everything an overview needs, read in one round trip.
 
     `history` maps each queue to its last 60 minutes, oldest first, the running minute last.
-    `repaired_total` counts the jobs that audits put right: a sound engine leaves none.
+    `repaired_total` counts the jobs that audits have repaired: a sound engine needs none.
     """
 
     taken_at: datetime
@@ -309,32 +309,3 @@ class RecurringRun:
     slot: datetime
     enqueued_at: datetime
     job_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What an action would do, fixed at one moment; jobs that arrive later are not in it.
-
-    `ids` is empty when the plan covers a whole queue up to `cutoff`. `keep_attempts`: jobs get one
-    more try instead of a fresh budget.
-    """
-
-    action: str
-    queue: str | None
-    count: int
-    ids: tuple[str, ...] = ()
-    cutoff: float | None = None
-    warnings: tuple[str, ...] = ()
-    keep_attempts: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ActionResult:
-    """What an action did. `skipped` jobs were gone or in another state by then."""
-
-    action: str
-    target: str
-    done: int
-    skipped: int = 0
-    message: str = ""
-    errors: tuple[str, ...] = ()

@@ -1,15 +1,11 @@
-"""Reads the overview in one round trip, with what earlier ones have taught."""
+"""Reads snapshots, each in one round trip, with what earlier ones have learned."""
 
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from runtime.broker.broker import Broker
 from runtime.broker.decode import time_of
-from runtime.broker.keys import QueueNames
 from runtime.broker.reads.overview import Overview, read_enqueued_at, read_names, read_overview
-from runtime.catalogue.catalogue import Catalogue
-from runtime.config.settings import Settings
 from runtime.sanitize.numbers import whole
 from runtime.view.alerts import find_alerts
 from runtime.view.compose import (
@@ -20,29 +16,28 @@ from runtime.view.compose import (
     compose_worker,
     history_of,
 )
+from runtime.view.deployment import Deployment, OnDeployment
 from runtime.view.host import read_host
 from runtime.view.metrics import QueueMinute, parse_minute
 from runtime.view.provider import ProviderSnapshot, compose_provider
-from runtime.view.snapshot import Snapshot
+from runtime.view.snapshot import QueueSnapshot, Snapshot, WorkerSnapshot
 
 
 @dataclass(frozen=True, slots=True)
 class _Head:
-    """The job at a list's head: since when it waits, if known, and what to say until it is."""
+    """The job at a list's head: since when it waits, and until that is known, an upper bound."""
 
     job_id: str
     since: datetime | None = None
     at_latest: datetime | None = None
 
 
-class OverviewReader:
-    """Remembers which lanes and workers there are, the heads of queues, and closed minutes."""
+class SnapshotReader(OnDeployment):
+    """Remembers the known lanes and workers, the heads of queues, and closed minutes."""
 
-    def __init__(self, broker: Broker, catalogue: Catalogue, settings: Settings) -> None:
-        self._broker = broker
-        self._catalogue = catalogue
-        self._settings = settings
-        self._names = QueueNames(settings.queue_prefix)
+    def __init__(self, deployment: Deployment) -> None:
+        super().__init__(deployment)
+        self._last: tuple[float, Snapshot] | None = None
         self._clock_offset_s = 0.0
         self._rq_queues: set[str] | None = None
         self._worker_keys: set[str] = set()
@@ -50,7 +45,7 @@ class OverviewReader:
         self._minutes: dict[int, dict[str, QueueMinute]] = {}
 
     def now(self) -> datetime:
-        """The present on Redis' clock, as far as it is known."""
+        """The present on Redis' clock, as the last snapshot told it."""
         return datetime.fromtimestamp(time.time() + self._clock_offset_s, UTC)
 
     def read(self) -> Snapshot:
@@ -86,7 +81,19 @@ class OverviewReader:
         self._rq_queues, self._worker_keys = raw.rq_queues, raw.worker_keys
         self._learn_minutes(raw)
         self._learn_heads(raw, look_up=first)
-        return self._compose(raw, lanes, ping_ms)
+        snapshot = self._compose(raw, lanes, ping_ms)
+        self._last = (time.monotonic(), snapshot)
+        return snapshot
+
+    def recent(self, max_age_s: float) -> Snapshot:
+        """The last snapshot if it is at most that old, else a new one.
+
+        Raises:
+            BrokerUnavailableError: Redis is away.
+        """
+        if self._last is not None and time.monotonic() - self._last[0] <= max_age_s:
+            return self._last[1]
+        return self.read()
 
     def _known_lanes(self) -> dict[str, list[str]]:
         """Per queue the lanes worth asking for: the plain one, and those that were ever used."""
@@ -113,7 +120,7 @@ class OverviewReader:
             self._minutes[minute] = parse_minute(fields)
 
     def _learn_heads(self, raw: Overview, *, look_up: bool) -> None:
-        """Note each list's head and since when it waits; one that moved is looked up next time.
+        """Remember each list's head and since when it waits; a new head is looked up next time.
 
         Until then the time of the head before it stands in: a list is first in, first out, so the
         new head came later, by about one refresh.
@@ -145,18 +152,7 @@ class OverviewReader:
             for key, fields in sorted(raw.workers.items())
             if (worker := compose_worker(key, fields, raw.now_s)) is not None
         )
-        queues = tuple(
-            compose_queue(
-                self._catalogue.queues[name],
-                self._names.full(name),
-                queue_lanes,
-                raw,
-                self._minutes,
-                heads={lane: head.at_latest for lane, head in self._heads.items()},
-                workers=workers,
-            )
-            for name, queue_lanes in lanes.items()
-        )
+        queues = self._queues(raw, lanes, workers)
         redis = compose_redis(raw.info, ping_ms)
         providers = tuple(self._provider(provider, raw) for provider in raw.breakers)
         outages = compose_outages(raw.outages, raw.now_s)
@@ -179,6 +175,26 @@ class OverviewReader:
             ),
             providers=providers,
             outages=outages,
+        )
+
+    def _queues(
+        self,
+        raw: Overview,
+        lanes: dict[str, list[str]],
+        workers: tuple[WorkerSnapshot, ...],
+    ) -> tuple[QueueSnapshot, ...]:
+        heads = {lane: head.at_latest for lane, head in self._heads.items()}
+        return tuple(
+            compose_queue(
+                self._catalogue.queues[name],
+                self._names.full(name),
+                queue_lanes,
+                raw,
+                self._minutes,
+                heads=heads,
+                workers=workers,
+            )
+            for name, queue_lanes in lanes.items()
         )
 
     def _provider(self, name: str, raw: Overview) -> ProviderSnapshot:

@@ -186,7 +186,7 @@ def test_a_worker_is_made_quiet_and_resumed_once(system: System) -> None:
     assert set_quiet([system.worker], quiet=True).message == "1 worker is now quiet"
     again = set_quiet([system.worker], quiet=True)
     assert (again.done, again.skipped) == (0, 1)
-    assert again.message == "0 workers are now quiet, 1 so already"
+    assert again.message == "1 worker was quiet already"
     resumed = set_quiet([system.worker], quiet=False)
     assert (resumed.done, resumed.message) == (1, "1 worker is now claiming again")
 

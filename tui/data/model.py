@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from runtime.control.plan import ActionResult, Plan
 from runtime.jobs.new_job import FlowProgress
 from runtime.view.events import Event
 from runtime.view.job_detail import (
@@ -15,7 +16,6 @@ from runtime.view.job_detail import (
 )
 from runtime.view.provider import ProviderSnapshot
 from runtime.view.snapshot import (
-    ActionResult,
     Alert,
     HostSnapshot,
     JobPage,
@@ -23,7 +23,6 @@ from runtime.view.snapshot import (
     JobSummary,
     MinutePoint,
     Pause,
-    Plan,
     QueueSnapshot,
     QueueState,
     RecurringRun,

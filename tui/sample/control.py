@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from runtime.control.plan import quiet_words
 from tui.data.model import (
     ActionResult,
     BreakerWord,
@@ -120,10 +121,8 @@ class SampleControl:
         self._quiet ^= set(changed)
         for name in changed:
             self._tell("worker", worker=name, state="quiet" if quiet else "resume", by=_ME)
-        told = "1 worker is" if len(changed) == 1 else f"{len(changed)} workers are"
-        message = f"{told} now {'quiet' if quiet else 'claiming again'}"
-        if skipped := len(workers) - len(changed):
-            message += f", {skipped} so already"
+        skipped = len(workers) - len(changed)
+        message = quiet_words(len(changed), skipped, quiet=quiet)
         target = workers[0] if len(workers) == 1 else f"{len(workers)} workers"
         action = "quiet" if quiet else "resume"
         return ActionResult(action, target, len(changed), skipped, message)

@@ -4,6 +4,7 @@ import math
 from datetime import datetime
 
 from tui.data.model import ProviderSnapshot, QueueSnapshot, Snapshot
+from tui.data.units import durations
 from tui.text.formatting import duration, long_duration, short_queue
 from tui.text.health import breaker_health
 from tui.text.lines import Line, Run, clip, line, spread
@@ -111,12 +112,8 @@ def _own_limits(queue: QueueSnapshot) -> list[Run]:
         text = f"{queue.active} of at most {queue.concurrency} at a time"
         runs += [(text, "warn" if full else ""), (", full" if full else "", "warn"), ("  ", "")]
     if queue.worst_org and queue.worst_org_wait_s is not None:
-        wait = _minutes(queue.worst_org_wait_s)
+        wait = durations.words(queue.worst_org_wait_s)
         late = "warn" if queue.worst_org_wait_s >= 300 else ""
         runs.append((f"{queue.worst_org} waits {wait}", late))
         runs.append((", longest of all", "muted"))
     return runs
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

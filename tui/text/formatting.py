@@ -7,6 +7,8 @@ from typing import Literal
 
 from rich.cells import cell_len, set_cell_size
 
+from tui.data.units import durations, sizes
+
 Align = Literal["left", "right"]
 
 # Without the full block, so that a peak does not melt into the line above.
@@ -20,6 +22,12 @@ _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
+
+
+duration = durations.brief
+long_duration = durations.full
+milliseconds = durations.latency
+size = sizes.brief
 
 
 def printable(text: str) -> str:
@@ -69,56 +77,6 @@ def rate(per_min: float) -> str:
     if per_min < 9.95:
         return f"{per_min:.1f}"
     return count(per_min, 5)
-
-
-def duration(seconds: float | None) -> str:
-    """A duration in at most four cells and one unit: 41s, 9m, 3h, 12d; None is a dash."""
-    if seconds is None:
-        return "-"
-    seconds = max(0.0, seconds)
-    for limit, size, unit in ((60, 1, "s"), (3600, 60, "m"), (86_400, 3600, "h")):
-        if seconds < limit:
-            return f"{int(seconds // size)}{unit}"
-    return f"{min(999, int(seconds // 86_400))}d"
-
-
-def long_duration(seconds: float | None) -> str:
-    """A duration in two units: 0.4s, 41s, 9m41s, 3h02m, 12d04h; None is a dash."""
-    if seconds is None:
-        return "-"
-    seconds = max(0.0, seconds)
-    if seconds < 10:
-        return f"{seconds:.1f}s"
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    if whole < 86_400:
-        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
-    return f"{whole // 86_400}d{whole % 86_400 // 3600:02}h"
-
-
-def milliseconds(value: float | None) -> str:
-    """A latency in at most five cells: 8ms, 940ms, 1.4s, 12s, 9m; None is a dash."""
-    if value is None:
-        return "-"
-    if value < 999.5:
-        return f"{value:.0f}ms"
-    if value < 9950:
-        return f"{value / 1000:.1f}s"
-    return duration(value / 1000)
-
-
-def size(number: float) -> str:
-    """Bytes in powers of 1024: 512B, 4.0K, 71M, 2.0G."""
-    if number < 1024:
-        return f"{number:.0f}B"
-    for unit in "KMGTP":
-        number /= 1024
-        if number < 1023.5 or unit == "P":
-            return f"{number:.1f}{unit}" if number < 9.95 else f"{number:.0f}{unit}"
-    raise AssertionError("unreachable")
 
 
 def percent(part: float, whole: float) -> float:

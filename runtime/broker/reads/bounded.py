@@ -19,7 +19,7 @@ RESULTS_BYTES = 1024 * 1024
 _FIELDS = (
     "status", "origin", "created_at", "enqueued_at", "started_at", "ended_at", "worker_name",
     "attempt", "stalls", "timeout", "retries_left", "retry_intervals", "fence", "atlas", "progress",
-    "description", "data",
+    "description", "org", "data",
 )  # fmt: skip
 _FIELD_BYTES = 8 * 1024
 # Stands for a field that was left where it is: its length in bytes.

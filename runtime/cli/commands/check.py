@@ -1,4 +1,4 @@
-"""``atlas check``: the whole configuration, and what would not work with it."""
+"""``atlas check``: the configuration, and what would not work with it."""
 
 import time
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from runtime.view.snapshot import RedisSnapshot, Snapshot
 Level = Literal["ok", "warning", "failed"]
 # LMOVE, GETEX and the options of SET, ZADD and XTRIM that the scripts use.
 _LEAST_REDIS = (6, 2)
-# What others call the address of Redis.
+# Variables with which other programs are given the address of Redis.
 _UNUSED = {
     "REDIS_CLUSTER_NODES": "set REDIS_URL to one node, and RQ_KEY_PREFIX with a hash tag",
     "REDIS_CLUSTER_ENABLED": "set RQ_KEY_PREFIX with a hash tag, such as {atlas}:rq",
@@ -48,9 +48,9 @@ class Finding:
 @click.command()
 @json_option
 def check(*, as_json: bool) -> None:
-    """Show the configuration (secrets hidden) and what would not work with it.
+    """Show the configuration, and what would not work with it.
 
-    Exit code 1 if something would not; warnings alone do not count.
+    Secrets are hidden. Exit code 1 if something would not work; warnings alone do not count.
     """
     settings = read_settings()
     findings = [
@@ -79,13 +79,13 @@ def check(*, as_json: bool) -> None:
 
 
 def check_variables(settings: Settings) -> Iterator[Finding]:
-    """Variables that look like ours and are not, or that only another program reads."""
+    """Variables that look like ours but are not, or that only other programs read."""
     application = _application_of(settings) or Application()
     known = {line.variable for line in settings.reference(*application.settings_groups)}
     unused = {**_UNUSED, **application.unused}
     for name, value in sorted(read_variables().items()):
         if name.startswith("ATLAS_") and name not in known:
-            yield Finding(safe(name, 60), "warning", "is no setting; a typing error?")
+            yield Finding(safe(name, 60), "warning", "is not a setting; a typing error?")
         elif name in unused and (value or "").strip():
             yield Finding(name, "warning", f"is set and not used: {unused[name]}")
 
@@ -106,7 +106,7 @@ def check_redis(settings: Settings) -> Iterator[Finding]:
     try:
         with closing(Reader.from_settings(settings)) as reader:
             reader.snapshot()
-            # Connected and warm: now the times mean something.
+            # Only a connection that is already open gives meaningful times.
             before = time.time()
             snapshot = reader.snapshot()
             after = time.time()
@@ -150,7 +150,7 @@ def judge_server(redis: RedisSnapshot, *, encrypted: bool) -> Iterator[Finding]:
 
 
 def check_rights(settings: Settings) -> Iterator[Finding]:
-    """Are the keys ours, and may the user do with them what a worker does? Each right is tried."""
+    """Do the keys belong to us, and has the user each right that a worker needs? Tries each."""
     keys = Keys(settings.redis.key_prefix)
     try:
         with closing(open_broker(settings)) as broker:
@@ -168,7 +168,7 @@ def check_rights(settings: Settings) -> Iterator[Finding]:
 
 
 def judge_rights(rights: Rights, prefix: str) -> Finding:
-    """What the tries came to: the rights that are missing, as Redis' ACL names them."""
+    """The rights that are missing, as Redis' ACL names them."""
     missing = [f"~{prefix}:*"] if rights.keys else []
     missing += [f"+{command}" for command in rights.commands]
     if missing:
@@ -177,20 +177,20 @@ def judge_rights(rights: Rights, prefix: str) -> Finding:
         )
     if rights.replica:
         return Finding(
-            "redis writes", "failed", "this Redis is a replica, which takes no writes; name the "
+            "redis writes", "failed", "this Redis is a replica and takes no writes; give the "
             "primary's address",
         )  # fmt: skip
     if rights.refused:
-        return Finding("redis writes", "failed", f"Redis refused one: {rights.refused}")
-    return Finding("redis rights", "ok", f"a worker may do what it needs, below {prefix}:")
+        return Finding("redis writes", "failed", f"Redis refused a write: {rights.refused}")
+    return Finding("redis rights", "ok", f"the user may do what a worker needs below {prefix}:")
 
 
 def check_old_prefix(settings: Settings) -> Iterator[Finding]:
-    """Were jobs left behind below the prefix that deployments once shared?"""
+    """Do jobs still wait below the prefix that all deployments once shared?"""
     try:
         jobs = left_behind(settings)
     except AtlasError as error:
-        yield Finding("old redis keys", "ok", f"not looked for below '{OLD_PREFIX}': {error}")
+        yield Finding("old redis keys", "ok", f"not checked below '{OLD_PREFIX}': {error}")
         return
     if jobs:
         yield Finding("old redis keys", "failed", left_behind_words(settings, jobs))
@@ -200,14 +200,14 @@ def judge_clock(snapshot: Snapshot, before: float, after: float) -> Finding:
     """Redis' clock decides when jobs are due; people compare it with this machine's."""
     here = datetime.fromtimestamp((before + after) / 2, UTC)
     offset = snapshot.taken_at - here
-    words = f"{offset.total_seconds():+.3f} s against this machine"
+    words = f"{offset.total_seconds():+.3f} s from this machine's"
     if abs(offset) <= _MAX_CLOCK_OFFSET:
         return Finding("redis clock", "ok", words)
     return Finding("redis clock", "warning", f"{words}; synchronise the clocks")
 
 
 def check_application(settings: Settings) -> Iterator[Finding]:
-    """The catalogue, and what the application finds out itself (its database)."""
+    """The catalogue, and what the application checks itself, such as its database."""
     try:
         application = load_application(settings.application)
     except AtlasError as error:

@@ -6,17 +6,16 @@ import click
 
 from runtime.catalogue.recurring import Recurring
 from runtime.cli.shared.access import control, reader
-from runtime.cli.shared.job_input import JsonObject
-from runtime.cli.shared.options import F, actor_option, json_option, print_json
+from runtime.cli.shared.job_input import DATA_HELP, JsonObject
+from runtime.cli.shared.options import F, actor_option, json_option, print_json, reason_option
 from runtime.cli.shared.tables import Column, moment, table
-from runtime.view.snapshot import ActionResult, RecurringSnapshot
-
-_reason = click.option("--reason", default="", help="Why, for the audit and for colleagues.")
+from runtime.control.plan import ActionResult
+from runtime.view.snapshot import RecurringSnapshot
 
 
 def _named(function: F) -> F:
-    """What every command on one recurring job takes: its id, a reason, who acts, ``--json``."""
-    with_options = _reason(actor_option(json_option(function)))
+    """What every change of one recurring job takes: id, ``--reason``, ``--actor``, ``--json``."""
+    with_options = reason_option(actor_option(json_option(function)))
     return click.argument("recurring_id", metavar="ID")(with_options)
 
 
@@ -28,7 +27,7 @@ def cron() -> None:
 @cron.command("list")
 @json_option
 def list_recurring(*, as_json: bool) -> None:
-    """All recurring jobs with their next slot (UTC)."""
+    """List all recurring jobs with their last and next slot (UTC)."""
     with reader() as opened:
         found = opened.recurring()
     if as_json:
@@ -45,27 +44,27 @@ def list_recurring(*, as_json: bool) -> None:
 @click.argument("recurring_id", metavar="ID")
 @click.argument("kind")
 @click.option("--org", required=True, help="The organisation it belongs to.")
-@click.option("--data", type=JsonObject(), default="{}", help="JSON object; @FILE or - reads it.")
+@click.option("--data", type=JsonObject(), default="{}", help=DATA_HELP)
 @click.option(
     "--cron",
     "expression",
     default="",
     help="Five fields: minute hour day month weekday, with names, ranges, steps, L and #.",
 )
-@click.option("--every", "every_s", type=click.IntRange(1), default=None, help="Seconds.")
-@click.option("--timezone", default="UTC", show_default=True, help="Whose clock --cron means.")
+@click.option("--every", "every_s", type=click.IntRange(1), help="Run it every so many seconds.")
+@click.option("--timezone", default="UTC", show_default=True, help="The time zone of --cron.")
 @click.option(
     "--missed",
     type=click.Choice(["skip", "once", "all"]),
     default="once",
     show_default=True,
-    help="What becomes of slots that passed while no worker ran.",
+    help="What to do with slots that passed while no worker ran.",
 )
-@_reason
+@reason_option
 @actor_option
 @json_option
 def set_recurring(recurring_id: str, kind: str, **options: Any) -> None:
-    """Let a job of KIND run again and again, or change the one named ID."""
+    """Create the recurring job ID, which runs a job of KIND, or change it."""
     recurring = Recurring(
         id=recurring_id,
         kind=kind,
@@ -85,7 +84,7 @@ def set_recurring(recurring_id: str, kind: str, **options: Any) -> None:
 @click.argument("recurring_id", metavar="ID")
 @json_option
 def runs(recurring_id: str, *, as_json: bool) -> None:
-    """The last jobs that ID enqueued, newest first (UTC)."""
+    """List the last jobs that ID enqueued, newest first (UTC)."""
     with reader() as opened:
         found = opened.recurring_runs(recurring_id)
     if as_json:
@@ -101,7 +100,7 @@ def runs(recurring_id: str, *, as_json: bool) -> None:
 @cron.command()
 @_named
 def pause(recurring_id: str, *, reason: str, actor: str, as_json: bool) -> None:
-    """Let ID enqueue nothing; what passes meanwhile is not made up for."""
+    """Pause ID. Slots that pass while it is paused are skipped."""
     with control(actor) as opened:
         result = opened.pause_recurring(recurring_id, paused=True, reason=reason)
     _report(result, as_json=as_json)
@@ -110,7 +109,7 @@ def pause(recurring_id: str, *, reason: str, actor: str, as_json: bool) -> None:
 @cron.command()
 @_named
 def resume(recurring_id: str, *, reason: str, actor: str, as_json: bool) -> None:
-    """Let ID enqueue again, from its next slot on."""
+    """Resume ID, from its next slot on."""
     with control(actor) as opened:
         result = opened.pause_recurring(recurring_id, paused=False, reason=reason)
     _report(result, as_json=as_json)
@@ -119,7 +118,7 @@ def resume(recurring_id: str, *, reason: str, actor: str, as_json: bool) -> None
 @cron.command()
 @_named
 def remove(recurring_id: str, *, reason: str, actor: str, as_json: bool) -> None:
-    """Remove ID; one declared by the application comes back with the next worker's start."""
+    """Remove ID for good, also if the application declares it. Jobs that it enqueued stay."""
     with control(actor) as opened:
         result = opened.remove_recurring(recurring_id, reason=reason)
     _report(result, as_json=as_json)

@@ -1,32 +1,28 @@
-"""``atlas jobs`` and ``atlas job``: lists of jobs, and one job in full."""
+"""``atlas jobs``, ``job``, ``explain``, ``enqueue``, ``retry`` and ``delete``."""
 
-import json
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import click
 
-from runtime.cli.shared.access import reader
+from runtime.catalogue.catalogue import Priority
+from runtime.cli.shared.access import client, control, reader
+from runtime.cli.shared.job_input import DATA_HELP, JsonObject, ref_words
+from runtime.cli.shared.job_text import job_lines, page_lines
 from runtime.cli.shared.json_view import plain
-from runtime.cli.shared.options import QueueName, json_option, print_json
-from runtime.cli.shared.tables import Column, duration, milliseconds, moment, size, table
-from runtime.view.job_detail import (
-    Attempt,
-    JobDetail,
+from runtime.cli.shared.options import (
+    F,
+    QueueName,
+    actor_option,
+    json_option,
+    print_json,
+    reason_option,
 )
-from runtime.view.snapshot import (
-    JobPage,
-    JobState,
-    JobSummary,
-)
+from runtime.cli.shared.report import confirm, report
+from runtime.jobs.new_job import DEFAULT_ORG, NewJob
+from runtime.view.snapshot import JobState
 
 _MAX_LIMIT = 1_000
-# What the time of a list means, by state.
-_TIMES = {
-    JobState.WAITING: "WAITED",
-    JobState.ACTIVE: "RUNS",
-    JobState.SCHEDULED: "DUE IN",
-}
 
 
 @click.command()
@@ -34,12 +30,13 @@ _TIMES = {
 @click.option("--state", type=click.Choice([str(state) for state in JobState]),
               default=str(JobState.WAITING), show_default=True, help="Which jobs.")  # fmt: skip
 @click.option("--limit", type=click.IntRange(1, _MAX_LIMIT), default=50, show_default=True,
-              help="How many at most.")  # fmt: skip
-@click.option("--offset", type=click.IntRange(0), default=0, help="How many to pass over.")
-@click.option("--search", default="", help="Only jobs with this text in id, kind, org or error.")
+              help="How many to show at most.")  # fmt: skip
+@click.option("--offset", type=click.IntRange(0), default=0, help="How many to skip.")
+@click.option("--search", default="",
+              help="Only jobs with this text in id, kind, org, error or worker.")  # fmt: skip
 @json_option
 def jobs(queue: str, *, state: str, limit: int, offset: int, search: str, as_json: bool) -> None:
-    """The jobs of QUEUE in one state."""
+    """List the jobs of a queue in one state."""
     with reader() as opened:
         page = opened.page(queue, JobState(state), offset=offset, limit=limit, search=search)
     if as_json:
@@ -52,7 +49,10 @@ def jobs(queue: str, *, state: str, limit: int, offset: int, search: str, as_jso
 @click.argument("job_id", metavar="ID")
 @json_option
 def job(job_id: str, *, as_json: bool) -> None:
-    """One job: payload (redacted), every attempt, timeline, and why it does not run yet."""
+    """Show one job: payload, attempts, timeline, and what holds it.
+
+    Secrets and personal data in the payload are redacted. Times are UTC.
+    """
     with reader() as opened:
         detail = opened.job(job_id)
     if as_json:
@@ -62,82 +62,120 @@ def job(job_id: str, *, as_json: bool) -> None:
         click.echo("\n".join(job_lines(detail)))
 
 
-def page_lines(page: JobPage, now: datetime) -> Iterator[str]:
-    """The text of ``atlas jobs``."""
-    if not page.jobs:
-        yield f"no {page.state} jobs in {page.queue or 'any queue'} after the first {page.offset}"
-    else:
-        columns = [
-            Column("ID"), Column("KIND"), Column("ORG"), Column("TRY", right=True),
-            Column(_TIMES.get(page.state, "ENDED"), right=True), Column("WHAT", flexible=True),
-        ]  # fmt: skip
-        yield table(columns, [_job_row(summary, page.state, now) for summary in page.jobs])
-        last = page.offset + len(page.jobs)
-        yield f"{page.offset + 1} to {last} of {page.total} {page.state} jobs"
+@click.command()
+@click.argument("job_id", metavar="ID")
+@json_option
+def explain(job_id: str, *, as_json: bool) -> None:
+    """Say why a job is not running.
+
+    Lists everything that holds it; what to deal with first comes first.
+    """
+    with reader() as opened:
+        holds = opened.explain(job_id)
+    if as_json:
+        print_json({"id": job_id, "holds": holds})
+        return
+    for number, hold in enumerate(holds, 1):
+        click.echo(f"{number}. {hold.what}: {hold.message}")
 
 
-def _job_row(summary: JobSummary, state: JobState, now: datetime) -> list[str]:
-    return [
-        summary.id,
-        summary.kind,
-        summary.org,
-        f"{summary.attempt}/{summary.max_attempts}",
-        _time_of(summary, state, now),
-        summary.error or summary.hint,
-    ]
-
-
-def _time_of(summary: JobSummary, state: JobState, now: datetime) -> str:
-    match state:
-        case JobState.WAITING:
-            since = summary.enqueued_at
-        case JobState.ACTIVE:
-            since = summary.started_at
-        case JobState.SCHEDULED:
-            return duration((summary.due_at - now).total_seconds()) if summary.due_at else "-"
-        case _:
-            return f"{summary.ended_at:%H:%M:%S}" if summary.ended_at else "-"
-    return duration((now - since).total_seconds()) if since else "-"
-
-
-def job_lines(detail: JobDetail) -> Iterator[str]:
-    """The text of ``atlas job``."""
-    summary = detail.summary
-    facts = {
-        "job": summary.id,
-        "kind": summary.kind,
-        "queue": f"{summary.queue} (priority {summary.priority}, {detail.rq_queue})",
-        "org": summary.org,
-        "state": f"{summary.state}, attempt {summary.attempt} of {summary.max_attempts}"
-        + (f", stalled {summary.stalls} times" if summary.stalls else "")
-        + (", suspect: runs alone" if summary.suspect else ""),
-        "retry": detail.retry,
-        "timeout": duration(detail.timeout_s),
-        "worker": summary.worker,
-        "error": summary.error,
-    }
-    for name, value in facts.items():
-        if value:
-            yield f"{name:<8} {value}"
-    for hold in detail.holds:
-        yield f"held     {hold.message}"
-    yield f"payload  {size(detail.payload_bytes)}"
-    yield from (f"  {part}" for part in detail.left_out)
-    # ASCII: the payload is shown in a terminal, whatever is in it.
-    yield from (f"  {line}" for line in json.dumps(detail.payload, indent=2).splitlines())
-    for entry in detail.attempts:
-        yield from _attempt_lines(entry)
-    yield "timeline"
-    for event in detail.timeline:
-        yield f"  {moment(event.at)}  {event.what}  {event.detail}".rstrip()
-
-
-def _attempt_lines(attempt: Attempt) -> Iterator[str]:
-    yield (
-        f"attempt {attempt.number}: {attempt.outcome} after {milliseconds(attempt.run_ms)} "
-        f"on {attempt.worker or 'no worker'}, ended {moment(attempt.ended_at)} UTC"
+@click.command()
+@click.argument("kind")
+@click.option("--org", default=DEFAULT_ORG, show_default=True,
+              help="The organisation it belongs to.")  # fmt: skip
+@click.option("--data", type=JsonObject(), default="{}", help=DATA_HELP)
+@click.option("--priority", type=click.IntRange(1, 5), help="From 1 (critical) to 5 (background).")
+@click.option("--delay", type=click.FloatRange(0), help="Seconds until it may start.")
+@click.option("--count", type=click.IntRange(1, 1_000_000), default=1, help="How many jobs.")
+@click.option("--id", "job_id", help="Its id; a second job of that id is not enqueued.")
+@json_option
+def enqueue(kind: str, **options: Any) -> None:
+    """Enqueue one job of a kind, or --count of them."""
+    count, job_id = options["count"], options["job_id"]
+    if job_id is not None and count > 1:
+        raise click.UsageError("--id names one job; it cannot be given with --count")
+    new = NewJob(
+        kind,
+        options["org"],
+        options["data"],
+        priority=Priority(options["priority"]) if options["priority"] else None,
+        delay=_delay(options["delay"]),
+        job_id=job_id,
     )
-    if attempt.error_class or attempt.error:
-        yield f"  {attempt.error_class}: {attempt.error}"
-    for line in attempt.traceback.splitlines():
-        yield f"  | {line}"
+    with client() as atlas:
+        refs = atlas.enqueue_many(new for _ in range(count))
+    first, created = refs[0], sum(ref.created for ref in refs)
+    if options["as_json"]:
+        print_json(
+            {
+                "id": first.id,
+                "queue": first.queue,
+                "created": created,
+                "count": count,
+                "ids": [ref.id for ref in refs],
+            }
+        )
+    elif count > 1:
+        click.echo(f"{created} jobs enqueued in {first.queue}")
+    else:
+        click.echo(ref_words(first.id, first.queue, created=first.created))
+
+
+def _delay(seconds: float | None) -> timedelta | None:
+    if seconds is None:
+        return None
+    try:
+        return timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
+        raise click.UsageError("--delay: so many seconds are not possible") from None
+
+
+def _changes(function: F) -> F:
+    """What both changes of jobs take: ``--yes``, ``--reason``, ``--actor``, ``--json``."""
+    with_options = reason_option(actor_option(json_option(function)))
+    return click.option("--yes", is_flag=True, help="Do not ask.")(with_options)
+
+
+@click.command()
+@click.argument("ids", metavar="[ID]...", nargs=-1)
+@click.option("--queue", type=QueueName(), help="With --all or --group: only this queue's jobs.")
+@click.option("everything", "--all", is_flag=True, help="All failed jobs of --queue.")
+@click.option("--group", help="All failed jobs whose last attempt has this fingerprint.")
+@click.option("--keep-attempts", is_flag=True,
+              help="Give one more attempt instead of all of them anew.")  # fmt: skip
+@_changes
+def retry(ids: tuple[str, ...], **options: Any) -> None:
+    """Run failed jobs again: by id, by queue, or by group.
+
+    Give IDs, --queue QUEUE --all, or --group FINGERPRINT. It says how many jobs that
+    are, and in a terminal asks before it acts.
+    """
+    queue, group, everything = options["queue"], options["group"], options["everything"]
+    if [bool(ids), everything, group is not None].count(True) != 1:
+        raise click.UsageError("give job ids, --queue QUEUE --all, or --group FINGERPRINT")
+    if everything and queue is None:
+        raise click.UsageError("--all needs --queue QUEUE")
+    if ids and queue is not None:
+        raise click.UsageError("--queue goes with --all or --group, not with job ids")
+    with control(options["actor"]) as opened:
+        plan = opened.plan_retry(
+            ids=ids or None, queue=queue, group=group, keep_attempts=options["keep_attempts"]
+        )
+        confirm(plan, yes=options["yes"], quiet=options["as_json"])
+        result = opened.apply(plan, reason=options["reason"])
+    report(result, plan, as_json=options["as_json"])
+
+
+@click.command()
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@_changes
+def delete(ids: tuple[str, ...], *, yes: bool, reason: str, actor: str, as_json: bool) -> None:
+    """Delete jobs that do not run.
+
+    It says how many jobs that are, and in a terminal asks before it acts.
+    """
+    with control(actor) as opened:
+        plan = opened.plan_delete(ids)
+        confirm(plan, yes=yes, quiet=as_json)
+        result = opened.apply(plan, reason=reason)
+    report(result, plan, as_json=as_json)

@@ -1,7 +1,6 @@
-"""``atlas migrate`` and ``atlas env``: from an old key prefix to the deployment's own."""
+"""``atlas migrate``: from an old key prefix to the deployment's own."""
 
 import re
-import shlex
 
 import click
 
@@ -13,12 +12,12 @@ from runtime.control.migration import migrate as move
 
 @click.command()
 @click.option("--from", "source", default=OLD_PREFIX, show_default=True, help="The old key prefix.")
-@click.option("--dry-run", is_flag=True, help="Only say how much there is to move.")
+@click.option("--dry-run", is_flag=True, help="Only say how much would be moved.")
 @json_option
 def migrate(source: str, *, dry_run: bool, as_json: bool) -> None:
     """Move this deployment's jobs from an old key prefix to its own.
 
-    Its workers below the old prefix must have ended. A run that was killed can be repeated.
+    Stop its workers below the old prefix first. If it is killed, run it again: it continues.
     """
     if not re.fullmatch(PREFIX, source):
         raise click.BadParameter("letters, digits and _ . : - { } are allowed", param_hint="--from")
@@ -27,17 +26,6 @@ def migrate(source: str, *, dry_run: bool, as_json: bool) -> None:
         print_json(report)
     else:
         click.echo("\n".join(_lines(report)))
-
-
-@click.command()
-@json_option
-def env(*, as_json: bool) -> None:
-    """Shell lines that let RQ's own tools find this deployment: eval "$(atlas env)"."""
-    prefix = read_settings().redis.key_prefix
-    if as_json:
-        print_json({"RQ_KEY_PREFIX": prefix})
-    else:
-        click.echo(f"export RQ_KEY_PREFIX={shlex.quote(prefix)}")
 
 
 def _lines(report: MigrationReport) -> list[str]:

@@ -1,4 +1,4 @@
-"""The three ways from a command into the system, each open for the time of the command."""
+"""How a command reaches the system: to read it, to change it, to enqueue."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,7 +11,7 @@ from runtime.view.reader import Reader
 
 @contextmanager
 def reader() -> Iterator[Reader]:
-    """A reader for the time of a command."""
+    """A reader, closed after the command."""
     with closing(Reader.from_settings(read_settings())) as opened:
         opened.check_prefix()
         yield opened
@@ -19,7 +19,7 @@ def reader() -> Iterator[Reader]:
 
 @contextmanager
 def control(actor: str) -> Iterator[Control]:
-    """A control for the time of a command."""
+    """A control, closed after the command."""
     with closing(Control.from_settings(read_settings(), actor=actor)) as opened:
         opened.check_prefix()
         yield opened
@@ -27,6 +27,6 @@ def control(actor: str) -> Iterator[Control]:
 
 @contextmanager
 def client() -> Iterator[AtlasClient]:
-    """A client for the time of a command."""
+    """A client, closed after the command."""
     with AtlasClient.from_settings(read_settings()) as opened:
         yield opened

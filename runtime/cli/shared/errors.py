@@ -19,7 +19,7 @@ from runtime.errors import (
 from runtime.sanitize.redact import redact_text
 from runtime.sanitize.text import safe
 
-# What writing says on a full or broken disk.
+# The errors of writing to a full or broken disk.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -48,7 +48,7 @@ def _run(command: click.Command, name: str, arguments: Sequence[str] | None) -> 
         if sys.stdout is not None:  # closed by the caller (`>&-`)
             sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of our output has gone (`atlas jobs … | head`): no reason for complaint.
+        # Whoever reads our output has gone (`atlas jobs … | head`): that is no error.
         _discard(sys.stdout)
         return EXIT_FAILED
     except OSError as error:
@@ -63,7 +63,7 @@ def _run(command: click.Command, name: str, arguments: Sequence[str] | None) -> 
 
 
 def _discard(stream: TextIO) -> None:
-    """What is still in its buffer goes nowhere: Python would try to write it when it ends."""
+    """Drop what is still in its buffer, which Python would try to write at its end."""
     with contextlib.suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream.fileno())

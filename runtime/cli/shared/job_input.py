@@ -1,4 +1,4 @@
-"""What commands that enqueue have in common: their JSON argument, and what they say of a job."""
+"""What commands that enqueue share: their JSON argument, and what they say of a job."""
 
 import json
 import sys
@@ -46,5 +46,9 @@ def _read(value: str) -> str:
 
 
 def ref_words(job_id: str, queue: str, *, created: bool) -> str:
-    """What became of an enqueued job, in a line."""
-    return f"{job_id} enqueued in {queue}" if created else f"{job_id} is known already"
+    """Whether a job was enqueued, in one line."""
+    return (
+        f"{job_id} enqueued in {queue}"
+        if created
+        else f"{job_id} exists already; nothing was enqueued"
+    )

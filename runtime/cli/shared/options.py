@@ -37,6 +37,13 @@ def _default_actor() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
+def reason_option(function: F) -> F:
+    """``--reason``: why somebody acts, for the audit stream."""
+    return click.option("--reason", default="", help="Why, for the audit and for colleagues.")(
+        function
+    )
+
+
 class QueueName(click.ParamType[str]):
     """A logical queue name; the shell completes it, the engine checks it."""
 
@@ -48,16 +55,57 @@ class QueueName(click.ParamType[str]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        """The names of the catalogue that begin so."""
+        """The names that begin so; none while they cannot be looked up."""
         try:
-            names = load_application(read_settings().application).catalogue.queues
+            names = self.known()
         except AtlasError:
             return []
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
+    def known(self) -> list[str]:
+        """All names that the shell may complete."""
+        return catalogue_queues()
+
+
+class WorkerName(QueueName):
+    """The name of a worker process."""
+
+    name = "worker"
+
+    def known(self) -> list[str]:
+        """The workers that Redis knows."""
+        # Not at the top: no other option needs Redis.
+        from runtime.cli.shared.access import reader  # noqa: PLC0415
+
+        with reader() as opened:
+            return [worker.name for worker in opened.snapshot().workers]
+
+
+class QueueOrWorkerName(WorkerName):
+    """A logical queue name, or the name of a worker process."""
+
+    name = "queue or worker"
+
+    def known(self) -> list[str]:
+        """The catalogue's queues, and the workers if Redis can be asked."""
+        queues = catalogue_queues()
+        try:
+            return [*queues, *super().known()]
+        except AtlasError:
+            return queues
+
+
+def catalogue_queues() -> list[str]:
+    """The logical names of the application's queues.
+
+    Raises:
+        AtlasError: the settings or the application are not usable.
+    """
+    return list(load_application(read_settings().application).catalogue.queues)
+
 
 def read_settings() -> Settings:
-    """The settings; logs of what the command uses go to standard error.
+    """The settings; whatever the command's libraries log goes to standard error.
 
     Raises:
         SettingsError: they are wrong.

@@ -1,10 +1,12 @@
-"""Aligned plain text: tables, and numbers, durations and sizes as people read them."""
+"""Aligned plain text: tables, and counts, rates and times in their cells."""
 
 import shutil
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from runtime.sanitize import durations
 
 _MIN_WIDTH = 80
 _GAP = "  "
@@ -99,41 +101,9 @@ def rate(value: float) -> str:
     return f"{value:.1f}" if 0 < value < 9.95 else number(value)
 
 
-def duration(seconds: float | None) -> str:
-    """A duration: 45s, 3m20s, 5h07m, 2d04h; ``-`` for none."""
-    if seconds is None:
-        return "-"
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3_600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    if whole < 86_400:
-        return f"{whole // 3_600}h{whole // 60 % 60:02}m"
-    return f"{whole // 86_400}d{whole // 3_600 % 24:02}h"
-
-
-def milliseconds(value: float | None) -> str:
-    """A short time: 12ms, 1.2s, then as `duration`; ``-`` for none."""
-    if value is None:
-        return "-"
-    if value < 999.5:
-        return f"{value:.0f}ms"
-    return f"{value / 1_000:.1f}s" if value < 60_000 else duration(value / 1_000)
-
-
-def size(value: int | None) -> str:
-    """Bytes in binary units: 512B, 1.5MiB; ``-`` for none."""
-    if value is None:
-        return "-"
-    if value < 1_024:
-        return f"{value}B"
-    amount = float(value)
-    for unit in ("KiB", "MiB", "GiB", "TiB"):
-        amount /= 1_024
-        if amount < 1_023.95 or unit == "TiB":
-            break
-    return f"{amount:.1f}{unit}"
+def latency(milliseconds: float | None) -> str:
+    """A short time, in two units from a minute on; ``-`` for none."""
+    return durations.full(None if milliseconds is None else milliseconds / 1_000)
 
 
 def moment(value: datetime | None) -> str:

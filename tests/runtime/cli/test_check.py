@@ -78,7 +78,7 @@ def test_a_variable_that_is_no_setting_is_told(atlas: Command, monkeypatch: pyte
     monkeypatch.setenv("ATLAS_CONCURENCY", "5")
     done = atlas("check")
     assert done.code == 0
-    assert "warning  ATLAS_CONCURENCY: is no setting" in done.out
+    assert "warning  ATLAS_CONCURENCY: is not a setting" in done.out
 
 
 @pytest.mark.parametrize(

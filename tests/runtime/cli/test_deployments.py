@@ -48,7 +48,6 @@ CASES: dict[str, list[str]] = {
     "breaker": ["email", "open", "--reason", "zebra"],
     "providers": [],
     "quiet": ["zebra-worker", "--reason", "zebra"],
-    "unquiet": ["zebra-worker", "--reason", "zebra"],
     "org": ["zebra", "--weight", "2"],
     "events": [],
     "memory": [],
@@ -187,6 +186,10 @@ def test_no_command_sees_or_touches_another_deployment(shared: Shared) -> None:
         assert done.code in (0, 1), (name, done)
         assert (name in MAY_FAIL) or done.code == 0, (name, done)
         assert shared.seen(FIRST) == before, name
+    before = shared.seen(FIRST)
+    assert shared.run(FIRST, "resume", "zebra-worker").code == 0
+    assert shared.run(FIRST, "resume", "--all").code == 0
+    assert shared.seen(FIRST) == before
     # Again in each of the others: the same words, another world.
     shared.run(FIRST, "enqueue", *CASES["enqueue"])
     shared.run(FIRST, "cron", "set", *CASES["cron set"])

@@ -76,7 +76,7 @@ def test_a_user_limited_to_the_deployments_prefix_can_do_everything(
         REDIS_URL=url, ATLAS_APPLICATION=APPLICATION, RQ_KEY_PREFIX=""
     )
     done = atlas("check")
-    assert f"ok       redis rights: a worker may do what it needs, below {PREFIX}:" in done.out
+    assert f"ok       redis rights: the user may do what a worker needs below {PREFIX}:" in done.out
     assert done.code == 0, done
     with AtlasClient.from_settings(settings) as client:
         client.enqueue_many(NewJob("echo", "o", {}, job_id=f"j{i}") for i in range(20))
@@ -149,7 +149,7 @@ def test_a_replica_fails_the_check(
         monkeypatch.setenv("REDIS_URL", replica.url)
         done = atlas("check")
         assert done.code == 1
-        assert "failed   redis writes: this Redis is a replica, which takes no writes" in done.out
+        assert "failed   redis writes: this Redis is a replica and takes no writes" in done.out
         connection.execute_command("REPLICAOF", "NO", "ONE")
         assert atlas("check").code == 0
 
@@ -163,6 +163,6 @@ def test_a_redis_that_refuses_writes_fails_the_check(
         done = atlas("check")
         assert done.code == 1
         assert (
-            "failed   redis writes: Redis refused one: command not allowed when used memory"
+            "failed   redis writes: Redis refused a write: command not allowed when used memory"
             in done.out
         )

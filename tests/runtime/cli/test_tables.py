@@ -1,4 +1,4 @@
-"""Numbers, durations, sizes and tables as text."""
+"""Counts, rates and tables as text."""
 
 import pytest
 from hypothesis import given
@@ -8,11 +8,8 @@ from runtime.cli.shared.tables import (
     Column,
     cut,
     display_width,
-    duration,
-    milliseconds,
     number,
     rate,
-    size,
     table,
 )
 
@@ -32,33 +29,6 @@ def test_number(value: int, shown: str):
 )
 def test_rate(value: float, shown: str):
     assert rate(value) == shown
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [(None, "-"), (-3, "0s"), (0.9, "0s"), (59.9, "59s"), (60, "1m00s"), (3_599, "59m59s"),
-     (3_600, "1h00m"), (86_399, "23h59m"), (86_400, "1d00h"), (190_000, "2d04h")],
-)  # fmt: skip
-def test_duration(value: float | None, shown: str):
-    assert duration(value) == shown
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [(None, "-"), (0.2, "0ms"), (999.4, "999ms"), (999.6, "1.0s"), (59_900, "59.9s"),
-     (61_000, "1m01s")],
-)  # fmt: skip
-def test_milliseconds(value: float | None, shown: str):
-    assert milliseconds(value) == shown
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [(None, "-"), (0, "0B"), (1_023, "1023B"), (1_024, "1.0KiB"), (1_048_575, "1.0MiB"),
-     (5 * 1_024**3, "5.0GiB"), (3_000 * 1_024**4, "3000.0TiB")],
-)  # fmt: skip
-def test_size(value: int | None, shown: str):
-    assert size(value) == shown
 
 
 def test_columns_are_aligned_and_only_the_flexible_one_is_cut():

@@ -31,7 +31,7 @@ def test_everything_that_holds_a_job_in_order() -> None:
         "paused", "no worker", "unknown kind", "rate", "cap", "slots", "behind",
     ]  # fmt: skip
     text = " / ".join(hold.message for hold in holds)
-    for words in ('by ana since 5 min: "psp down"', "next in 150 ms", "gym runs 4 of at most 4",
+    for words in ('by ana 5 min ago: "psp down"', "next in 150 ms", "gym runs 4 of at most 4",
                   "about 122 jobs", "none has finished lately"):  # fmt: skip
         assert words in text
 
@@ -62,14 +62,14 @@ def test_position_and_estimate(waiting: Waiting, what: str, eta: float | None) -
     ("summary", "words"),
     [
         (job(JobState.ACTIVE, attempt=2, worker="w", started_at=NOW - timedelta(seconds=9)),
-         "attempt 2 on w, since 9 s"),
-        (job(JobState.FINISHED, ended_at=NOW - timedelta(hours=3)), "finished, since 3 h"),
+         "it is running: attempt 2 on w, for 9 s"),
+        (job(JobState.FINISHED, ended_at=NOW - timedelta(hours=3)), "it finished 3 h ago"),
         (job(JobState.FAILED, attempt=3, error="boom"), "after 3 of 3 attempts: boom"),
         (job(JobState.SCHEDULED, attempt=1, due_at=NOW + timedelta(seconds=30)),
          "due in 30 s, after attempt 1 of 3"),
         (job(JobState.SCHEDULED, due_at=NOW + timedelta(seconds=2), error="it waits for Redis"),
          "due in 2 s (it waits for Redis)"),
-        (job(JobState.SCHEDULED, due_at=NOW - timedelta(seconds=3)), "due since 3 s"),
+        (job(JobState.SCHEDULED, due_at=NOW - timedelta(seconds=3)), "due for 3 s"),
     ],
 )  # fmt: skip
 def test_other_states_say_so(summary: JobSummary, words: str) -> None:

@@ -1,4 +1,4 @@
-"""``atlas explain`` and ``atlas audit``: why a job does not run, and whether all are in place."""
+"""``atlas audit``: is every job where it belongs?"""
 
 from contextlib import closing
 from dataclasses import asdict
@@ -6,7 +6,6 @@ from dataclasses import asdict
 import click
 
 from runtime.application import AuditResult, load_application
-from runtime.cli.shared.access import reader
 from runtime.cli.shared.errors import EXIT_FAILED
 from runtime.cli.shared.options import json_option, print_json, read_settings
 from runtime.control.auditor import Auditor, AuditReport
@@ -14,27 +13,13 @@ from runtime.sanitize.text import safe
 
 
 @click.command()
-@click.argument("job_id", metavar="ID")
-@json_option
-def explain(job_id: str, *, as_json: bool) -> None:
-    """Why job ID is not running: everything that holds it, the first to deal with first."""
-    with reader() as opened:
-        holds = opened.explain(job_id)
-    if as_json:
-        print_json({"id": job_id, "holds": holds})
-        return
-    for number, hold in enumerate(holds, 1):
-        click.echo(f"{number}. {hold.what}: {hold.message}")
-
-
-@click.command()
-@click.option("--repair", is_flag=True, help="Put right what is wrong.")
+@click.option("--repair", is_flag=True, help="Repair what is wrong.")
 @json_option
 @click.pass_context
 def audit(context: click.Context, *, repair: bool, as_json: bool) -> None:
-    """Check that every open job is in exactly one place, and what the application checks.
+    """Check that every open job is in exactly one place.
 
-    Exit code 1 if something is wrong and was not repaired.
+    The application's own audits run as well. Exit code 1 if something is wrong and not repaired.
     """
     settings = read_settings()
     with closing(Auditor.from_settings(settings)) as auditor:
