@@ -104,7 +104,10 @@ class Supervisor:
         self._replacement = ""
 
     def run(self) -> int:
-        """Supervise; returns the exit code: 0 after a clean stop, 1 otherwise."""
+        """Supervise; returns the exit code: 0 after a clean stop, 1 otherwise.
+
+        A stop is clean if no process dies or has to be killed during it; with burst, at any time.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop_signal)
         signal.signal(signal.SIGUSR1, self._on_quiet_signal)
@@ -119,7 +122,9 @@ class Supervisor:
         kill_at = float("inf")
         finished = 0
         while True:
-            clean &= self._bury(finished_ok := [0])
+            in_order = self._bury(finished_ok := [0])
+            # One that died earlier was replaced: it says nothing of the stop, days later.
+            clean &= in_order or not (self._stop_signals or self._burst)
             finished += finished_ok[0]
             if self._stop_signals and kill_at == float("inf"):
                 kill_at = time.monotonic() + self._settings.worker.shutdown_s + _KILL_GRACE_S
