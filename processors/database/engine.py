@@ -156,9 +156,14 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _create_private(file: Path) -> None:
-    """Leads and messages are nobody else's to read; SQLite's own files beside it get its mode."""
-    with suppress(OSError):  # SQLite meets it too, and says what it is
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    """Leads and messages are nobody else's to read; SQLite's own files beside it get its mode.
+
+    A file that exists is not opened: closing it would drop the locks of all connections that this
+    process has to it, and the next process to close its own would delete the log that they write
+    (sqlite.org/howtocorrupt.html, 2.2).
+    """
+    with suppress(OSError):  # it exists, or SQLite meets the error too, and says what it is
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

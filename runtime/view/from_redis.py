@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from runtime.broker.decode import Hash, field_of, time_of
+from runtime.broker.decode import Hash, field_of, text_of, time_of
 from runtime.broker.encoding import decode_value, inflate_text
 from runtime.broker.keys import QueueNames
 from runtime.broker.policy import is_suspect

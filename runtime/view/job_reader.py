@@ -124,7 +124,8 @@ class JobReader(OnDeployment):
             self._broker.connection, self._broker.keys, _AUDIT_SCAN
         ):
             if field_of(fields, "target") == job_id:
-                by = f"by {safe(field_of(fields, 'actor'), 60)} {safe(field_of(fields, 'reason'), 200)}"
+                actor = safe(field_of(fields, "actor"), 60)
+                by = f"by {actor} {safe(field_of(fields, 'reason'), 200)}"
                 action = safe(field_of(fields, "action"), 20)
                 at = datetime.fromtimestamp(at_ms / 1000, UTC)
                 entries.append(TimelineEntry(at, f"{action} (operator)", by.strip()))

@@ -74,7 +74,10 @@ class Supervisor:
         self._replacement = ""
 
     def run(self) -> int:
-        """Supervise; returns the exit code: 0 after a clean stop, 1 otherwise."""
+        """Supervise; returns the exit code: 0 after a clean stop, 1 otherwise.
+
+        A stop is clean if no process dies or has to be killed during it; with burst, at any time.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop_signal)
         signal.signal(signal.SIGUSR1, self._on_quiet_signal)
@@ -85,7 +88,9 @@ class Supervisor:
         kill_at = float("inf")
         while True:
             ended = processes.collect(told_to_stop=bool(self._stop_signals))
-            clean &= all(process.in_order for process in ended)
+            if self._stop_signals or self._burst:
+                # One that died earlier was replaced, and does not spoil an orderly stop days later.
+                clean &= all(process.in_order for process in ended)
             left.add(ended)
             if self._stop_signals and kill_at == float("inf"):
                 kill_at = time.monotonic() + self._kill_after_s

@@ -67,6 +67,37 @@ def test_a_sqlite_file_that_is_there_keeps_its_mode(tmp_path):
     assert file.stat().st_mode & 0o777 == 0o640
 
 
+def _open_and_close(url):
+    database = connect(url)
+    with database.read() as session:
+        session.execute(text("SELECT 1 FROM organisations"))
+    database.close()
+
+
+def test_what_other_processes_close_takes_no_writes_of_this_one(tmp_path):
+    # Found in the field: a command that ended deleted the log that a worker went on to write.
+    url = f"sqlite:///{tmp_path / 'atlas.db'}"
+    database = connect(url)
+    migrate(database)
+    with database.write() as session:
+        session.add(Organisation(id="org_before", name="Before"))
+        session.flush()
+        with database.read() as reader:  # as in another thread: a second connection
+            reader.execute(text("SELECT 1 FROM organisations"))
+    command = multiprocessing.get_context("spawn").Process(target=_open_and_close, args=(url,))
+    command.start()
+    command.join(60)
+    assert command.exitcode == 0
+    assert (tmp_path / "atlas.db-wal").exists()
+    with database.write() as session:
+        session.add(Organisation(id="org_after", name="After"))
+    other = sqlite3.connect(tmp_path / "atlas.db")
+    found = other.execute("SELECT count(*) FROM organisations").fetchone()
+    other.close()
+    database.close()
+    assert found == (2,)
+
+
 def test_downgrade_leaves_nothing(database_url):
     database = connect(database_url)
     migrate(database)

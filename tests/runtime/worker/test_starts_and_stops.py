@@ -77,6 +77,18 @@ def test_with_redis_away_and_nothing_held_a_stop_waits_for_nothing(
     assert "Traceback" not in log.read_text()
 
 
+def test_a_process_that_died_long_before_does_not_spoil_an_orderly_stop(
+    own_redis: EmbeddedRedis, tmp_path: Path
+) -> None:
+    with started(own_redis.url, tmp_path / "log") as supervisor:
+        wait_until(lambda: serving(own_redis.url) == 2)
+        running(supervisor.pid, "runtime.worker.process")[0].kill()
+        wait_until(lambda: "process died" in (tmp_path / "log").read_text())
+        wait_until(lambda: serving(own_redis.url) == 2)
+        supervisor.terminate()
+        assert supervisor.wait(30) == 0
+
+
 def server_of(own_redis: EmbeddedRedis) -> psutil.Process:
     with contextlib.closing(redis.Redis.from_url(own_redis.url)) as connection:
         return psutil.Process(connection.info("server")["process_id"])
