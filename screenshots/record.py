@@ -26,7 +26,7 @@ from tui.source import live_source
 
 FOLDER = Path(__file__).parent
 _SIZE = (120, 40)
-_WATCHED_S = 240
+_WATCHED_S = 200
 _TICK_S = 1.0
 # How many seconds of the overview the moving picture has, and how long a frame of it is shown.
 _OVERVIEW_FRAMES, _OVERVIEW_MS = 5, 800
