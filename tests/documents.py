@@ -15,6 +15,7 @@ from tui.screen_list import all_keys
 
 ROOT = Path(__file__).parents[1]
 DECISIONS = ROOT / "docs" / "decisions"
+GUARANTEES = ROOT / "docs" / "guarantees.md"
 # Options that every command or every change has; the page says so once.
 _COMMON = {"--json", "--help", "--reason", "--actor"}
 # The Redis type of each key, by its shape below the prefix; `test_redis_layout.py` compares them
@@ -158,7 +159,7 @@ def _command_text(name: str, command: click.Command) -> str:
     ]
     options = [p for p in command.get_params(context) if isinstance(p, click.Option)]
     rows = [
-        f"| `{record[0].replace('|', chr(92) + '|')}` | {_cell(record[1])} |"
+        f"| `{_option(record[0])}` | {_cell(record[1])} |"
         for option in options
         if not _COMMON & set(option.opts) and (record := option.get_help_record(context))
     ]
@@ -166,8 +167,13 @@ def _command_text(name: str, command: click.Command) -> str:
     about = text.replace("\n", " ").replace("\0", "\n\n")
     if not any("--json" in option.opts for option in options):
         about += "\n\nWithout `--json`."
-    table = ["", "| option | |", "|---|---|", *rows] if rows else []
+    table = ["", "| option | meaning |", "|---|---|", *rows] if rows else []
     return "\n".join([f"### `{' '.join([name, *arguments])}`", "", _plain(about), *table])
+
+
+def _option(text: str) -> str:
+    """An option with its value, as a cell: `--limit N`."""
+    return re.sub(r"(INTEGER|FLOAT)( RANGE)?$", "N", text).replace("|", "\\|")
 
 
 def _cell(text: str) -> str:
@@ -228,6 +234,23 @@ PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
 )
 
 
+def with_paths(text: str) -> str:
+    """docs/guarantees.md with each test in the file where it is now; one that is gone stays."""
+    files: dict[str, list[str]] = {}
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        for name in re.findall(
+            r"^(?:async )?def (test_\w+)", file.read_text("utf-8"), re.MULTILINE
+        ):
+            files.setdefault(name, []).append(str(file.relative_to(ROOT / "tests")))
+
+    def placed(named: re.Match[str]) -> str:
+        path, name = named.groups()
+        found = files.get(name, [path])
+        return f"`{path if path in found else found[0]}::{name}`"
+
+    return re.sub(r"`([\w/]+\.py)::(test_\w+)`", placed, text)
+
+
 def made_anew(text: str, name: str, part: str) -> str:
     """A page with that part made from the code as it is now."""
     text, count = re.subn(
@@ -244,3 +267,4 @@ if __name__ == "__main__":
     for page, name, make in PARTS:
         path = ROOT / page
         path.write_text(made_anew(path.read_text(encoding="utf-8"), name, make()), encoding="utf-8")
+    GUARANTEES.write_text(with_paths(GUARANTEES.read_text(encoding="utf-8")), encoding="utf-8")

@@ -37,7 +37,7 @@ def test_every_row_names_tests_that_exist(number: int, names: list[str]):
         path, _, function = name.partition("::")
         assert function.startswith("test_"), name
         file = ROOT / "tests" / path
-        assert file.is_file(), name
+        assert file.is_file(), f"{name}: python -m tests.documents finds tests that moved"
         assert function in functions_in(file), name
 
 
