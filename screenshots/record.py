@@ -51,8 +51,8 @@ SCENES = (
     Scene("workers", ("escape", "4"), 2500),
     Scene("events", ("5",), 2500),
     Scene("recurring", ("6",)),
-    Scene("help", ("1", "question_mark"), size=(80, 24)),
-    Scene("overview-80x24", ("escape", "escape"), size=(80, 24)),
+    Scene("help", ("1", "1", "question_mark"), size=(80, 24)),
+    Scene("overview-80x24", ("escape",), size=(80, 24)),
     Scene("overview-200x60", (), size=(200, 60)),
     Scene("overview-120x40", ()),
 )
@@ -70,7 +70,7 @@ class Recording:
     def picture(self, app: DashApp) -> str:
         """What the dashboard shows now, as SVG."""
         return app.export_screenshot(
-            title=f"make demo, {time.monotonic() - self.began:.0f} s after its start · {self.label}"
+            title=f"make demo, {time.monotonic() - self.began:.0f} s in · {self.label}"
         )
 
 
@@ -80,8 +80,8 @@ def label() -> str:
         ["git", "rev-parse", "--short", "HEAD"],  # noqa: S607 - the developer's git
         cwd=FOLDER, capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
-    machine = f"{platform.system()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    return f"{datetime.now(UTC):%Y-%m-%d} · {machine} · commit {commit}"
+    machine = f"{platform.system()}, {os.cpu_count()} cores"
+    return f"{datetime.now(UTC):%Y-%m-%d} · {machine} · {commit}"
 
 
 async def record(app: DashApp, recording: Recording) -> None:
