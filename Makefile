@@ -2,7 +2,7 @@
 
 VENV := .venv
 PY := $(VENV)/bin/python
-SOURCES := runtime processors tui tests benchmarks
+SOURCES := runtime processors tui tests benchmarks screenshots
 
 # The interpreter: the one of `make PYTHON=python3.12 ...`, else python3, else the newest that runs.
 # Each is tried, not only looked for: a pyenv shim may be there and still not run.
@@ -65,8 +65,8 @@ test-lowest: | interpreter ## Tests, with the lowest versions that pyproject.tom
 bench: $(DEV) ## Compare the speed with BullMQ (needs node and npm) and stock RQ; ten minutes.
 	$(PY) -m benchmarks
 
-screenshots: $(DEV) ## Render the screens into screenshots/.
-	$(PY) -m tui.screenshots
+screenshots: $(DEV) ## Record a real run of the demo into screenshots/; two minutes.
+	$(PY) -m screenshots.record
 
 dist: $(DEV) ## Build the sdist and the wheel into dist/.
 	$(PY) -m hatchling build

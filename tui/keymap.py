@@ -22,7 +22,7 @@ class Key:
     Attributes:
         keys: as Textual names them, several separated by commas.
         action: the name of the action method, without ``action_``.
-        long: what it does, for the help and README.
+        long: what it does, for the help and docs/dashboard.md.
         label: how the key is written on the screen.
         short: the word beside the key in the key bar; empty: the bar does not show it.
         bar: how the key is written in the key bar, if that differs from `label`.

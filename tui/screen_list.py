@@ -1,7 +1,7 @@
 """The list of all screens that have a number key; a new screen is entered here and nowhere else.
 
-The application's modes, the number keys, the command palette, the help and README's table of keys
-are made from it.
+The application's modes, the number keys, the command palette, the help and the table of keys in
+docs/dashboard.md are made from it.
 """
 
 from collections.abc import Callable
@@ -26,7 +26,7 @@ class ScreenEntry:
 
     Attributes:
         name: what the code calls it; the name of its mode in Textual.
-        about: what it shows, for the help, the palette and README.
+        about: what it shows, for the help, the palette and docs/dashboard.md.
         screen: makes it.
     """
 

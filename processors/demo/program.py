@@ -7,7 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -70,6 +72,29 @@ def run(*, seconds: float | None, seed: int) -> int:
         DemoError: a part of it ended by itself; with its last words.
         EmbeddedRedisError: Redis cannot be started.
     """
+    with started(seed) as demo:
+        if seconds is None:
+            return _dashboard(demo)
+        _watch(demo.children, seconds)
+        return _report(demo)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What runs: where its files are, its settings, its programs."""
+
+    directory: Path
+    environment: dict[str, str]
+    children: tuple[Child, ...]
+
+
+@contextlib.contextmanager
+def started(seed: int) -> Iterator[Demo]:
+    """Redis, the worker and the workload, until the block is left or a signal ends it.
+
+    Raises:
+        EmbeddedRedisError: Redis cannot be started.
+    """
     with Stopping() as stopping, ExitStack() as cleanup:
         try:
             with stopping.held():
@@ -78,10 +103,7 @@ def run(*, seconds: float | None, seed: int) -> int:
                 redis = cleanup.enter_context(EmbeddedRedis(directory / "redis"))
                 environment = demo_environment(directory, redis.url, seed)
                 children = _start(directory, environment, cleanup)
-            if seconds is None:
-                return _dashboard(directory, environment, children)
-            _watch(children, seconds)
-            return _report(directory, environment)
+            yield Demo(directory, environment, children)
         finally:
             stopping.ignore()
 
@@ -123,9 +145,11 @@ def demo_environment(directory: Path, redis_url: str, seed: int) -> dict[str, st
     }
 
 
-def _dashboard(directory: Path, environment: dict[str, str], children: tuple[Child, ...]) -> int:
+def _dashboard(demo: Demo) -> int:
     with restored():
-        process = subprocess.Popen([sys.executable, "-m", "tui"], cwd=directory, env=environment)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tui"], cwd=demo.directory, env=demo.environment
+        )
         try:
             code = process.wait()
         except BaseException:
@@ -137,7 +161,7 @@ def _dashboard(directory: Path, environment: dict[str, str], children: tuple[Chi
             raise
         if code != 0:
             raise DemoError(f"the dashboard ended with code {code}")
-    _must_live(children)
+    _must_live(demo.children)
     return 0
 
 
@@ -154,16 +178,16 @@ def _must_live(children: tuple[Child, ...]) -> None:
             raise DemoError(f"the {child.name} ended: {child.last_words()}")
 
 
-def _report(directory: Path, environment: dict[str, str]) -> int:
+def _report(demo: Demo) -> int:
     """The final status as a table, and what was delivered."""
     status = subprocess.run(
         [sys.executable, "-m", "runtime.cli", "status"],
-        cwd=directory,
-        env=environment,
+        cwd=demo.directory,
+        env=demo.environment,
         check=False,
         timeout=_STATUS_TIMEOUT_S,
     )
-    database = connect(environment["DATABASE_URL"])
+    database = connect(demo.environment["DATABASE_URL"])
     try:
         sent = count_messages(database, ("sent",))
         other = count_messages(database, ("rejected", "unknown"))

@@ -1,7 +1,7 @@
 """The settings: one frozen nested object, from the environment and ``.env``, checked as a whole.
 
-Every field names its variable and what is allowed in it; ``README.md`` and ``atlas check`` are made
-from the same lines. Secrets are `pydantic.SecretStr` and are never part of a message.
+Every field names its variable and what is allowed in it; ``docs/settings.md`` and ``atlas check``
+are made from the same lines. Secrets are `pydantic.SecretStr` and are never part of a message.
 """
 
 import os

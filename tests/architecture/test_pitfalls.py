@@ -1,4 +1,4 @@
-"""CONTRIBUTING's table of pitfalls: it is complete, and what it says exists or not is so."""
+"""The tables of docs/guarantees.md: they are complete, and what it says exists or not is so."""
 
 import ast
 import re
@@ -15,9 +15,8 @@ _TEST = re.compile(r"`([^`]+)`")
 
 def rows() -> list[tuple[int, list[str]]]:
     """Number and tests of each row."""
-    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    section = text.partition("## How no job is lost, doubled or stuck")[2].partition("\n## ")[0]
-    return [(int(number), _TEST.findall(tests)) for number, _, _, tests in _ROW.findall(section)]
+    text = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    return [(int(number), _TEST.findall(tests)) for number, _, _, tests in _ROW.findall(text)]
 
 
 @cache
@@ -38,7 +37,7 @@ def test_every_row_names_tests_that_exist(number: int, names: list[str]):
         path, _, function = name.partition("::")
         assert function.startswith("test_"), name
         file = ROOT / "tests" / path
-        assert file.is_file(), name
+        assert file.is_file(), f"{name}: python -m tests.documents finds tests that moved"
         assert function in functions_in(file), name
 
 

@@ -1,8 +1,6 @@
 """The tutorial, run word for word in a directory that holds only it."""
 
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,52 +8,25 @@ import pytest
 
 from benchmarks.apps.run import WORKERS, lines_of
 from runtime.application import Application, load_application
+from tests.architecture.pages import ROOT, blocks, run
 
-PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
-BIN = Path(sys.executable).parent
+PAGE = "docs/tutorial.md"
+TEXT = (ROOT / PAGE).read_text(encoding="utf-8")
 # Modules that a user may have lying about; each ends whoever takes it for ours or Python's.
 STRAYS = ("runtime.py", "processors.py", "queue.py", "tui/__init__.py", "redis.py", "click.py")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-
-
-def environment(directory: Path, redis_url: str) -> dict[str, str]:
-    return {
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(directory),
-        "REDIS_URL": redis_url,
-        "ATLAS_LEASE_S": "3",
-        "ATLAS_RENEW_S": "1",
-    }
-
-
-def run(script: str, directory: Path, redis_url: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", "-emc", script],
-        cwd=directory,
-        env=environment(directory, redis_url),
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-
-
 @pytest.fixture
 def tutorial(tmp_path: Path) -> Path:
-    [module] = blocks("python")
+    [module] = blocks(PAGE, "python")
     (tmp_path / "myapp.py").write_text(module)
     return tmp_path
 
 
 def test_the_tutorial_runs_word_for_word(tutorial: Path, redis_url: str) -> None:
-    if not (BIN / "atlas-worker").exists():
-        pytest.skip("the programs are not installed beside this Python")
-    done = run("".join(blocks("sh")), tutorial, redis_url)
+    done = run("".join(blocks(PAGE, "sh")), tutorial, redis_url)
     assert done.returncode == 0, done.stderr
-    [printed] = re.findall(r"^```\n(welcomed .*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    [printed] = blocks(PAGE, "")
     assert printed in done.stdout
     assert re.search(r"reports .*", done.stdout), done.stdout
     assert "Traceback" not in done.stderr
@@ -64,8 +35,6 @@ def test_the_tutorial_runs_word_for_word(tutorial: Path, redis_url: str) -> None
 def test_what_else_lies_in_the_directory_is_not_taken_for_ours(
     tutorial: Path, redis_url: str
 ) -> None:
-    if not (BIN / "atlas-worker").exists():
-        pytest.skip("the programs are not installed beside this Python")
     for stray in STRAYS:
         (tutorial / stray).parent.mkdir(exist_ok=True)
         (tutorial / stray).write_text(f"raise SystemExit('{stray} was imported')\n")
@@ -86,7 +55,7 @@ def test_what_else_lies_in_the_directory_is_not_taken_for_ours(
 
 
 def test_the_application_of_the_tutorial_is_short(tutorial: Path, monkeypatch) -> None:
-    [module] = blocks("python")
+    [module] = blocks(PAGE, "python")
     definition = module.partition("\n\nif __name__")[0]
     assert len([line for line in definition.splitlines() if line.strip()]) <= 30
     monkeypatch.chdir(tutorial)
@@ -100,4 +69,4 @@ def test_the_application_of_the_tutorial_is_short(tutorial: Path, monkeypatch) -
 
 @pytest.mark.parametrize("name", list(WORKERS))
 def test_the_stated_lines_are_those_of_the_applications(name: str) -> None:
-    assert f"| {name} | {lines_of(name)} |" in PAGE.read_text()
+    assert f"| {name} | {lines_of(name)} |" in TEXT

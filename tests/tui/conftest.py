@@ -16,9 +16,9 @@ set_terminal_defaults()
 textual._wait.SLEEP_GRANULARITY = 0.005
 textual._wait.SLEEP_IDLE = 0.0005
 
+from tests.tui.sampled import settle, unsettled  # noqa: E402
 from tui.app import DashApp  # noqa: E402
 from tui.sample.source import SampleSource  # noqa: E402
-from tui.screenshots import settle, unsettled  # noqa: E402
 from tui.session import Options  # noqa: E402
 from tui.source import sample_source  # noqa: E402
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.readme import keys_table
+from tests.documents import keys_table
 from tui.screen_list import SCREENS, all_keys
 
 ROOT = Path(__file__).parents[2]
@@ -32,8 +32,8 @@ tui.screen_list.SCREENS += (entry,)
 """
 USE = """
 import asyncio
-from tui.screenshots import sample_app, settle
-from tests.readme import keys_table
+from tests.tui.sampled import sample_app, settle
+from tests.documents import keys_table
 
 def text(app):
     strips = app.screen._compositor.render_strips()
@@ -61,7 +61,7 @@ async def use():
             if app.current_mode == "moon":
                 break
         assert app.current_mode == "moon", "the palette"
-    assert "| `7` | the phases of the moon |" in keys_table(), "README"
+    assert "| `7` | the phases of the moon |" in keys_table(), "docs/dashboard.md"
 
 asyncio.run(use())
 print("seen everywhere")

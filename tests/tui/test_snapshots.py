@@ -2,7 +2,7 @@
 
 import pytest
 
-from tui.screenshots import sample_app, settle
+from tests.tui.sampled import sample_app, settle
 
 EMAIL = ("j", "j", "j", "j", "enter")
 CASES = {

@@ -20,11 +20,11 @@ _STATES = (
     (". ok", "nothing to do"),
     ("! late", "the oldest job has been waiting for 5 minutes or more"),
     ("! stalled", "jobs whose worker was lost"),
-    ("P paused", "no job starts; who and why is said under ATTENTION"),
+    ("P paused", "no job starts; who paused it and why stands under ATTENTION"),
     ("B breaker", "its provider failed too often: no job starts for a while"),
     ("X failing", "one attempt in twenty or more fails for good"),
     ("N nobody", "jobs wait and no worker serves the queue"),
-    ("N unserved", "no worker may serve it as it is configured; why stands under NEEDS YOU"),
+    ("N unserved", "no worker may serve it as it is configured; the reason stands under ATTENTION"),
 )
 
 
