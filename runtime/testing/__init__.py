@@ -18,6 +18,7 @@ Not simulated:
 * what guards against failures (leases, stalled jobs, Redis that is away) and retention: every job
   is kept until the end of the test;
 * time-outs and child processes: a handler runs to its end, an isolated one in this process;
+* clients that handlers make for themselves: only what goes through `JobContext.client` is captured;
 * the clock that handlers read: `datetime.now` is the real one. Only the engine's time moves.
 """
 

@@ -29,6 +29,7 @@ class InlineClient(AtlasClient):
     """Validates and applies middleware as its base class does; needs no Redis."""
 
     def __init__(self, jobs: InlineJobs, rows: RowMaker, middleware: Sequence[Middleware]) -> None:
+        # Not AtlasClient's own: that one needs Redis.
         Producer.__init__(self, rows, middleware)
         self._jobs = jobs
 

@@ -99,6 +99,8 @@ class InlineJobs:
         self.now = now
         self._lock = threading.RLock()
         self._by_id: dict[str, InlineJob] = {}
+        # Those that are not over: a long test looks at these after every attempt.
+        self._open: dict[str, InlineJob] = {}
         # The holder of each unique key, and until when a throttle holds.
         self._holders: dict[str, tuple[str, datetime]] = {}
 
@@ -113,8 +115,14 @@ class InlineJobs:
 
     def next_due(self) -> InlineJob | None:
         """The job that runs next, of those that are due."""
-        due = [job for job in self.all() if job.due_at is not None and job.due_at <= self.now]
+        with self._lock:
+            due = [job for job in self._open.values() if job.due_at and job.due_at <= self.now]
         return min(due, key=lambda job: (job.priority, job.due_at), default=None)
+
+    def due_times(self) -> list[datetime]:
+        """When jobs run next."""
+        with self._lock:
+            return [job.due_at for job in self._open.values() if job.due_at]
 
     def enqueue(self, placed: PlacedRow) -> JobRef:
         """Take in a row, as enqueue.lua does."""
@@ -125,7 +133,7 @@ class InlineJobs:
             holder, outcome = self._holder(row)
             if holder:
                 return JobRef(holder, placed.queue, created=False, outcome=outcome)
-            self._by_id[row.id] = self._taken(row)
+            self._by_id[row.id] = self._open[row.id] = self._taken(row)
             return JobRef(row.id, placed.queue, created=True)
 
     def seal(self, seal: Seal) -> SealedFlow:
@@ -138,7 +146,7 @@ class InlineJobs:
             job = self._taken(seal.row)
             job.children, job.on_child_failure = tuple(seal.children), seal.on_child_failure
             job.state, job.due_at = "scheduled", None
-            self._by_id[job.id] = job
+            self._by_id[job.id] = self._open[job.id] = job
             self._look_at_children(job)
             return SealedFlow(created=True, foreign=[])
 
@@ -146,6 +154,7 @@ class InlineJobs:
         """A job is over: what waits for it may go on."""
         with self._lock:
             job.state, job.due_at = state, None
+            self._open.pop(job.id, None)
             if job.parent and (parent := self._by_id.get(job.parent)) is not None:
                 self._look_at_children(parent)
 

@@ -175,7 +175,7 @@ class InlineWorker:
 
     def _moments(self) -> Iterable[datetime]:
         """When something is due next."""
-        yield from (job.due_at for job in self.jobs if job.due_at is not None)
+        yield from self._jobs.due_times()
         for recurring in self._recurring:
             yield recurring.next_slot(self._seen[recurring.id])
 

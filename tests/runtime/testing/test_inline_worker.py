@@ -245,7 +245,7 @@ def test_a_real_worker_does_the_same(make_settings, redis_url, worker):
         inlined = inline.client.enqueue_many(jobs)
         inline.advance(LONG)
         assert real.enqueue_many(jobs) == inlined
-        wait_until(lambda: all(real.status(job_id).is_over for job_id in ids))
+        wait_until(lambda: all(real.status(job_id).is_over for job_id in ids), timeout_s=60)
         for job_id in ids:
             assert outcome_of(real, job_id) == outcome_of(inline.client, job_id)
 
