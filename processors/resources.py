@@ -11,8 +11,8 @@ from processors.database.engine import Database, connect
 from processors.database.migrate import migrate
 from processors.senders.by_channel import make_senders
 from processors.senders.sender import Channel, Sender
-from runtime.application import JobContext
 from runtime.config.settings import Settings
+from runtime.context import JobContext
 
 
 @dataclass(frozen=True, slots=True)

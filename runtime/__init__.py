@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from runtime.application import Application, CheckResult, JobContext
+    from runtime.application import Application, CheckResult
     from runtime.async_client import AsyncAtlasClient
     from runtime.catalogue.catalogue import (
         Breaker,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runtime.catalogue.retry import RetryPolicy, RetryRule
     from runtime.client import AtlasClient
     from runtime.config.settings import Settings, load_settings
+    from runtime.context import JobContext
     from runtime.errors import (
         AtlasError,
         BrokerError,
@@ -107,7 +108,7 @@ __all__ = [
 _MODULES = {
     "Application": "runtime.application",
     "CheckResult": "runtime.application",
-    "JobContext": "runtime.application",
+    "JobContext": "runtime.context",
     "AsyncAtlasClient": "runtime.async_client",
     "Breaker": "runtime.catalogue.catalogue",
     "Catalogue": "runtime.catalogue.catalogue",

@@ -9,10 +9,9 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from runtime.catalogue.catalogue import Catalogue, Priority, Queue
 from runtime.catalogue.retry import RetryPolicy
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     import click
 
     from runtime.catalogue.recurring import Recurring
-    from runtime.client import AtlasClient
     from runtime.config.settings import Settings
 
 
@@ -91,8 +89,8 @@ class Application:
         unserved: queues that workers must not serve under these settings, each with the reason,
             such as a provider that is not configured. Their jobs wait, every screen says why, and
             ``atlas check`` fails.
-        unused: variables of other programs that an operator may take for ours, each with what to
-            set instead; ``atlas check`` names those that are set.
+        unused: variables that this application does not read although an operator may think so,
+            each with what to set instead; ``atlas check`` names those that are set.
         commands: called by ``atlas`` for the domain's own sub-commands.
         middleware: hooks around enqueueing and execution, the outermost first; not applied to jobs
             of stock RQ producers.
@@ -155,66 +153,6 @@ class Application:
             hint=hint,
             when=When(every, cron, timezone),
         )
-
-
-class JobContext(NamedTuple):
-    """What a handler is told about the attempt it runs.
-
-    Attributes:
-        attempt: 1 for the first try.
-        deadline: when this attempt times out.
-        client: enqueues further jobs; blocking and safe to share between threads. From an
-            ``async def`` handler call it through `asyncio.to_thread`. Let its
-            `BrokerUnavailableError` pass: the job runs again, without having used an attempt, once
-            Redis serves. Give follow-up jobs ids of their own, so that they are enqueued once.
-        resources: what `Application.open` made in this process.
-        headers: short texts that came with the job, for middleware.
-        execution: names this attempt (RQ's execution id).
-    """
-
-    job_id: str
-    queue: str
-    kind: str
-    org: str
-    priority: int
-    attempt: int
-    max_attempts: int
-    enqueued_at: datetime
-    deadline: datetime
-    client: "AtlasClient"
-    resources: Any
-    headers: Mapping[str, str] = MappingProxyType({})
-    execution: str = ""
-    notes: "NoteTaker | None" = None
-
-    def progress(self, done: float, total: float = 1.0, message: str = "") -> None:
-        """Say how far the job is: `done` of `total`, and one line. The last one is kept.
-
-        Returns at once, from any thread; it is written within half a second, and before the end of
-        the attempt is.
-        """
-        if self.notes is not None:
-            self.notes.progress(self.job_id, self.execution, done, total, message)
-
-    def log(self, line: str) -> None:
-        """Add a line to the job's own log: the last 100 are kept, each up to 500 characters.
-
-        Returns at once, from any thread.
-        """
-        if self.notes is not None:
-            self.notes.log(self.job_id, self.execution, line)
-
-
-class NoteTaker(Protocol):
-    """Takes what running jobs say of themselves; see `JobContext.progress` and `JobContext.log`."""
-
-    def progress(
-        self, job_id: str, execution: str, done: float, total: float, message: str
-    ) -> None:
-        """Note how far a job is."""
-
-    def log(self, job_id: str, execution: str, line: str) -> None:
-        """Note a line."""
 
 
 def look_in_working_directory() -> None:

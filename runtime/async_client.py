@@ -172,7 +172,7 @@ class AsyncAtlasClient:
             if isinstance(step, Jobs):
                 answer = await self._enqueue(step.jobs, step.first, parent=step.parent)
             else:
-                answer = await self._broker.run_repeated(step)
+                answer = await self._broker.run_repeated(step.call())
 
     async def flow_progress(self, job_id: str) -> FlowProgress:
         """How a flow's children stand: see `AtlasClient.flow_progress`."""

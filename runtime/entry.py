@@ -1,16 +1,15 @@
 """The one dotted name that enters Redis. Our workers never call it; a stock RQ worker would."""
 
-import asyncio
-from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from runtime.application import JobContext, load_application
-from runtime.catalogue.catalogue import Priority
+from runtime.application import load_application
 from runtime.client import AtlasClient
 from runtime.config.settings import load_settings
+from runtime.context import JobContext, job_context
 from runtime.jobs.payload import validate_payload
 from runtime.worker.attempt.handlers import load_handler
+from runtime.worker.attempt.run_handler import run_handler
 
 
 def perform(
@@ -18,7 +17,7 @@ def perform(
 ) -> Any:
     """Run a job's handler here and now, without the engine's leases, retries or limits.
 
-    This is what makes a job of ours runnable by ``rq worker`` in an emergency.
+    In an emergency, ``rq worker`` can thereby run our jobs.
 
     Raises:
         UnknownKindError: no such kind.
@@ -28,30 +27,21 @@ def perform(
     settings = load_settings()
     application = load_application(settings.application)
     entry = application.catalogue.kind(kind)
-    handler = load_handler(entry)
-    model = validate_payload(entry, payload)
-    now = datetime.now(UTC)
-    with (
-        closing(AtlasClient.from_settings(settings)) as client,
-        application.open(settings) as resources,
-    ):
-        context = JobContext(
+
+    def context(client: AtlasClient, resources: Any) -> JobContext:
+        return job_context(
+            entry,
             job_id=_current_job_id(),
-            queue=entry.queue,
-            kind=entry.name,
             org=org,
-            priority=int(Priority.NORMAL),
-            attempt=1,
-            max_attempts=1,
-            enqueued_at=now,
-            deadline=now + timedelta(seconds=entry.timeout_s),
+            headers=headers or {},
+            started=datetime.now(UTC),
             client=client,
             resources=resources,
-            headers=headers or {},
+            timeout_s=entry.timeout_s,
         )
-        if handler.is_async:
-            return asyncio.run(handler.function(context, model))
-        return handler.function(context, model)
+
+    handler, model = load_handler(entry), validate_payload(entry, payload)
+    return run_handler(handler, model, context, application=application, settings=settings)
 
 
 def _current_job_id() -> str:

@@ -73,7 +73,7 @@ class JobCanceledError(AtlasError):
 
 
 class ResultTimeoutError(AtlasError, TimeoutError):
-    """The job is not over yet; it goes on."""
+    """The job is not over yet, and still runs or waits."""
 
 
 class BrokerError(AtlasError):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from runtime.jobs.new_job import JobRef, NewJob
 
 if TYPE_CHECKING:
-    from runtime.application import JobContext
+    from runtime.context import JobContext
 
 EnqueueNext = Callable[[list[NewJob]], list[JobRef]]
 ExecuteNext = Callable[["JobContext"], Awaitable[Any]]

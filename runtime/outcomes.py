@@ -13,7 +13,7 @@ class Retry(Outcome):
     Args:
         after: how long to wait; None leaves it to the kind's backoff.
         reason: one line for the attempt's record, shown to operators.
-        fault: the queue's provider (its provider) failed: it counts for the provider's breaker.
+        fault: the queue's provider failed, which counts for its breaker.
     """
 
     def __init__(

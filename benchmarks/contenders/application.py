@@ -4,8 +4,9 @@ import asyncio
 
 from pydantic import BaseModel
 
-from runtime.application import Application, JobContext
+from runtime.application import Application
 from runtime.catalogue.catalogue import Catalogue, Kind, Queue
+from runtime.context import JobContext
 
 
 class Number(BaseModel):

@@ -5,7 +5,7 @@ from typing import Any
 
 from processors.payloads import TrackEvent
 from processors.resources import resources_of
-from runtime.application import JobContext
+from runtime.context import JobContext
 
 
 async def track_event(ctx: JobContext, payload: TrackEvent) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from processors.crm.leads import add_tag_to, get_lead, update_lead_fields
 from processors.database.models import utc_now
 from processors.payloads import AddTag, UpdateLead
 from processors.resources import resources_of
-from runtime.application import JobContext
+from runtime.context import JobContext
 from runtime.outcomes import DeadLetter
 
 

@@ -12,7 +12,8 @@ from processors.dead_letters.requeueing import Requeuer, Tally
 from processors.dead_letters.settling import settle
 from processors.payloads import RequeueDeadLetters, storable_json
 from processors.resources import resources_of
-from runtime.application import JobContext, load_application
+from runtime.application import load_application
+from runtime.context import JobContext
 from runtime.control.control import Control
 from runtime.jobs.dead_letter import DeadLetterRecord
 from runtime.jobs.fingerprint import fingerprint

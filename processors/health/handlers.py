@@ -19,7 +19,7 @@ from processors.database.models import (
 )
 from processors.payloads import CheckHealth
 from processors.resources import resources_of
-from runtime.application import JobContext
+from runtime.context import JobContext
 
 # A query that takes longer is worth a warning (the existing system's threshold).
 _SLOW_MS = 5_000

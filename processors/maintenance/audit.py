@@ -7,7 +7,7 @@ import structlog
 
 from processors.payloads import Audit
 from processors.resources import resources_of
-from runtime.application import JobContext
+from runtime.context import JobContext
 from runtime.control.auditor import Auditor, AuditReport
 
 log = structlog.get_logger("atlas.audit")

@@ -17,7 +17,7 @@ from processors.database.models import (
 )
 from processors.payloads import CleanUp
 from processors.resources import resources_of
-from runtime.application import JobContext
+from runtime.context import JobContext
 
 # Left of the job's time when no further batch is begun.
 _MARGIN = timedelta(seconds=10)

@@ -14,9 +14,10 @@ from processors.database.models import utc_now
 from processors.maintenance.stranded import find_stranded, repair
 from processors.payloads import RepairExecutions
 from processors.resources import resources_of
-from runtime.application import AuditResult, JobContext
+from runtime.application import AuditResult
 from runtime.client import AtlasClient
 from runtime.config.settings import Settings
+from runtime.context import JobContext
 from runtime.outcomes import Snooze
 
 log = structlog.get_logger("atlas.audit")

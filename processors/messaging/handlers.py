@@ -27,8 +27,8 @@ from processors.senders.refusals import NO_VALUE
 from processors.senders.sender import Channel, File, Guarantee, OutgoingMessage
 from processors.templates.rendering import render
 from processors.workflow.delivered import settle_step
-from runtime.application import JobContext
 from runtime.client import NewJob
+from runtime.context import JobContext
 from runtime.outcomes import DeadLetter, Retry
 
 _Send = SendEmail | SendSms | SendWhatsapp

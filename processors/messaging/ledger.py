@@ -23,7 +23,7 @@ from processors.database.insert import insert_new
 from processors.database.models import Message
 from processors.senders.refusals import NOT_VALID
 from processors.senders.sender import Channel
-from runtime.application import JobContext
+from runtime.context import JobContext
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from processors.workflow.progress import (
 from processors.workflow.scope import default_variables
 from processors.workflow.steps import run_step
 from processors.workflow.validator import refuse_cycle
-from runtime.application import JobContext
+from runtime.context import JobContext
 from runtime.outcomes import Cancel, DeadLetter
 
 

@@ -19,9 +19,9 @@ from processors.workflow.scope import build_scope, default_variables
 from processors.workflow.steps import activity_facts
 from processors.workflow.triggers import starting_triggers, trigger_types
 from processors.workflow.validator import refuse_cycle
-from runtime.application import JobContext
 from runtime.catalogue.catalogue import Priority
 from runtime.client import NewJob
+from runtime.context import JobContext
 from runtime.outcomes import DeadLetter
 
 log = structlog.get_logger("atlas.workflow")

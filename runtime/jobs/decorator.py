@@ -13,8 +13,9 @@ from runtime.jobs.function import JobFunction
 from runtime.jobs.new_job import DEFAULT_ORG
 
 if TYPE_CHECKING:
-    from runtime.application import Application, JobContext
+    from runtime.application import Application
     from runtime.catalogue.recurring import Recurring
+    from runtime.context import JobContext
 
 P = ParamSpec("P")
 R = TypeVar("R")

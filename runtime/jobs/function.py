@@ -3,16 +3,14 @@
 import inspect
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, get_type_hints
+from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.errors import PydanticSchemaGenerationError
 
+from runtime.context import JobContext
 from runtime.errors import CatalogueError, InvalidPayloadError
 from runtime.jobs.new_job import NewJob
-
-if TYPE_CHECKING:
-    from runtime.application import JobContext
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,7 +41,7 @@ class JobFunction(Generic[P, R]):
         """Call the function here and now."""
         return self.function(*args, **kwargs)
 
-    def handle(self, context: "JobContext", payload: BaseModel) -> R:
+    def handle(self, context: JobContext, payload: BaseModel) -> R:
         """Call the function as the handler of a job."""
         first = (context,) if self.takes_context else ()
         if self._model is not None:
@@ -84,8 +82,6 @@ def _arguments(function: Callable[..., Any], kind: str) -> tuple[list[str], bool
 
 
 def _is_context(annotation: Any) -> bool:
-    from runtime.application import JobContext  # noqa: PLC0415 - that imports this module
-
     if isinstance(annotation, str):
         return annotation.rpartition(".")[2] == "JobContext"
     return annotation is JobContext

@@ -80,7 +80,7 @@ def wait_for_result(keys: Keys, job_id: str, timeout_s: float | None) -> Waiting
         status = status_of(job_id, facts)
         assert facts is not None
         if status.is_over:
-            return _value(status, facts)
+            return value_of(status, facts)
         left_s = _LOOK_S if deadline is None else deadline - time.monotonic()
         if left_s <= 0:
             raise ResultTimeoutError(f"job {job_id} is {status.state} after {timeout_s:g} s")
@@ -88,7 +88,12 @@ def wait_for_result(keys: Keys, job_id: str, timeout_s: float | None) -> Waiting
         yield next_result(keys, job_id, facts.last_id, block_ms=block_ms)
 
 
-def _value(status: JobStatus, facts: JobFacts) -> Any:
+def value_of(status: JobStatus, facts: JobFacts) -> Any:
+    """The value of a job that is over.
+
+    Raises:
+        JobFailedError, JobCanceledError: it has none.
+    """
     if status.state == "canceled":
         reason = _text(facts, "error")
         raise JobCanceledError(f"job {status.id} was canceled{': ' * bool(reason)}{reason}")

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import BaseModel
 
 from runtime.broker.calls.call import Call
-from runtime.broker.calls.enqueue import Enqueued, enqueue_jobs, seal_flow
+from runtime.broker.calls.enqueue import Enqueued, JobRow, enqueue_jobs, seal_flow
 from runtime.catalogue.catalogue import Priority
 from runtime.errors import InvalidJobError
 from runtime.jobs.checks import checked_flow
 from runtime.jobs.encode import PlacedRow, RowMaker
 from runtime.jobs.function import JobFunction
-from runtime.jobs.new_job import Flow, FlowRef, JobOptions, JobRef, NewJob
+from runtime.jobs.new_job import Flow, FlowRef, JobOptions, JobRef, NewJob, OnChildFailure
 from runtime.sanitize.text import safe
 
 T = TypeVar("T")
@@ -33,7 +33,29 @@ class Jobs(NamedTuple):
     parent: str = ""
 
 
-FlowSteps = Generator[Jobs | Call[Any], Any, FlowRef]
+class SealedFlow(NamedTuple):
+    """What became of a `Seal`; `foreign` are children that exist and belong elsewhere."""
+
+    created: bool
+    foreign: list[str]
+
+
+class Seal(NamedTuple):
+    """A step: store the job that waits for these children."""
+
+    row: JobRow
+    children: list[str]
+    on_child_failure: OnChildFailure
+
+    def call(self) -> Call[SealedFlow]:
+        """As Redis is asked to."""
+        call = seal_flow(self.row, self.children, on_child_failure=self.on_child_failure)
+        return Call(
+            call.script, call.args, lambda reply: SealedFlow(*call.read(reply)), call.repeatable
+        )
+
+
+FlowSteps = Generator[Jobs | Seal, Any, FlowRef]
 
 
 def new_job(
@@ -95,7 +117,7 @@ def flow_steps(rows: RowMaker, flow: Flow, parent: str = "") -> FlowSteps:
         else:
             ref = yield from flow_steps(rows, child, row.id)
             children.append(ref.id)
-    created, foreign = yield seal_flow(row, children, on_child_failure=flow.on_child_failure)
+    created, foreign = yield Seal(row, children, flow.on_child_failure)
     if foreign:
         names = ", ".join(safe(name, 80) for name in foreign[:3])
         raise InvalidJobError(f"children that exist and belong elsewhere: {names}")

@@ -1,10 +1,13 @@
-"""What is looked at in Redis before the first worker process starts."""
+"""What is looked at before the first worker process starts: Redis, and which queues to serve."""
 
+from collections.abc import Sequence
 from contextlib import closing
 
 import structlog
 
+from runtime.application import Application
 from runtime.broker import open_broker
+from runtime.catalogue.catalogue import Catalogue
 from runtime.config.settings import Settings
 from runtime.control.migration import left_behind, left_behind_words
 from runtime.errors import (
@@ -12,6 +15,7 @@ from runtime.errors import (
     BrokerPasswordError,
     BrokerUnavailableError,
     PrefixTakenError,
+    SettingsError,
 )
 
 log = structlog.get_logger("atlas.supervisor")
@@ -38,3 +42,23 @@ def look_before_start(settings: Settings) -> None:
     except BrokerError:
         # A user limited to the deployment's own keys may not look elsewhere; `atlas check` says so.
         return
+
+
+def served(
+    application: Application, catalogue: Catalogue, settings: Settings, wanted: Sequence[str]
+) -> list[str]:
+    """The wanted queues (none: all) without those that the application does not serve.
+
+    Raises:
+        UnknownQueueError: no such queue.
+        SettingsError: none is left; with the reasons.
+    """
+    names = [catalogue.queue(name).name for name in wanted] or list(catalogue.queues)
+    unserved = application.unserved(settings)
+    for name in names:
+        if name in unserved:
+            log.error("queue not served", queue=name, reason=unserved[name])
+    left = [name for name in names if name not in unserved]
+    if not left:
+        raise SettingsError([f"{name} is not served: {unserved[name]}" for name in names])
+    return left

@@ -6,15 +6,15 @@ import time
 _HEALTHY_S = 10.0
 _FIRST_DELAY_S = 0.5
 _MOST_DELAY_S = 5.0
-# Between two starts while fewer than half of the processes live: those are not kept waiting.
+# Between two starts while fewer than half of the processes live: these start without the delay.
 _SOON_S = 0.5
 
 
 class Restarts:
     """Each place that became empty has a delay of its own.
 
-    A process that dies again and again thus does not keep others away, and half of them come back
-    within seconds whatever happens: somebody must be there to work.
+    So a process that dies again and again does not delay the others, and whatever happens, half of
+    them are back within seconds.
     """
 
     def __init__(self) -> None:

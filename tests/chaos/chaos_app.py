@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from pydantic import BaseModel, ConfigDict
 
-from runtime.application import Application, JobContext
+from runtime.application import Application
 from runtime.catalogue.catalogue import RETENTION, Catalogue, Kind, Provider, Queue
 from runtime.catalogue.recurring import Recurring
 from runtime.catalogue.retry import RetryPolicy
+from runtime.context import JobContext
 from runtime.outcomes import DeadLetter
 from runtime.worker.services import maintenance
 from tests.chaos import failpoints, provider

@@ -7,9 +7,10 @@ import time
 
 from pydantic import BaseModel
 
-from runtime.application import Application, JobContext
+from runtime.application import Application
 from runtime.catalogue.catalogue import Catalogue, Kind, Queue
 from runtime.catalogue.retry import RetryPolicy
+from runtime.context import JobContext
 
 
 class Work(BaseModel):

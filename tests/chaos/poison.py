@@ -20,7 +20,7 @@ from runtime.view.reader import Reader
 from runtime.view.snapshot import JobState
 from runtime.worker.attempt.children import Children
 from runtime.worker.attempt.handlers import load_handlers
-from runtime.worker.attempt.progress import Notes
+from runtime.worker.attempt.progress import Progress
 from runtime.worker.attempt.runner import Runner
 from runtime.worker.attempt.threads import HandlerThreads
 from runtime.worker.claiming.held_jobs import Running
@@ -85,8 +85,8 @@ class Bench:
         self._threads = HandlerThreads(1, lambda: None)
         self._runner = Runner(
             settings, catalogue, load_handlers(catalogue),
-            client=client, resources=None, threads=self._threads, children=Children(jobs_each=1),
-            rng=random.Random(0), notes=Notes(),
+            client=client, resources=lambda: None, threads=self._threads, rng=random.Random(0),
+            sink=Progress(), children=Children(jobs_each=10),
         )  # fmt: skip
 
     def drain(self) -> None:

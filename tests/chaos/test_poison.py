@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from runtime.broker.broker import Broker
+from runtime.catalogue.catalogue import Priority
 from runtime.client import AtlasClient
 from runtime.config.settings import Settings
 from runtime.control.auditor import Auditor
@@ -168,9 +169,13 @@ def test_a_worker_lives_through_garbage_in_every_key(
         spoil(case.raw, key, kind)
     case.look([])
     assert "WAIT" in case.command("status")
+    # Lanes take turns only where several of them have jobs at once.
+    control.pause("test:plain")
     good = healthy(case.client, 8)
-    wait_until(lambda: case.finished(good))
+    for priority in (Priority.HIGH, Priority.NORMAL):
+        case.client.enqueue("echo", org="gym0", payload={}, priority=priority)
     control.resume("test:plain")
+    wait_until(lambda: case.finished(good))
     # Nothing reads or writes the list of a lane's workers but a worker that starts or stops.
     del spoiled[f"rq:workers:{PLAIN}"]
     wait_until(lambda: not case.wrong(spoiled))

@@ -12,9 +12,9 @@ from typing import Any
 
 from processors import application
 from processors.resources import Resources
-from runtime.application import JobContext
 from runtime.catalogue.error_facts import error_facts
 from runtime.client import JobRef, NewJob
+from runtime.context import JobContext
 from runtime.jobs.dead_letter import DeadLetterRecord
 from runtime.jobs.payload import validate_payload
 from runtime.outcomes import Cancel, DeadLetter, Outcome, Retry

@@ -103,7 +103,7 @@ class Notebook:
 
 def test_an_operator_sees_how_far_a_clean_up_is(ran):
     book = Notebook()
-    context = ran.context(NewJob("clean_up", ORG, {}))._replace(notes=book)
+    context = ran.context(NewJob("clean_up", ORG, {}))._replace(sink=book)
     clean_up(context, CleanUp(retention_days=0))
     assert book.steps[0] == (0, 5, "deleting executions")
     assert book.steps[-1][:2] == (5, 5)
@@ -120,7 +120,7 @@ def test_an_audit_puts_right_what_is_wrong_and_says_so(database, make_settings, 
         lane = raw.hget("rq:job:lost", "origin").decode()
         assert raw.lrem(f"rq:queue:{lane}", 1, "lost") == 1
         book = Notebook()
-        context = engine.context(NewJob("audit", "system", {}))._replace(notes=book)
+        context = engine.context(NewJob("audit", "system", {}))._replace(sink=book)
         found = {"job": "lost", "queue": "system:analytics", "verdict": "orphan"}
         assert audit(context, Audit()) == {
             "examined": 2, "wrong": {"orphan": 1}, "repaired": True, "examples": [found],

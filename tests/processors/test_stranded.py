@@ -193,7 +193,8 @@ def test_atlas_audit_counts_them_and_repairs(
 ):
     settings = make_settings(REDIS_URL=redis_url)
     variables = {
-        "HOME": str(tmp_path), "ATLAS_ENV": "test", "REDIS_URL": redis_url,
+        "HOME": str(tmp_path), "ATLAS_ENV": "test", "RQ_KEY_PREFIX": "rq",
+        "REDIS_URL": redis_url,
         "DATABASE_URL": database_url, "PYTHONPATH": str(Path(__file__).parents[2]),
     }  # fmt: skip
 

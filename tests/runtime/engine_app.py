@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from runtime.application import Application, JobContext
+from runtime.application import Application
 from runtime.catalogue.catalogue import Catalogue, Kind, Queue, RateLimit
 from runtime.catalogue.retry import RetryPolicy
+from runtime.context import JobContext
 from runtime.outcomes import Cancel, DeadLetter, Retry, Snooze
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from runtime.application import Application, JobContext
+from runtime.application import Application
 from runtime.catalogue.catalogue import Breaker, Catalogue, Kind, Provider, Queue, RateLimit
 from runtime.catalogue.retry import RetryPolicy, RetryRule
+from runtime.context import JobContext
 from runtime.jobs.dead_letter import DeadLetterRecord
 from runtime.middleware import LogContext, Middleware, TraceContext
 from runtime.outcomes import DeadLetter, Retry

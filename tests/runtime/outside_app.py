@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runtime.application import Application, JobContext
+from runtime.application import Application
 from runtime.catalogue.catalogue import Catalogue, Kind, Queue
 from runtime.catalogue.retry import RetryPolicy
 from runtime.config.settings import Settings
+from runtime.context import JobContext
 from runtime.errors import OutsideUnavailableError
 from runtime.worker.services import outside
 from tests.runtime.engine_app import Note

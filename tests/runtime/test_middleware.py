@@ -92,18 +92,18 @@ def test_an_isolated_handler_can_tell_too(client, worker, reader) -> None:
     assert [line.text for line in job.log] == ["from the child"]
 
 
-def test_notes_are_bounded_and_a_lost_execution_notes_nothing(broker, client, raw) -> None:
-    from runtime.worker.attempt.progress import Notes
+def test_progress_is_bounded_and_a_lost_execution_reports_nothing(broker, client, raw) -> None:
+    from runtime.worker.attempt.progress import Progress
     from tests.runtime.drive import claim
 
     client.enqueue("work", org="o", payload={}, job_id="j")
     (job,) = claim(broker).jobs
-    notes = Notes()
+    progress = Progress()
     for n in range(250):
-        notes.log("j", job.execution, f"line {n} " + "x" * 2_000)
-    notes.log("j", "stale", "from a worker that lost it")
-    assert broker.run(notes.take()) == 1
-    assert notes.take() is None
+        progress.log("j", job.execution, f"line {n} " + "x" * 2_000)
+    progress.log("j", "stale", "from a worker that lost it")
+    assert broker.run(progress.take()) == 1
+    assert progress.take() is None
     lines = raw.lrange("rq:atlas:log:j", 0, -1)
     assert len(lines) == 100
     assert max(map(len, lines)) < 600

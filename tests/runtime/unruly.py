@@ -5,9 +5,10 @@ import signal
 import sys
 import time
 
-from runtime.application import Application, JobContext
+from runtime.application import Application
 from runtime.catalogue.catalogue import Catalogue, Kind, Queue
 from runtime.catalogue.retry import RetryPolicy
+from runtime.context import JobContext
 from tests.runtime import engine_app
 from tests.runtime.engine_app import Note
 

@@ -3,9 +3,10 @@
 import itertools
 import threading
 
-from runtime.application import Application, JobContext
+from runtime.application import Application
 from runtime.catalogue.catalogue import Catalogue, Kind, Queue
 from runtime.catalogue.retry import RetryPolicy
+from runtime.context import JobContext
 from tests.runtime.engine_app import Note
 
 _running = itertools.count(1)

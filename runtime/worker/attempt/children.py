@@ -25,7 +25,7 @@ from runtime.worker.system.child_command import child_command, child_environment
 log = structlog.get_logger("atlas.worker")
 
 _CORES = os.cpu_count() or 1
-# A job waits so long for a child that is busy before another one is started: short jobs take turns,
+# A job waits so long for a busy child before another one is started: short jobs share children,
 # long ones each get their own.
 _PATIENCE_S = 0.2
 _START_S = 60.0
@@ -201,7 +201,7 @@ class Children:
             raise
 
     def _offer(self, child: Child) -> None:
-        """To who waits longest; else it is kept for a while, if there are not enough already."""
+        """Hand it to the job that waits longest; else keep it a while, unless enough are idle."""
         while self._waiting:
             _, future = self._waiting.popleft()
             if not future.done():
@@ -236,7 +236,7 @@ class Children:
             self._start_if_needed()
 
     def _start_if_needed(self) -> None:
-        """Start one for who has waited too long, as many at a time as there are cores."""
+        """Start one for a job that has waited too long; at most one for each core at a time."""
         while self._waiting and self._waiting[0][1].done():
             self._waiting.popleft()
         if not self._waiting or self._starting >= _CORES:

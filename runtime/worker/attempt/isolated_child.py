@@ -1,6 +1,5 @@
 """A child process of `runtime.worker.attempt.children`: runs job after job until it is ended."""
 
-import asyncio
 import json
 import os
 import signal
@@ -8,24 +7,19 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from contextvars import copy_context
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import redis
 from pydantic_core import to_json
 
-from runtime.application import (
-    Application,
-    JobContext,
-    load_application,
-    look_in_working_directory,
-)
+from runtime.application import Application, load_application, look_in_working_directory
 from runtime.broker import open_broker
 from runtime.broker.connection import connect
 from runtime.catalogue.error_facts import error_facts
 from runtime.client import AtlasClient
 from runtime.config.settings import Settings, load_settings
+from runtime.context import JobContext
 from runtime.jobs.fingerprint import error_text, handler_traceback
 from runtime.outcomes import Outcome
 from runtime.stock.job import RefusedError, StockJob
@@ -33,7 +27,8 @@ from runtime.worker.attempt.child_state import ChildState
 from runtime.worker.attempt.frames import MAX_ANSWER_BYTES, packed, receive_blocking
 from runtime.worker.attempt.handlers import Handler, load_handler
 from runtime.worker.attempt.isolated import outcome_to
-from runtime.worker.attempt.progress import ChildNotes
+from runtime.worker.attempt.progress import ChildProgress
+from runtime.worker.attempt.run_handler import run_handler
 from runtime.worker.system.parent_death import die_with_parent
 
 _MAX_MESSAGE = 20_000
@@ -140,25 +135,18 @@ class _Jobs:
         handler = self._handler(request["kind"])
         self._loaded()
         payload = handler.kind.payload.model_validate_json(request["payload"])
-        fields = request["context"]
-        with (
-            closing(AtlasClient.from_settings(self._settings)) as client,
-            self._application.open(self._settings) as resources,
-            closing(open_broker(self._settings)) as broker,
-        ):
-            context = JobContext(
-                **{
-                    **fields,
-                    "enqueued_at": datetime.fromisoformat(fields["enqueued_at"]),
-                    "deadline": datetime.fromisoformat(fields["deadline"]),
-                },
-                client=client,
-                resources=resources,
-                notes=ChildNotes(broker),
+        with closing(open_broker(self._settings)) as broker:
+            progress = ChildProgress(broker)
+
+            def context(client: AtlasClient, resources: Any) -> JobContext:
+                fields = request["context"]
+                return JobContext.restored(
+                    fields, client=client, resources=resources, sink=progress
+                )
+
+            return run_handler(
+                handler, payload, context, application=self._application, settings=self._settings
             )
-            if handler.is_async:
-                return asyncio.run(handler.function(context, payload))
-            return handler.function(context, payload)
 
 
 def _encoded(fields: dict[str, Any]) -> bytes:

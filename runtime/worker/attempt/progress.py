@@ -1,4 +1,4 @@
-"""What running handlers say of themselves (progress, log lines), written in batches."""
+"""What running jobs report of themselves (how far they are, log lines), written in batches."""
 
 import threading
 from dataclasses import dataclass, field
@@ -19,29 +19,29 @@ FLUSH_S = 0.5
 
 
 @dataclass(slots=True)
-class _Note:
+class _Report:
     job_id: str
     progress: str = ""
     lines: list[str] = field(default_factory=list)
 
 
-class Notes:
-    """Collects notes from any thread; `flush` sends them."""
+class Progress:
+    """Collects what jobs report, from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._by_execution: dict[str, _Note] = {}
+        self._by_execution: dict[str, _Report] = {}
 
     def progress(
         self, job_id: str, execution: str, done: float, total: float, message: str
     ) -> None:
-        """Note how far a job is."""
-        told = {"done": float(done), "total": float(total), "message": _line(message)}
+        """Take how far a job is."""
+        report = {"done": float(done), "total": float(total), "message": _line(message)}
         with self._lock:
-            self._of(job_id, execution).progress = to_json(told).decode()
+            self._of(job_id, execution).progress = to_json(report).decode()
 
     def log(self, job_id: str, execution: str, line: str) -> None:
-        """Note a line."""
+        """Take a line of a job's log."""
         with self._lock:
             lines = self._of(job_id, execution).lines
             lines.append(_line(line))
@@ -49,39 +49,40 @@ class Notes:
             del lines[:-_LINES_KEPT]
 
     def take(self) -> Call[int] | None:
-        """The call that writes what was noted since the last one; None when nothing was."""
+        """The call that writes what was reported since the last one; None when nothing was."""
         if not self._by_execution:
             return None
         with self._lock:
-            notes, self._by_execution = self._by_execution, {}
+            reports, self._by_execution = self._by_execution, {}
         rows = [
-            (note.job_id, execution, note.progress, note.lines) for execution, note in notes.items()
+            (report.job_id, execution, report.progress, report.lines)
+            for execution, report in reports.items()
         ]
         return write_progress(rows, lines_kept=_LINES_KEPT, kept_s=_KEPT_S)
 
-    def _of(self, job_id: str, execution: str) -> _Note:
-        return self._by_execution.setdefault(execution, _Note(job_id))
+    def _of(self, job_id: str, execution: str) -> _Report:
+        return self._by_execution.setdefault(execution, _Report(job_id))
 
 
-class NoteWriter:
-    """Writes the notes of a worker process. They are told, not promised: an outage loses some."""
+class ProgressWriter:
+    """Writes the progress of a process' jobs. An outage of Redis loses some of it."""
 
-    def __init__(self, broker: AsyncBroker, notes: Notes) -> None:
+    def __init__(self, broker: AsyncBroker, progress: Progress) -> None:
         self._broker = broker
-        self._notes = notes
+        self._progress = progress
 
     async def flush(self) -> None:
-        """Write what there is.
+        """Write what was reported.
 
         Raises:
-            BrokerUnavailableError: Redis is away; these notes are lost.
+            BrokerUnavailableError: Redis is away; this progress is lost.
         """
-        if (call := self._notes.take()) is not None:
+        if (call := self._progress.take()) is not None:
             await self._broker.run(call)
 
 
-class ChildNotes(Notes):
-    """Notes of an isolated handler's child process: each is written at once."""
+class ChildProgress(Progress):
+    """In an isolated handler's child process: each report is written at once."""
 
     def __init__(self, broker: Broker) -> None:
         super().__init__()
@@ -104,7 +105,7 @@ class ChildNotes(Notes):
             try:
                 self._broker.run(call)
             except AtlasError:
-                return  # a handler is not to fail for what it says of itself
+                return  # a handler must not fail because of what it reports
 
 
 def _line(text: str) -> str:

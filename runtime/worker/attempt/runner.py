@@ -11,44 +11,54 @@ from typing import Any
 import structlog
 from pydantic import BaseModel
 
-from runtime.application import JobContext, NoteTaker
 from runtime.broker.async_broker import AsyncBroker
 from runtime.broker.calls.finish import Ended
 from runtime.broker.keys import QueueNames
-from runtime.catalogue.catalogue import Catalogue, Priority
+from runtime.catalogue.catalogue import Catalogue, Kind
 from runtime.catalogue.retry import RetryPolicy
 from runtime.client import AtlasClient
 from runtime.config.settings import Settings
+from runtime.context import JobContext, ProgressSink, job_context
 from runtime.errors import AtlasError
 from runtime.jobs import envelope
-from runtime.jobs.dead_letter import record_of
 from runtime.jobs.payload import validate_payload
 from runtime.middleware import Middleware, around_execute
-from runtime.sanitize.numbers import finite
 from runtime.stock.allowed import is_allowed, not_allowed
 from runtime.stock.job import RefusedError
 from runtime.worker.attempt import verdict
 from runtime.worker.attempt.children import Children
+from runtime.worker.attempt.dead_letter import with_dead_letter
 from runtime.worker.attempt.handlers import Handler
 from runtime.worker.attempt.isolated import ChildError, IsolatedRequest, run_isolated
 from runtime.worker.attempt.stock import StockJobs
 from runtime.worker.attempt.suspects import Suspects
 from runtime.worker.attempt.threads import HandlerThreads, HandlerTimeoutError
-from runtime.worker.claiming.held_jobs import Running, RunningJobs
+from runtime.worker.attempt.timeouts import start_clock, timeout_of
+from runtime.worker.claiming.held_jobs import Running
 
 log = structlog.get_logger("atlas.worker")
 
 # RQ's default for a job that names no time-out (rq/queue.py, Queue.DEFAULT_TIMEOUT).
 _STOCK_TIMEOUT_S = 180.0
 STOCK_KIND = "rq"
-# What a context says of a job without a time-out.
-_NO_TIMEOUT_S = 86_400.0
-# Ten years: a longer time-out is none that anyone meant, and no date could be reckoned with it.
-_LONGEST_S = 315_360_000.0
 
 
 class Runner:
-    """Runs attempts; one a process."""
+    """Runs the attempts of one process.
+
+    Args:
+        settings: of the deployment.
+        catalogue: with this environment's slots.
+        handlers: of every kind.
+        client: for handlers that enqueue.
+        resources: returns what the application opened in this process.
+        threads: run plain functions.
+        children: run isolated handlers and stock jobs.
+        rng: draws the jitter of backoffs.
+        sink: takes what handlers report.
+        middleware: the outermost first.
+        broker: records which suspects run alone; None records nothing.
+    """
 
     def __init__(
         self,
@@ -57,11 +67,11 @@ class Runner:
         handlers: Mapping[str, Handler],
         *,
         client: AtlasClient,
-        resources: Any,
+        resources: Callable[[], Any],
         threads: HandlerThreads,
         children: Children,
         rng: random.Random,
-        notes: NoteTaker,
+        sink: ProgressSink,
         middleware: Sequence[Middleware] = (),
         broker: AsyncBroker | None = None,
     ) -> None:
@@ -72,10 +82,10 @@ class Runner:
         self._resources = resources
         self._threads = threads
         self._children = children
-        self._stock = StockJobs(children, notes)
+        self._stock = StockJobs(children, sink)
         self._rng = rng
         self._names = QueueNames(settings.queue_prefix)
-        self._notes = notes
+        self._sink = sink
         self._middleware = tuple(middleware)
         self._suspects = Suspects(settings.worker.max_stalled, broker)
         self._breakers = {
@@ -91,8 +101,7 @@ class Runner:
                 ended by itself.
         """
         job = running.job
-        wait_ms = verdict.wait_ms(job.enqueued_at, int(running.started_s * 1000))
-        facts = verdict.AttemptFacts(job, "unknown", RetryPolicy(1), running.started_s, wait_ms)
+        facts = _unknown(running)
         try:
             max_bytes = self._settings.worker.max_payload_bytes
             message = envelope.decode(job.data, max_bytes=max_bytes)
@@ -103,22 +112,19 @@ class Runner:
         except AtlasError as error:
             return self._with_record(verdict.quarantined(facts, str(error)), running, None)
         facts = verdict.AttemptFacts(
-            job, kind.name, kind.retry, running.started_s, wait_ms, message.org,
+            job, kind.name, kind.retry, running.started_s, facts.wait_ms, message.org,
             self._breakers[kind.queue],
         )  # fmt: skip
-        timeout_s = _timeout_s(job.timeout, kind.timeout_s)
+        timeout_s = timeout_of(job.timeout, kind.timeout_s)
         handler = self._handlers[kind.name]
-        context = self._context(running, message, handler, timeout_s, wait_ms)
+        context = self._context(running, message, kind, timeout_s, facts.wait_ms)
         call = partial(self._call, running, handler, payload, timeout_s)
         ended = await self._timed(running, facts, timeout_s, self._wrapped(call, context))
         return self._with_record(ended, running, message.payload)
 
     def release(self, running: Running) -> Ended:
-        """Give back a job that never started here."""
-        facts = verdict.AttemptFacts(
-            running.job, "unknown", RetryPolicy(1), running.started_s, wait_ms=0.0
-        )
-        return verdict.released(facts, 0.0)
+        """Release a job that never started here."""
+        return verdict.released(_unknown(running), 0.0)
 
     async def _attempt_stock(
         self, running: Running, function: str, facts: verdict.AttemptFacts
@@ -129,8 +135,8 @@ class Runner:
             return verdict.quarantined(facts, not_allowed(f"function {function!r}", allowed))
         policy = verdict.stock_policy(job.stock_retry, job.attempt)
         facts = verdict.AttemptFacts(job, STOCK_KIND, policy, running.started_s, facts.wait_ms)
-        timeout_s = _timeout_s(job.timeout, _STOCK_TIMEOUT_S)
-        call = self._stock.run(running, partial(_start_clock, running, timeout_s))
+        timeout_s = timeout_of(job.timeout, _STOCK_TIMEOUT_S)
+        call = self._stock.run(running, partial(start_clock, running, timeout_s))
         try:
             return await self._timed(running, facts, timeout_s, call, waits=True)
         except RefusedError as refused:
@@ -148,7 +154,7 @@ class Runner:
         """`waits`: the call itself starts the clock, when there is a child process for it."""
         started = time.perf_counter()
         if not waits:
-            _start_clock(running, timeout_s)
+            start_clock(running, timeout_s)
         error: BaseException | verdict.RemoteError
         try:
             value = await call
@@ -175,22 +181,16 @@ class Runner:
         return ended
 
     def _with_record(self, ended: Ended, running: Running, payload: dict[str, Any] | None) -> Ended:
-        """With the dead letter that it leaves, if it does."""
-        letter = self._catalogue.dead_letter
-        if ended.outcome not in ("failed", "quarantined") or ended.without_letter or not letter:
-            return ended
-        if ended.kind == letter:
-            return ended  # a record that cannot be kept stays as a failed job itself
-        policy = self._handlers[ended.kind].kind.retry if ended.kind in self._handlers else None
-        reason = "exhausted" if policy and running.job.attempt >= policy.attempts else "refused"
-        if ended.outcome == "quarantined":
-            reason = "quarantined"
         queue, _ = self._names.split(running.job.lane)
-        record = record_of(
-            ended, running.job, queue=queue, payload=payload, reason=reason,
+        handler = self._handlers.get(ended.kind)
+        return with_dead_letter(
+            ended,
+            letter=self._catalogue.dead_letter,
+            policy=handler.kind.retry if handler else None,
+            queue=queue,
+            payload=payload,
             max_bytes=self._settings.worker.max_payload_bytes,
-        )  # fmt: skip
-        return ended._replace(dead_letter=record)
+        )
 
     def _wrapped(
         self, call: Callable[[JobContext], Coroutine[Any, Any, Any]], context: JobContext
@@ -227,7 +227,7 @@ class Runner:
     ) -> Any:
         """Run the handler in the event loop, in a thread, or in a child process."""
         if handler.kind.isolated:
-            begun = partial(_start_clock, running, timeout_s)
+            begun = partial(start_clock, running, timeout_s)
             return await run_isolated(self._children, _request(handler, context, payload), begun)
         if self._suspects.include(running.job):
             request = _request(handler, context, payload)
@@ -240,45 +240,35 @@ class Runner:
         self,
         running: Running,
         message: envelope.Envelope,
-        handler: Handler,
+        kind: Kind,
         timeout_s: float | None,
         wait_ms: float,
     ) -> JobContext:
         job = running.job
         queue, priority = self._names.split(job.lane)
-        started = datetime.fromtimestamp(running.started_s, UTC)
-        return JobContext(
+        return job_context(
+            kind,
             job_id=job.id,
-            queue=queue,
-            kind=handler.kind.name,
             org=message.org,
-            priority=int(priority),
-            attempt=job.attempt,
-            max_attempts=handler.kind.retry.attempts,
-            enqueued_at=started - timedelta(milliseconds=wait_ms),
-            deadline=started + timedelta(seconds=timeout_s or _NO_TIMEOUT_S),
-            client=self._client,
-            resources=self._resources,
             headers=message.headers,
+            started=datetime.fromtimestamp(running.started_s, UTC),
+            client=self._client,
+            resources=self._resources(),
+            queue=queue,
+            priority=priority,
+            attempt=job.attempt,
+            max_attempts=kind.retry.attempts,
+            waited=timedelta(milliseconds=wait_ms),
+            timeout_s=timeout_s,
             execution=job.execution,
-            notes=self._notes,
+            sink=self._sink,
         )
 
 
-def _start_clock(running: Running, timeout_s: float | None) -> None:
-    # Watched by the process (`cancel_overdue`): a timer each would cost more than the rest.
-    if timeout_s is not None:
-        running.times_out_at = time.monotonic() + timeout_s
-
-
-def cancel_overdue(running_jobs: RunningJobs) -> None:
-    """Cancel every attempt that has run longer than it may. Called several times a second."""
-    now = time.monotonic()
-    for running in running_jobs.all():
-        if now >= running.times_out_at and running.task is not None:
-            running.timed_out = True
-            running.times_out_at = float("inf")
-            running.task.cancel()
+def _unknown(running: Running) -> verdict.AttemptFacts:
+    """What is known of an attempt before its job was read."""
+    wait_ms = verdict.wait_ms(running.job.enqueued_at, int(running.started_s * 1000))
+    return verdict.AttemptFacts(running.job, "unknown", RetryPolicy(1), running.started_s, wait_ms)
 
 
 def _why_cancelled(running: Running, timeout_s: float | None) -> Exception:
@@ -289,31 +279,7 @@ def _why_cancelled(running: Running, timeout_s: float | None) -> Exception:
 
 def _request(handler: Handler, context: JobContext, payload: BaseModel) -> IsolatedRequest:
     body = payload.model_dump_json(exclude_unset=True)
-    return IsolatedRequest(handler.kind.name, body, _portable(context))
-
-
-def _portable(context: JobContext) -> dict[str, Any]:
-    return {
-        "job_id": context.job_id,
-        "queue": context.queue,
-        "kind": context.kind,
-        "org": context.org,
-        "priority": int(Priority(context.priority)),
-        "attempt": context.attempt,
-        "max_attempts": context.max_attempts,
-        "enqueued_at": context.enqueued_at.isoformat(),
-        "deadline": context.deadline.isoformat(),
-        "headers": dict(context.headers),
-        "execution": context.execution,
-    }
-
-
-def _timeout_s(stored: str, default_s: float) -> float | None:
-    """The job's own time-out in seconds; None for RQ's -1, no limit."""
-    value = finite(stored)
-    if value is None or value > _LONGEST_S:
-        return default_s
-    return None if value < 0 else value or default_s
+    return IsolatedRequest(handler.kind.name, body, context.portable())
 
 
 def _ms_since(started: float) -> float:

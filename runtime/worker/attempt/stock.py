@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from runtime.application import NoteTaker
+from runtime.context import ProgressSink
 from runtime.stock.job import RefusedError
 from runtime.worker.attempt.children import Child, ChildEndedError, Children
 from runtime.worker.attempt.isolated import ChildError, read_answer, value_of
@@ -25,15 +25,15 @@ _LONGEST_CALLBACK_S = 600.0
 
 
 class StockJobs:
-    """Of one worker process.
+    """Runs the stock jobs of one worker process.
 
     Args:
-        notes: takes what is to be seen beside a job, such as a callback that failed.
+        sink: takes lines for a job's own log, such as that its callback failed.
     """
 
-    def __init__(self, children: Children, notes: NoteTaker) -> None:
+    def __init__(self, children: Children, sink: ProgressSink) -> None:
         self._children = children
-        self._notes = notes
+        self._sink = sink
         self._stopping: set[asyncio.Task[None]] = set()
 
     async def run(self, running: Running, begun: Callable[[], None]) -> Any:
@@ -87,7 +87,7 @@ class StockJobs:
             self._complain(name, running, "it did not end in time and was killed")
             await child.end()
         except asyncio.CancelledError:
-            # The function has returned: its job must not be given back for the callback's sake.
+            # The function has returned: its job must not be released because of the callback.
             self._complain(name, running, "it was stopped with its worker")
             await child.end()
         else:
@@ -106,7 +106,7 @@ class StockJobs:
         if problem:
             job = running.job
             log.warning("callback failed", job=job.id, callback=f"on_{name}", error=problem)
-            self._notes.log(job.id, job.execution, f"on_{name} failed: {problem}")
+            self._sink.log(job.id, job.execution, f"on_{name} failed: {problem}")
 
 
 def _request(name: str, running: Running, error_class: str = "", message: str = "") -> bytes:

@@ -1,11 +1,11 @@
 """Runs jobs that may have ended their worker process: each alone, in a child process of its own.
 
-A process that is killed takes up to a thousand jobs with it, and nobody can tell from outside
-which of them was the cause, or whether any was. So none is failed for that. A job that was there
-again and again is a suspect (`runtime.broker.policy.is_suspect`) and runs where it can harm nobody
-else: if its child ends, that was its own doing and counts as a failed attempt. If its worker is
-lost even so, that is noted (lib/recover.lua): a job can end its parent too, but ten times over is
-no chance.
+A process that is killed takes up to a thousand jobs with it, and nothing tells from outside which
+of them was the cause, or whether any was. So none fails because of that. A job that was there again
+and again is a suspect (`runtime.broker.policy.is_suspect`) and runs where it harms no other job: if
+its child ends, the job itself was the cause, and the attempt has failed. If its worker is lost even
+then, that is counted (lib/recover.lua): a job can end its parent too, but ten times in a row is no
+coincidence.
 """
 
 import asyncio
@@ -38,21 +38,21 @@ class Suspects:
         self._broker = broker
         # A child for one job only: it shares nothing with those of other jobs.
         self._children = Children(jobs_each=1)
-        self._turns = asyncio.Semaphore(_AT_A_TIME)
+        self._children_free = asyncio.Semaphore(_AT_A_TIME)
 
     def include(self, job: ClaimedJob) -> bool:
         """Whether the job is to run alone."""
         return is_suspect(job.stalls, self._max_stalled)
 
     async def run(self, running: Running, request: IsolatedRequest, timeout_s: float | None) -> Any:
-        """The handler's value, once it was this job's turn; its time-out counts from then on.
+        """The handler's value; the time-out counts from when a child is free for the job.
 
         Raises:
             ChildError: the handler raised, or ended its process.
             Outcome: the handler raised one.
         """
         running.times_out_at = float("inf")
-        async with self._turns:
+        async with self._children_free:
             await self._announce(running.job)
             if timeout_s is not None:
                 running.times_out_at = time.monotonic() + timeout_s + _START_S
@@ -63,7 +63,7 @@ class Suspects:
                 raise _told(error, running.job.stalls) from None
 
     async def _announce(self, job: ClaimedJob) -> None:
-        """From now on a loss of this worker may be the job's doing."""
+        """Record that a loss of this worker may from now on be caused by the job."""
         if self._broker is not None:
             with contextlib.suppress(BrokerError):
                 await self._broker.run(run_alone(job.id, job.execution))

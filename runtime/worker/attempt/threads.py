@@ -104,7 +104,7 @@ class HandlerThreads:
             if not future.done() and not reported:
                 reported = True
                 self._on_stuck()
-        future.exception()  # seen: asyncio would complain of an exception nobody asked for
+        future.exception()  # retrieved: asyncio would warn of an exception that nobody looked at
 
     def close(self) -> None:
         """Let the threads end; does not wait for them."""

@@ -31,7 +31,7 @@ _QUIET_LOOK_S = 1.0
 
 
 class Claimer:
-    """One a process.
+    """The claiming loop of one process.
 
     Args:
         broker: for claims.
@@ -41,6 +41,8 @@ class Claimer:
             claim was sent on the monotonic clock).
         known: execution ids that this process knows of.
         changed: called in the loop when the worker becomes quiet, or claims again.
+        stopping: set when the process is to end.
+        wanted: set when more jobs should be claimed.
     """
 
     def __init__(
@@ -57,6 +59,8 @@ class Claimer:
         admit: Callable[[ClaimedJob, str, float, float], None],
         known: Callable[[], list[str]],
         changed: Callable[[], None],
+        stopping: asyncio.Event,
+        wanted: asyncio.Event,
     ) -> None:
         self._broker = broker
         self._blocking = blocking
@@ -74,10 +78,11 @@ class Claimer:
         self._asleep = asyncio.Event()
         self._unsure = False
         self._settled = False
-        self._turn = 0
-        self.stopping = asyncio.Event()
+        self._first = 0
+        self._loop: asyncio.Task[None] | None = None
+        self.stopping = stopping
         self.drained = asyncio.Event()
-        self.wanted = asyncio.Event()
+        self.wanted = wanted
         self.redis_ok = True
         self.quiet = False
         # For the watchdog: when the loop was last seen to go on, and since when each queue has had
@@ -85,7 +90,18 @@ class Claimer:
         self.alive_at = time.monotonic()
         self.held_since: dict[str, float] = {}
 
-    async def run(self) -> None:
+    def start(self) -> None:
+        """Start the loop, or start it anew where it hangs."""
+        hanging, self._loop = self._loop, asyncio.create_task(self._run())
+        if hanging is not None:
+            hanging.cancel()
+
+    @property
+    def tasks(self) -> "list[asyncio.Task[None]]":
+        """The loop, if it was started; for whoever ends the process."""
+        return [self._loop] if self._loop is not None else []
+
+    async def _run(self) -> None:
         """Claim until `stopping` is set."""
         watcher = asyncio.create_task(self._watch_markers())
         try:
@@ -118,7 +134,7 @@ class Claimer:
             await end_tasks([watcher])
 
     async def settle(self) -> None:
-        """Give back what a lost reply may have claimed.
+        """Release what a lost reply may have claimed.
 
         Raises:
             BrokerUnavailableError: Redis is away; the leases of those jobs run out.
@@ -144,11 +160,11 @@ class Claimer:
         sent_at = time.monotonic()
         # An end that is still to be written may bring new jobs.
         self._settled = not self._known()
-        # Until the answer is here, we may hold jobs that we do not know of.
+        # Until the answer arrives, we may hold jobs that we do not know of.
         self._unsure = True
         claim = await self._broker.run(call)
         if claim.jobs and time.monotonic() - sent_at >= self._usable_s:
-            # To us their leases have (nearly) ended: given back, like a reply that was lost.
+            # Seen from here their leases have nearly ended: released, as after a lost reply.
             log.warning("claim answered too late: giving its jobs back", jobs=len(claim.jobs))
             return claim
         self._unsure = False
@@ -175,9 +191,9 @@ class Claimer:
     def _demands(self) -> list[QueueDemand]:
         # Rotated, so that no queue is always asked last when slots are short.
         names = list(self._queues)
-        self._turn = (self._turn + 1) % len(names)
+        self._first = (self._first + 1) % len(names)
         demands = []
-        for name in names[self._turn :] + names[: self._turn]:
+        for name in names[self._first :] + names[: self._first]:
             if (free := self._slots.demand(name)) > 0:
                 queue = self._queues[name]
                 rate = queue.rate

@@ -34,6 +34,11 @@ class Running:
     lost: bool = False
     releasing: bool = False
 
+    def cancel(self) -> None:
+        """Cancel its task, if it has started."""
+        if self.task is not None:
+            self.task.cancel()
+
 
 class RunningJobs:
     """All of them, by execution id; safe to share between threads."""

@@ -1,4 +1,4 @@
-"""Keeps the leases of a worker process alive, out of reach of its handlers.
+"""Keeps the leases of a worker process alive, whatever its handlers do.
 
 A thread with a connection of its own: a handler that blocks the event loop does not cost the
 process its leases. What cannot be renewed is stopped before its lease ends (self-fencing), so that
@@ -125,20 +125,20 @@ class LeaseKeeper:
             os._exit(EXIT_FENCED)
 
     def _end_if_blocked(self) -> None:
-        """End the process when its loop lets time-outs pass: nothing else stops what blocks it."""
+        """End the process when its loop misses time-outs: nothing else stops what blocks it."""
         now = time.monotonic()
         overdue = [r for r in self._running.all() if now >= r.times_out_at]
         if not overdue:
             self._overdue_since = float("inf")
             return
-        # Counted from when it was seen: after a pause of the whole machine the loop gets its turn.
+        # Counted from when it was seen: after a pause of the whole machine the loop runs first.
         self._overdue_since = min(self._overdue_since, now)
         if now - self._overdue_since > self._margin_s:
             self._blame(overdue)
             os._exit(EXIT_FENCED)
 
     def _blame(self, overdue: list[Running]) -> None:
-        """Say which job blocks the loop, so that its neighbours are not counted against."""
+        """Record which job blocks the loop, so that the loss is not counted against the others."""
         current = asyncio.current_task(self._loop)
         culprits = [r for r in overdue if r.task is not None and r.task is current] or overdue
         log.critical(

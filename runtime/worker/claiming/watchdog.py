@@ -1,4 +1,4 @@
-"""Notices that jobs wait and slots are free, but nothing is taken: says why, or starts anew."""
+"""Notices that nothing is claimed although jobs wait and slots are free: says why, or restarts."""
 
 import time
 from collections.abc import Callable
@@ -18,7 +18,7 @@ _REPEAT_S = 300.0
 
 
 class Watchdog:
-    """One a process.
+    """Looks at the claiming of one process.
 
     Args:
         restart: starts the claimer's loop anew.

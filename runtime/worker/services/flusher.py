@@ -12,22 +12,22 @@ from runtime.broker.async_broker import AsyncBroker
 from runtime.broker.calls.finish import Ended, finish_attempts
 from runtime.broker.policy import Policy
 from runtime.errors import BrokerError
-from runtime.worker.attempt.progress import NoteWriter
+from runtime.worker.attempt.progress import ProgressWriter
 
 log = structlog.get_logger("atlas.worker")
 
 _BATCH = 200
-# Of an error that nobody expects; a Redis that is away is waited for without end.
+# How often an unexpected error is tried again; a Redis that is away is waited for without end.
 _TRIES = 10
 _PAUSE_S = 0.5
 
 
 class Flusher:
-    """One a process.
+    """Takes ended attempts and writes them.
 
     Args:
         written: called in the loop with each attempt once it is written or refused.
-        notes: what running jobs said of themselves goes before the end of their attempts.
+        progress: what running jobs reported is written before the ends of their attempts.
 
     Attributes:
         finished, failed: attempts written since the start.
@@ -40,13 +40,13 @@ class Flusher:
         *,
         worker: str,
         policy: Policy,
-        notes: NoteWriter,
+        progress: ProgressWriter,
         written: Callable[[Ended], None],
     ) -> None:
         self._broker = broker
         self._worker = worker
         self._policy = policy
-        self._notes = notes
+        self._progress = progress
         self._written = written
         self._pending: list[Ended] = []
         self._arrived = asyncio.Event()
@@ -71,7 +71,7 @@ class Flusher:
         """Write for ever; cancel it after `drained`."""
         while True:
             await self._arrived.wait()
-            # One turn of the loop: what ends in the same moment goes into the same batch.
+            # One pass of the loop: what ends in the same moment goes into the same batch.
             await asyncio.sleep(0)
             batch, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
             if not self._pending:
@@ -81,21 +81,21 @@ class Flusher:
                 self._idle.set()
 
     async def _write_in_any_case(self, batch: list[Ended]) -> None:
-        """A worker that writes no more would hold its leases, and thereby its jobs, for ever."""
+        """Never raises: a worker that no longer writes would hold its jobs for ever."""
         for _ in range(_TRIES):
             try:
                 return await self._write(batch)
             except Exception:
-                # Whatever it is: the call is repeatable, and the next connection may do better.
+                # Whatever it is: the call is repeatable, and the next connection may work.
                 log.exception("attempts not written yet", jobs=len(batch))
                 await asyncio.sleep(_PAUSE_S)
         return self._give_up(batch, "the same error each time")
 
     async def _write(self, batch: list[Ended]) -> None:
         try:
-            await self._notes.flush()
+            await self._progress.flush()
         except BrokerError as error:
-            log.warning("what jobs said of themselves is lost", error=str(error))
+            log.warning("the progress that jobs reported is lost", error=str(error))
         try:
             results = await self._broker.run_until_done(
                 finish_attempts(self._worker, batch, self._policy)

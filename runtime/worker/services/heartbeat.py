@@ -1,4 +1,4 @@
-"""Tells Redis that a worker process lives, how busy it is and how much it uses."""
+"""Tells Redis that a worker process is alive, how busy it is and how much it uses."""
 
 import os
 import platform
@@ -21,14 +21,18 @@ log = structlog.get_logger("atlas.worker")
 BEAT_S = 5.0
 
 
-class Pulse:
-    """One a process.
+class Heartbeat:
+    """The heartbeat of one process.
 
     Args:
         lanes: RQ queue names that it serves; `queues` are logical ones.
-        max_memory_mb: called upon to `recycle` above it; 0 = never.
-        is_quiet: whether it claims nothing on an operator's word.
+        max_memory_mb: above it `replace` is called; 0 = never.
+        replace: asks for a fresh process in the place of this one.
+        is_quiet: whether the process claims nothing because an operator said so.
         unserved: queues that the application does not serve, and why.
+
+    Attributes:
+        starting: the process waits for what the application needs, and claims nothing.
     """
 
     def __init__(
@@ -42,7 +46,7 @@ class Pulse:
         running: RunningJobs,
         flusher: Flusher,
         max_memory_mb: int,
-        recycle: Callable[[], None],
+        replace: Callable[[], None],
         is_quiet: Callable[[], bool],
         unserved: Mapping[str, str],
     ) -> None:
@@ -51,11 +55,10 @@ class Pulse:
         self._running = running
         self._flusher = flusher
         self._max_memory_mb = max_memory_mb
-        self._recycle = recycle
+        self._replace = replace
         self._is_quiet = is_quiet
         self._usage = psutil.Process()
         self._stopping = False
-        # It waits for what the application needs, and claims nothing.
         self.starting = True
         self.record = WorkerRecord(
             name=name,
@@ -71,7 +74,7 @@ class Pulse:
         )
 
     async def beat(self) -> None:
-        """Say so once.
+        """Tell Redis once.
 
         Raises:
             BrokerUnavailableError: Redis is away.
@@ -81,9 +84,9 @@ class Pulse:
             rss, cpu = self._usage.memory_info().rss, self._usage.cpu_percent()
         if self._max_memory_mb and rss > self._max_memory_mb * 1024 * 1024:
             log.warning("memory limit reached: replacing this process", rss_mb=rss // 2**20)
-            self._recycle()
+            self._replace()
         current = next((r.job.id for r in self._running.all()), "")
-        pulse = WorkerPulse(
+        now = WorkerPulse(
             self._state(),
             len(self._running),
             self._flusher.finished,
@@ -94,12 +97,12 @@ class Pulse:
         )
         await self._broker.take_prefix()
         connection, keys = self._broker.connection, self._broker.keys
-        if not await beat(connection, keys, self.record, pulse):
+        if not await beat(connection, keys, self.record, now):
             await register(connection, keys, self.record)
-            await beat(connection, keys, self.record, pulse)
+            await beat(connection, keys, self.record, now)
 
     async def stopping(self) -> None:
-        """From now on it says that it stops; said at once.
+        """Tell Redis at once, and from now on, that the process stops.
 
         Raises:
             BrokerUnavailableError: Redis is away.

@@ -1,4 +1,4 @@
-"""The housekeeping that any worker does for all: sweep, reap, recurring jobs."""
+"""The housekeeping that every worker does for all of them: sweep, reap, recurring jobs."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -10,7 +10,7 @@ from runtime.broker.async_broker import AsyncBroker
 from runtime.broker.calls import upkeep
 from runtime.broker.policy import Policy
 from runtime.errors import AtlasError, BrokerUnavailableError
-from runtime.worker.services.recurring import Recurrence
+from runtime.worker.services.recurring import RecurringJobs
 
 log = structlog.get_logger("atlas.worker")
 
@@ -33,14 +33,14 @@ class Maintenance:
     def __init__(
         self,
         broker: AsyncBroker,
-        recurrence: Recurrence,
+        recurring: RecurringJobs,
         *,
         queues: Sequence[str],
         policy: Policy,
         settle: Callable[[], dict[str, str]],
     ) -> None:
         self._broker = broker
-        self._recurrence = recurrence
+        self._recurring = recurring
         self._queues = list(queues)
         self._policy = policy
         self._settle = settle
@@ -56,7 +56,7 @@ class Maintenance:
         ]
 
     async def sweep(self) -> None:
-        """Promote what is due, drop what is kept long enough, note depths."""
+        """Promote what is due, drop what was kept long enough, record queue depths."""
         await self._broker.run(upkeep.sweep(self._queues, self._policy))
 
     async def reap(self) -> None:
@@ -68,10 +68,10 @@ class Maintenance:
     async def recur(self) -> None:
         """Enqueue the jobs of recurring slots."""
         # In a thread: it reads time zones and enqueues through the blocking client.
-        await asyncio.to_thread(self._recurrence.tick)
+        await asyncio.to_thread(self._recurring.tick)
 
     async def settle(self) -> None:
-        """Let go the dependents of stock jobs that a dead worker left behind."""
+        """Enqueue the dependents of stock jobs whose worker died before it could."""
         for job_id, error in (await asyncio.to_thread(self._settle)).items():
             if job_id not in self._complained:
                 self._complained.add(job_id)
@@ -79,7 +79,7 @@ class Maintenance:
 
 
 async def every(seconds: float, service: Service) -> None:
-    """Run a step for ever, so often; that Redis is away is the claimer's to report."""
+    """Run a step every so many seconds, for ever. The claimer reports a Redis that is away."""
     while True:
         try:
             await service()
@@ -88,6 +88,6 @@ async def every(seconds: float, service: Service) -> None:
         except AtlasError as error:
             log.error("service failed", service=service.__name__, error=str(error))
         except Exception:
-            # A fault of ours: the next round may do better, and silence would look like health.
+            # A bug in the engine: the next round may succeed, and silence would look like health.
             log.exception("service failed", service=service.__name__)
         await asyncio.sleep(seconds)

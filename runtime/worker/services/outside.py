@@ -1,4 +1,4 @@
-"""Whether what the application needs outside (its database) answers, and telling of outages."""
+"""Watches what the application needs outside, such as its database, and reports outages."""
 
 import asyncio
 import socket
@@ -40,7 +40,7 @@ class Outside:
         opens: Callable[[], AbstractContextManager[Any]],
         stopping: asyncio.Event,
     ) -> bool:
-        """Open the application, however long what it needs is away; False if told to stop.
+        """Open the application, and wait for what it needs; False if told to stop meanwhile.
 
         Raises:
             AtlasError: it cannot be opened, and waiting would not help.
@@ -96,7 +96,7 @@ class Outside:
         self._away = ""
 
     async def _note(self, what: str, error: str, *, unknown: bool) -> bool:
-        """Whether that is news; `unknown` stands for the answer when Redis is away too."""
+        """Record it; whether that is news. `unknown` is the answer while Redis is away too."""
         try:
             return await self._broker.run(upkeep.outage(what, self._host, error))
         except BrokerError:

@@ -1,6 +1,6 @@
-"""Enqueues the jobs of recurring slots; any worker may, and one a second does."""
+"""Enqueues the jobs of recurring slots. Every worker tries, once a second."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -14,7 +14,7 @@ from runtime.errors import BrokerUnavailableError, InvalidJobError
 log = structlog.get_logger("atlas.worker")
 
 
-class Recurrence:
+class RecurringJobs:
     """Blocking; called once a second in a thread.
 
     No leader and no lock: a slot's job has an id of its own, so that enqueueing it twice changes
@@ -37,7 +37,7 @@ class Recurrence:
         """Declare what is to be declared, then enqueue what is due.
 
         Raises:
-            BrokerUnavailableError: Redis is away; the next tick goes on.
+            BrokerUnavailableError: Redis is away; the next tick continues.
         """
         while self._new:
             self._declare(self._new[0])
@@ -68,18 +68,20 @@ class Recurrence:
         recurring.check()
         slots = recurring.due(datetime.fromtimestamp(last_ms / 1000, UTC), now)
         if slots and not recurring.paused:
-            self._client.enqueue_many(
-                NewJob(
-                    recurring.kind, recurring.org, recurring.payload,
-                    job_id=recurring.job_id(slot),
-                )
-                for slot in slots
-            )  # fmt: skip
+            self._client.enqueue_many(jobs_of(recurring, slots))
         if slots:
             # A paused one moves on too: what passed while it was paused is not made up for.
             newest_ms = int(slots[-1].timestamp() * 1000)
             job_id = "" if recurring.paused else recurring.job_id(slots[-1])
             self._broker.run(advance_recurring(recurring.id, newest_ms, job_id))
+
+
+def jobs_of(recurring: Recurring, slots: Iterable[datetime]) -> list[NewJob]:
+    """The jobs of slots; each has an id of its own."""
+    return [
+        NewJob(recurring.kind, recurring.org, recurring.payload, job_id=recurring.job_id(slot))
+        for slot in slots
+    ]
 
 
 def check_declared(declared: Sequence[Recurring]) -> None:

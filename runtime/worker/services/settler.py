@@ -1,4 +1,4 @@
-"""Lets the dependents of stock jobs go, in a thread: RQ's own code does it, and it blocks."""
+"""Enqueues the dependents of stock jobs that ended; in a thread, as RQ's own code blocks."""
 
 import contextlib
 import queue
@@ -24,7 +24,7 @@ class Settler:
         self._thread: threading.Thread | None = None
 
     def ended(self, job_id: str) -> None:
-        """A stock job's end is written: what waits for it may go."""
+        """A stock job's end is written: what waits for it may run."""
         self._ended.put(job_id)
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="settler", daemon=True)

@@ -22,7 +22,7 @@ def child_environment() -> dict[str, str]:
     """Our environment; our packages are found where this process found them."""
     root = str(Path(runtime.__file__).parents[1])
     if root in (sysconfig.get_path("purelib"), sysconfig.get_path("platlib")):
-        return dict(os.environ)  # installed: also what handlers start gets nothing of ours
+        return dict(os.environ)  # installed: nothing to add, neither for what handlers start
     others = [part for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
     # An empty entry of PYTHONPATH would mean the working directory.
     return {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys([root, *others]))}

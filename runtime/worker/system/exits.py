@@ -9,7 +9,7 @@ EXIT_FENCED = 70
 # These ask the supervisor for a fresh process: a thread cannot be stopped; limits are reached.
 EXIT_STUCK = 71
 EXIT_RECYCLE = 75
-# It stopped in order, but Redis was away: what it held is still to be given back.
+# It stopped in order, but Redis was away: what it held is still to be taken back.
 EXIT_LEFT_JOBS = 76
 
 _CAUSES = {
@@ -20,10 +20,11 @@ _CAUSES = {
 
 
 def stopped_in_order(code: int, *, told_to: bool) -> bool:
-    """Whether what a process left behind goes back uncounted: it merely could not be written.
+    """Whether the jobs that a process left behind lost no worker: they merely were not written.
 
-    After any other end each of its jobs has lost its worker once more, also one whose thread could
-    not be stopped (EXIT_STUCK): given back uncounted, it would end one process after the other.
+    After any other end each of them counts as having lost its worker once more, also after one
+    whose thread could not be stopped (EXIT_STUCK): uncounted, that job would end one process after
+    the other.
     """
     # Our own signal can reach a process before it is ready to handle it.
     in_order = (EXIT_OK, EXIT_RECYCLE, EXIT_LEFT_JOBS)
@@ -31,7 +32,7 @@ def stopped_in_order(code: int, *, told_to: bool) -> bool:
 
 
 def holds_nothing(code: int, *, told_to: bool) -> bool:
-    """Whether a process that ended so has given back or written everything that it held."""
+    """Whether a process that ended like this has released or written everything that it held."""
     return code in (EXIT_OK, EXIT_RECYCLE) or (told_to and code == -signal.SIGTERM)
 
 

@@ -2,9 +2,10 @@
 
 from pydantic import BaseModel, ConfigDict
 
-from runtime.application import Application, JobContext
+from runtime.application import Application
 from runtime.catalogue.catalogue import Catalogue, Kind, Provider, Queue, RateLimit
 from runtime.catalogue.retry import RetryPolicy
+from runtime.context import JobContext
 
 
 class Note(BaseModel):

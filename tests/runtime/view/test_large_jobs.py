@@ -5,7 +5,6 @@ import tracemalloc
 import zlib
 from base64 import b64encode
 from collections.abc import Callable
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from click.testing import CliRunner
 
 from runtime.cli.commands.jobs import job, job_lines
 from runtime.client import AtlasClient, NewJob
-from runtime.control.control import Control
 from runtime.jobs import envelope
 from runtime.view.reader import Reader
 from runtime.view.snapshot import JobState
@@ -69,18 +67,17 @@ def test_what_inflates_to_20_mb_is_not_inflated(client, reader: Reader, raw) -> 
 
 @pytest.mark.parametrize("search", ["", "org_a"])
 def test_a_list_of_large_jobs_is_read_without_their_payloads(
-    engine, client: AtlasClient, reader: Reader, raw: redis.Redis, search: str
+    client: AtlasClient, reader: Reader, raw: redis.Redis, search: str
 ) -> None:
     client.enqueue_many(NewJob("echo", "org_a", {}, job_id=f"j{n}") for n in range(60))
     for number in range(60):
         large(raw, f"j{number}", MB)
     raw.hset("rq:job:j7", "description", "x" * MB)
-    with closing(Control.from_settings(engine, actor="a@b")) as control:
-        source = LiveReads(reader)
-        source.snapshot()
-        page, peak = peak_of(
-            lambda: source.page("test:plain", JobState.WAITING, offset=0, limit=60, search=search)
-        )
+    source = LiveReads(reader)
+    source.snapshot()
+    page, peak = peak_of(
+        lambda: source.page("test:plain", JobState.WAITING, offset=0, limit=60, search=search)
+    )
     kinds = {(job.kind, job.org) for job in page.jobs if job.id != "j7"}
     assert kinds == {("echo", "org_a")}
     assert len(page.jobs) == (59 if search else 60)

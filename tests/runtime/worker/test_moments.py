@@ -30,7 +30,7 @@ from tests.runtime.drive import PLAIN, places, reap, release
 CALM = {"ATLAS_LEASE_S": "60", "ATLAS_RENEW_S": "10"}
 _KILL = """
 import os, signal
-from runtime.worker import process
+from runtime.worker import attempts
 from runtime.worker.services import flusher
 def killed(*_args, **_kwargs): os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -46,9 +46,9 @@ def test_kill_9_at_each_moment_of_a_jobs_life(
     client: AtlasClient, broker: Broker, reader: Reader, worker: WorkerCommand, raw: redis.Redis
 ) -> None:
     moments = {
-        "claimed": "process.WorkerProcess._admit",  # the handler was not called
+        "claimed": "attempts.Attempts.admit",  # the handler was not called
         "returned": "flusher.Flusher.add",  # the effect is there, its end is not written
-        "written": "process.WorkerProcess._written",  # its end is written, nobody was told
+        "written": "attempts.Attempts.written",  # its end is written, nobody was told
     }
     for job_id, where in moments.items():
         client.enqueue("record", org="o", payload={"text": job_id}, job_id=job_id)
@@ -70,16 +70,15 @@ def test_kill_9_at_each_moment_of_a_jobs_life(
     assert worker.effect_count() == (4, 3)
 
 
-@pytest.mark.parametrize("moment", ["process.calls.claim", "process.WorkerProcess._admit"])
+@pytest.mark.parametrize("moment", ["claimer.calls.claim", "attempts.Attempts.admit"])
 def test_sigterm_around_a_claim_loses_nothing(
     client: AtlasClient, reader: Reader, worker: WorkerCommand, raw: redis.Redis, moment: str
 ) -> None:
     owner, _, method = moment.rpartition(".")
     fault = (
         "import os, signal\n"
-        "from runtime.worker import process\n"
+        "from runtime.worker import attempts\n"
         "from runtime.worker.claiming import claimer\n"
-        "process.calls = claimer.calls\n"
         f"original = {moment}\n"
         "def interrupted(*args, **kwargs):\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"

@@ -21,7 +21,7 @@ from runtime.errors import (
 from runtime.view.reader import Reader
 from runtime.view.snapshot import JobState
 from runtime.worker.services.maintenance import every
-from runtime.worker.services.recurring import Recurrence, check_declared
+from runtime.worker.services.recurring import RecurringJobs, check_declared
 from tests.runtime.conftest import WorkerCommand, wait_until
 
 HOURLY = Recurring("hourly", "echo", "o", {"text": "tick"}, every_s=3600, missed="all")
@@ -33,7 +33,7 @@ def tick(broker: Broker, client: AtlasClient, raw: redis.Redis):
 
     def look(*declared: Recurring) -> None:
         raw.delete("rq:atlas:recurred")
-        Recurrence(broker, client, declared).tick()
+        RecurringJobs(broker, client, declared).tick()
 
     return look
 
@@ -68,7 +68,7 @@ def test_the_newest_slot_never_goes_back(tick, broker: Broker, raw) -> None:
 def test_declared_ones_come_back_after_redis_lost_its_data(
     broker: Broker, client: AtlasClient, raw: redis.Redis, reader: Reader
 ) -> None:
-    worker = Recurrence(broker, client, [HOURLY])
+    worker = RecurringJobs(broker, client, [HOURLY])
     for lose in (raw.flushall, lambda: raw.delete("rq:atlas:recurring")):
         worker.tick()
         assert [view.id for view in reader.recurring()] == ["hourly"]
