@@ -1,4 +1,4 @@
-"""What moving a deployment's keys from an old prefix asks of Redis.
+"""Redis commands and calls that move a deployment's keys from an old prefix.
 
 See `runtime.control.migration`.
 """

@@ -58,7 +58,7 @@ class Broker:
         return self._send(call)
 
     def take_prefix(self) -> None:
-        """Make the keys this deployment's, unless they are already; done once by the first call.
+        """Claim the key prefix for this deployment; the first call does so, once.
 
         Raises:
             PrefixTakenError: they are another deployment's.
@@ -74,7 +74,7 @@ class Broker:
         self._owned = True
 
     def check_prefix(self) -> None:
-        """For readers: the same without a write; keys that nobody has yet are allowed.
+        """The same for readers, without a write; a prefix that nobody uses yet is allowed.
 
         Raises:
             PrefixTakenError: the keys are another deployment's.
@@ -152,7 +152,7 @@ class Broker:
 
 
 class Started(Generic[T]):
-    """A call on its way: Redis works while its caller prepares the next one, without a thread.
+    """A call that was sent: Redis works while the caller prepares the next one, without a thread.
 
     Use it as a context manager; the call is over when that ends, whether its answer was asked for
     or not.

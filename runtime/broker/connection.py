@@ -1,4 +1,4 @@
-"""Connections to Redis, and what its errors mean to us."""
+"""Connections to Redis, and its errors as ours."""
 
 import asyncio
 from collections.abc import Iterator
@@ -102,7 +102,7 @@ def connect_async(settings: Settings, *, timeout_s: float = 5.0) -> redis.asynci
 
 
 def connect_shared(settings: Settings, *, most: int) -> redis.asyncio.Redis:
-    """For any number of tasks of one loop: who finds none of `most` connections free waits."""
+    """For any number of tasks of one loop; a task waits while all `most` connections are in use."""
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         settings.redis.effective_url().get_secret_value(),
         max_connections=most,

@@ -40,7 +40,7 @@ class WaitingPool(redis.ConnectionPool):
         _pools.add(self)
 
     def reset(self) -> None:
-        """Begin anew, with no connection; also in the child of a fork."""
+        """Start again without connections; also in the child of a fork."""
         # Another thread may have held them while this one forked.
         self._lock = threading.RLock()
         self._fork_lock = threading.RLock()
@@ -50,7 +50,7 @@ class WaitingPool(redis.ConnectionPool):
         self._alive: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def borrow(self) -> Any:
-        """A connection, as it is: one that died meanwhile fails when it is used.
+        """A connection, unchecked: one that has died fails when it is used.
 
         Raises:
             PoolExhaustedError: none became free in time.
@@ -61,7 +61,7 @@ class WaitingPool(redis.ConnectionPool):
             return self._make_or_wait()
 
     def give_back(self, connection: Any) -> None:
-        """Let another thread have it."""
+        """Return a connection to the pool."""
         self._idle.put(connection)
 
     def _make_or_wait(self) -> Any:
@@ -97,7 +97,7 @@ class WaitingPool(redis.ConnectionPool):
         return connection
 
     def release(self, connection: Any) -> None:
-        """Take back what `get_connection` gave."""
+        """Return a connection of `get_connection`."""
         # After a fork this may be one of the parent's.
         if connection in self._alive:
             self.give_back(connection)

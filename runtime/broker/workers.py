@@ -21,7 +21,8 @@ WORKER_TTL_S = 90
 class WorkerRecord:
     """What does not change while a worker lives.
 
-    `lanes` are RQ queue names; `unserved` says why the application serves a queue not at all.
+    `lanes` are RQ queue names; `unserved` maps a queue that the application does not serve to the
+    reason.
     """
 
     name: str
@@ -139,7 +140,7 @@ async def unregister(connection: redis.asyncio.Redis, keys: Keys, record: Worker
 
 
 def is_registered(connection: redis.Redis, keys: Keys, name: str) -> bool:
-    """Whether a worker has entered and is past its start.
+    """Whether a worker is registered and has started.
 
     Raises:
         BrokerUnavailableError: Redis is away.

@@ -31,7 +31,7 @@ class When(NamedTuple):
 
 
 class JobDecorator:
-    """Takes a function into an application; see `Application.job`."""
+    """Adds a function to an application; see `Application.job`."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class JobDecorator:
     @overload
     def __call__(self, function: Callable[P, R]) -> JobFunction[P, R]: ...
     def __call__(self, function: Callable[..., R]) -> JobFunction[..., R]:
-        """Take it in.
+        """Add the function to the application's catalogue.
 
         Raises:
             CatalogueError: it cannot be a kind, or contradicts the rest of the catalogue.

@@ -1,4 +1,4 @@
-"""What a job's ``data`` field holds, and back.
+"""Encodes and decodes a job's ``data`` field.
 
 RQ stores ``[function, instance, args, kwargs]`` through its serializer (rq/job.py, ``data``),
 deflated or plain. Ours always names one function, the entry point, and carries kind, organisation

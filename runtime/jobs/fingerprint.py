@@ -1,4 +1,4 @@
-"""What makes two failures the same failure."""
+"""Fingerprints: equal for failures with the same cause."""
 
 import hashlib
 import re
@@ -47,7 +47,7 @@ def handler_traceback(error: BaseException) -> tuple[str, str]:
 
 
 def error_text(error: BaseException) -> str:
-    """What an error says; '' when even asking it raises."""
+    """The message of an error; '' when `str` of it raises."""
     try:
         return str(error)
     except Exception:  # noqa: BLE001 - the handler's own class decides what `str` does

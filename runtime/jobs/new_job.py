@@ -51,7 +51,7 @@ class Unique:
 
 
 class JobOptions(TypedDict, total=False):
-    """What few jobs have; see the attributes of `NewJob`."""
+    """Options that few jobs have; see the attributes of `NewJob`."""
 
     priority: Priority | None
     delay: timedelta | None
@@ -127,7 +127,7 @@ class FlowRef(NamedTuple):
 
 
 class FlowProgress(NamedTuple):
-    """How a flow's children stand."""
+    """A flow's children, counted by state."""
 
     pending: int
     finished: int

@@ -48,7 +48,7 @@ class JobStatus(NamedTuple):
 
     @property
     def is_over(self) -> bool:
-        """Nothing more happens to it by itself."""
+        """Whether it has reached a final state."""
         return self.state in ("finished", "failed", "canceled")
 
 

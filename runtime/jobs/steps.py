@@ -1,4 +1,4 @@
-"""What a client does, as steps that its blocking and its asyncio form carry out alike."""
+"""What a client does, as steps that the blocking and the asyncio client both carry out."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace

@@ -1,1 +1,1 @@
-"""What can be asked of Redis, as values: one file a family of scripts."""
+"""What can be asked of Redis, as values: one module for each family of scripts."""

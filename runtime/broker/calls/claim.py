@@ -27,7 +27,7 @@ class ClaimState(IntEnum):
 
 
 class QueueDemand(NamedTuple):
-    """What a worker wants of one queue.
+    """How many jobs of one queue a worker can take, and the queue's limits.
 
     `rate_jobs` 0 = no limit, `org_cap` 0 = not fair; `most` jobs may run over all workers, 0 = any
     number.
@@ -43,7 +43,7 @@ class QueueDemand(NamedTuple):
 
 
 class ClaimedJob(NamedTuple):
-    """A job under our lease; `enqueued_at` is RQ's text form, `stock_retry` RQ's retry fields."""
+    """A job under the worker's lease; `enqueued_at` and `stock_retry` are in RQ's text form."""
 
     data: bytes
     id: str

@@ -31,7 +31,7 @@ class JobRow(NamedTuple):
 
 
 class Enqueued(NamedTuple):
-    """What became of a row: `id` is the job that stands for it.
+    """What became of a row: `id` is the job that answers for it.
 
     `outcome`: created, exists (that id is known), held (another job holds its unique key) or
     replaced (that job took over its data).

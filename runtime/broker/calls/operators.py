@@ -42,13 +42,13 @@ def force_breaker(
     state: Literal["open", "closed", "auto"],
     queues: Sequence[str],
 ) -> Call[None]:
-    """Open or close a provider's breaker, or leave it to itself; `queues` are full names."""
+    """Hold a provider's breaker open or closed, or release it; `queues` are full names."""
     args: list[Arg] = [actor, reason, provider, state, len(queues), *queues]
     return Call("force_breaker", args, lambda _reply: None)
 
 
 def set_quiet(actor: str, reason: str, workers: Sequence[str], *, quiet: bool) -> Call[list[bool]]:
-    """Let workers claim nothing, or claim again; False for each that did so already."""
+    """Make workers quiet, or let them claim again; False for each that was so already."""
     word = "quiet" if quiet else "resume"
     return Call("quiet", [actor, reason, word, len(workers), *workers], _flags)
 

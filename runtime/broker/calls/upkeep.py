@@ -52,12 +52,12 @@ def repair(jobs: Sequence[tuple[str, str]], policy: Policy, *, apply: bool) -> C
 def sweep(
     queues: Sequence[str], policy: Policy, *, limit: int = 1000
 ) -> Call[tuple[bool, int, int]]:
-    """Housekeeping: (done by this call or another's within this second, promoted, dropped)."""
+    """Housekeeping, once a second over all workers: (done by this call, promoted, dropped)."""
     kept = policy.retention
     args: list[Arg] = [limit, kept.finished_s, kept.finished_count, len(queues), *queues]
     return Call("sweep", args, lambda reply: (reply[0] == 1, reply[1], reply[2]))
 
 
 def outage(what: str, host: str, error: str) -> Call[bool]:
-    """Record that something outside is away, or back ('' as error); whether that is news."""
+    """Record that something outside is away, or back ('' as error); False if it was known."""
     return Call("outage", [what, host, error], lambda reply: reply == 1)

@@ -28,7 +28,7 @@ end
 local held = raw.call('TYPE', from).ok
 local left = 0
 if held == 'list' then
-  -- From the far end, so that the order is kept while each goes to the front.
+  -- From the end, so that the order is kept while each goes to the front.
   local ids = raw.call('LRANGE', from, -(skip + limit), -(skip + 1))
   for i = #ids, 1, -1 do
     if adopt(ids[i]) then

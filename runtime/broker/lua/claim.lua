@@ -50,9 +50,9 @@ local function start(id, lane, started)
   serial = serial + 1
   local execution = token .. '-' .. serial
   local attempt = counter(job[ATTEMPT], 0) + 1
-  -- RQ's ttl is how long a job may wait (rq/queue.py, _persist_job): it has waited.
+  -- RQ's ttl limits how long a job waits (rq/queue.py, _persist_job); it waits no longer.
   if job[TTL] then raw.call('PERSIST', key) end
-  -- Where it was found is where it goes back to, whatever its hash says of its origin.
+  -- It goes back to where it was found, whatever its hash says of its origin.
   if job[ORIGIN] ~= lane then raw.call('HSET', key, 'origin', lane) end
   raw.call('HSET', key, 'status', 'started', 'started_at', now_iso, 'worker_name', worker,
     'fence', execution, 'attempt', attempt)
@@ -60,7 +60,7 @@ local function start(id, lane, started)
   started[#started + 1] = FAR_S
   started[#started + 1] = member
   executions[#executions + 1] = member
-  -- A line break in a field would shift the others: none is allowed to hold one.
+  -- Line breaks separate the fields, so none of them may hold one.
   jobs[#jobs + 1] = table.concat({id, lane, execution, attempt, counter(job[STALLS], 0),
     line(job[TIMEOUT]), line(job[ENQUEUED_AT]), line(job[RL_KEY]),
     line(job[RETRIES_LEFT]) .. '|' .. line(job[RETRY_INTERVALS])}, '\n')

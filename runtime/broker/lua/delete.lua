@@ -32,7 +32,7 @@ for i = 1, tonumber(ARGV[3]) do
     redis.call('UNLINK', key, p .. ':results:' .. id, p .. ':executions:' .. id, key .. ':dependents',
       p .. ':atlas:log:' .. id)
     if o and o.key then redis.call('ZREM', parked_of(p, o.key), id) end
-    -- One that was over already has told its parent.
+    -- The parent knows already of a child that is over.
     if o and (job[1] ~= 'finished' and job[1] ~= 'failed') then ended_for_good(p, id, o, 'canceled', now) end
     results[i] = 1
     done = done + 1

@@ -47,7 +47,7 @@ local function store(id, lane, due, rl_key, cap, data, description, kind, option
     end
   end
   if job[2] ~= 'queued' then
-    -- A sleeping worker is woken also for a delayed job: it must set its alarm.
+    -- A delayed job wakes a sleeping worker too, which has to know when the job is due.
     woken[queue] = true
     known[lane] = true
   end

@@ -59,7 +59,7 @@ local function record(id, type, a, attempt, ttl_s)
       entry[#entry + 1] = a[name]
     end
   end
-  -- A result stream that is none costs the attempt its record, not the whole call.
+  -- If the key holds another type, the attempt has no record; the call goes on.
   redis.pcall('XADD', key, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', unpack(entry))
   if ttl_s then expire_key(key, ttl_s) end
 end
@@ -74,7 +74,7 @@ local function finalize(id, lane, queue, registry, status, ttl_s)
   trims[registry .. '|' .. queue] = {registry, queue}
 end
 
--- A result_ttl of 0: nothing is kept. What waits for the job still finds it for a minute.
+-- With a result_ttl of 0 nothing is kept. If others wait for the job, it stays for a minute.
 local function keep_nothing(id, lane, queue)
   if raw.call('EXISTS', p .. ':job:' .. id .. ':dependents') == 1 then
     return finalize(id, lane, queue, 'finished', 'finished', 60)
@@ -100,15 +100,15 @@ local function run_again(id, lane, queue, a, job, attempt, at_front)
   woken[queue] = true
 end
 
--- Tells the provider's breaker how an attempt ended. While it holds the provider back, what failed
--- for it is tried again without having used an attempt: returns the outcome that stands.
+-- Tells the provider's breaker how an attempt ended, and returns the outcome that counts: while the
+-- breaker is open, an attempt that failed because of the provider is run again and was not used.
 local function by_breaker(a, queue)
   local outcome, q = a.outcome, policy.queues[queue]
   if not q or not q.breaker then return outcome end
   if outcome == 'finished' then
     breaker_counts(p, q.provider, 1, 0, now, q.breaker)
   elseif not a.fault and (outcome == 'failed' or outcome == 'retried') then
-    -- The provider answered; that is all a probe is to find out.
+    -- The provider answered, which is what the probe was for.
     if breaker_is_probed(p, q.provider) then breaker_counts(p, q.provider, 1, 0, now, q.breaker) end
   elseif a.fault and breaker_counts(p, q.provider, 0, 1, now, q.breaker) then
     return 'parked'
@@ -120,7 +120,7 @@ local function error_of(a)
   return (a.error_class or '') .. ': ' .. (a.error or '')
 end
 
--- For good: what the job's state is then called by those that wait for it.
+-- The final state that jobs which wait for this one are told.
 local STATE_OF = {finished = 'finished', failed = 'failed', quarantined = 'failed', canceled = 'canceled'}
 
 local function apply(a)

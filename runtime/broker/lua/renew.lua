@@ -31,7 +31,7 @@ for i = 1, tonumber(ARGV[3]) do
     redis.call('EXPIRE', p .. ':executions:' .. id, ttl_s + 60)
   else
     lost[#lost + 1] = execution
-    -- Of a job that is gone nothing else would say whose it was.
+    -- If the job is gone, nothing else removes this entry.
     redis.call('SREM', p .. ':atlas:held:' .. worker, id .. ':' .. execution)
   end
 end

@@ -32,7 +32,7 @@ end
 local PLACE_OF = {queued = 'list', rate_limited = 'fair', scheduled = 'scheduled', deferred = 'deferred',
   started = 'leased'}
 
--- What a flow's child is called by its parent, from its own status.
+-- A child's state, as its parent counts it, from the child's own status.
 local CHILD_STATE = {finished = 'finished', failed = 'failed', stopped = 'failed', canceled = 'canceled'}
 local function child_state(child)
   local status = redis.pcall('HGET', p .. ':job:' .. child, 'status')
@@ -73,7 +73,7 @@ local function judge(id, job, found)
   return 'ok'
 end
 
--- Out of every waiting place; then, unless it is over or runs, back to where its state belongs.
+-- Removes the job from every place where it waits; unless it is over or runs, puts it where it belongs.
 local function repair_job(id, lane, job, verdict)
   if verdict == 'abandoned' then return release_deferred(id, options_of(job[7])) end
   if verdict == 'orphan' and job[1] == 'started' then

@@ -1,4 +1,4 @@
-"""Reading jobs of any size: what is too large to be shown is measured, and stays in Redis."""
+"""Reading jobs of any size: of values too large to be shown only the length is read."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Reading single jobs: everything about one, or a word of each of many."""
+"""Reading single jobs: everything about one, or one field of each of many."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What Redis' memory goes to: sizes of keys, and a sample of jobs."""
+"""Reading what uses Redis' memory: sizes of keys, and a sample of jobs."""
 
 import random
 from collections.abc import Sequence

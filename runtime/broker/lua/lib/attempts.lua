@@ -3,7 +3,7 @@
 -- RQ's result types (rq/results.py): 1 successful, 2 failed, 4 retried.
 local MAX_ATTEMPTS_KEPT = 50
 
--- A counter out of a job's hash, whatever stands there.
+-- A counter of a job's hash; `default` if the field holds something else.
 local function counter(value, default)
   local n = tonumber(value)
   if not n or n ~= n or n < 0 or n > 1e6 then return default end
@@ -17,7 +17,7 @@ local function drop_execution(p, id, execution)
   redis.call('ZREM', p .. ':executions:' .. id, execution)
 end
 
--- Takes an execution out of every place that says it runs.
+-- Removes an execution from every place that lists it as running.
 local function clear_execution(p, lane, queue, id, execution, worker)
   local member = id .. ':' .. execution
   redis.call('ZREM', p .. ':wip:' .. lane, member)
@@ -25,8 +25,8 @@ local function clear_execution(p, lane, queue, id, execution, worker)
   if worker and worker ~= '' then redis.call('SREM', p .. ':atlas:held:' .. worker, member) end
 end
 
--- How long a stock job wants to be kept when it is over, in seconds (its result_ttl or failure_ttl).
--- RQ: none given is the worker's own time, any negative number is for ever.
+-- How long a stock job is kept when it is over, in seconds (its result_ttl or failure_ttl).
+-- RQ: without one the worker's default applies; a negative number means for ever.
 local FOR_EVER = math.huge
 local function kept_s(text, default)
   local seconds = tonumber(text)
@@ -39,7 +39,7 @@ local function kept_until(now, ttl_s)
   return ttl_s == FOR_EVER and '+inf' or math.floor(now / 1000) + ttl_s
 end
 
--- The sweep removes a job in time; the expiry is for the case that no worker ever runs again.
+-- The sweep removes jobs; the expiry is for the case that no worker runs any more.
 local function expire_key(key, ttl_s)
   if ttl_s == FOR_EVER then
     raw.call('PERSIST', key)

@@ -40,7 +40,7 @@ local function guarded(command, ...)
   return raw.call(command, ...)
 end
 
--- A number out of Redis, whatever stands there.
+-- A number from Redis; `default` if the value is something else.
 local function number(value, default)
   local n = tonumber(value)
   if not n or n ~= n or math.abs(n) > 1e15 then return default end

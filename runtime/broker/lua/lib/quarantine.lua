@@ -1,5 +1,5 @@
 -- needs: guard lanes metrics attempts
--- Sets a job aside that can never run. One whose key holds a hash is failed in RQ's sense too.
+-- Sets a job aside that can never run. If its key holds a hash, the job also fails in RQ's sense.
 local QUARANTINE_TTL_S = 259200
 local function quarantine(p, id, lane, reason, is_hash, worker, now)
   redis.call('HSET', p .. ':atlas:quarantine', id, lane .. '|' .. now .. '|' .. reason)

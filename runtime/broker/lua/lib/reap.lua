@@ -1,10 +1,11 @@
 -- needs: guard lanes waiting schedule retention metrics events attempts options keyed endings dead_letter
 -- Takes a job back from a worker that was lost: counts a stall and puts the job at the front of its
 -- queue. Most jobs lose their worker through no fault of their own; after `suspect_from` losses a job
--- runs in a process of its own (runtime/worker/attempt/suspects.py). If that is lost too, the job goes to
--- the back, and after more than `lost_alone` such losses it fails as stalled; with `suspect_from` 0 it
--- fails at the first loss. A dead letter never fails this way, because it is the only record of its job;
--- past the limit it waits before each run, so that it cannot end one worker after another. `rules` = {suspect_from, lost_alone, failed_s, failed_cap, lost, stalled (exc_strings),
+-- runs in a process of its own (runtime/worker/attempt/suspects.py). If that is lost too, the job goes
+-- to the back, and after more than `lost_alone` such losses it fails as stalled; with `suspect_from` 0
+-- it fails at the first loss. A dead letter never fails this way, because it is the only record of its
+-- job; past the limit it waits before each run, so that it cannot end one worker after another.
+-- `rules` = {suspect_from, lost_alone, failed_s, failed_cap, lost, stalled (exc_strings),
 -- dead_letter}. Returns 'requeued', 'failed' or nil when it was not running under that fencing token.
 local LETTER_PAUSE_MS = 30000
 local function reap(p, id, execution, now, rules)
@@ -29,7 +30,7 @@ local function reap(p, id, execution, now, rules)
     and string.sub(id, 1, #LETTER_ID) == LETTER_ID
   local dead = past_limit and not is_letter
   local attempt = counter(job[5], 1)
-  -- A result stream that is none costs the job its record, not its place.
+  -- If the key holds another type, the loss has no record; the job still goes back.
   redis.pcall('XADD', p .. ':results:' .. id, 'MAXLEN', MAX_ATTEMPTS_KEPT, '*', 'type', dead and 2 or 4,
     'worker_name', job[6] or '', 'execution_id', execution, 'execution_ended_at',
     string.format('%.3f', now / 1000), 'attempt', attempt, 'outcome', 'lost', 'error_class', 'Stalled',

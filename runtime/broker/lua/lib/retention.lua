@@ -1,5 +1,5 @@
 -- needs: guard lanes seen
--- Removing what is kept long enough. The registries of finished and failed jobs are scored by when
+-- Removes jobs that were kept long enough. The registries of finished and failed jobs are scored by when
 -- they expire, that of canceled ones by when they were canceled (rq/registry.py, rq/job.py): in each
 -- the lowest scores go first.
 local function forget(p, ids)

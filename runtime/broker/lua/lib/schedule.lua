@@ -39,7 +39,7 @@ local function promote(p, now, limit)
         redis.call('HSET', key, 'status', status, 'enqueued_at', iso(now))
         moved = moved + 1
       elseif not ok or (not STATUSES[job[1] or ''] and redis.call('EXISTS', key) == 1) then
-        -- Nothing that could run: the claim finds it in the list and sets it aside with a reason.
+        -- It can never run: the claim will find it in the list and set it aside with the reason.
         place(p, lane, id, false, '', false, now)
       end
     end

@@ -12,7 +12,7 @@ local function refuse(p, claim, id, lane, reason, is_hash)
   list[#list + 1] = reason
 end
 
--- A job that may start now, read and judged; nil if it is not to run.
+-- The fields of a job that may start now; nil if it must not run.
 local function startable(p, claim, id, lane)
   local key = p .. ':job:' .. id
   -- RQ's rule for ids (rq/job.py), which keeps line breaks and colons out of what is read below.
@@ -24,7 +24,7 @@ local function startable(p, claim, id, lane)
   if job.err then return refuse(p, claim, id, lane, 'its key holds no hash', false) end
   local status, data = job[STATUS], job[DATA]
   if not status and not data then
-    -- Gone (deleted, expired or evicted), or fields of no job at all.
+    -- The job is gone (deleted, expired or evicted), or the hash is not a job.
     if redis.call('EXISTS', key) == 0 then return nil end
     return refuse(p, claim, id, lane, 'its hash has neither status nor data', true)
   end

@@ -1,5 +1,5 @@
 -- needs: guard clock waiting schedule attempts
--- What the producer of a stock job said of its end; empty for a job of ours.
+-- What a stock job's producer asked for at its end; empty for other jobs.
 local function stock_of(key, kind)
   if kind ~= 'rq' then return {} end
   local f = raw.call('HMGET', key, 'result_ttl', 'failure_ttl', 'repeats_left', 'repeat_intervals',
@@ -8,7 +8,7 @@ local function stock_of(key, kind)
     front = f[5] == '1'}
 end
 
--- RQ's Repeat (rq/repeat.py): a job that finished waits again, the rest of its intervals before it.
+-- RQ's Repeat (rq/repeat.py): a job that finished waits again, with the intervals that are left.
 -- Its attempts count anew, and its results stay as long as it is to run.
 local function repeat_job(p, id, lane, stock, rl_key, cap, now)
   local key, interval_s = p .. ':job:' .. id, 0

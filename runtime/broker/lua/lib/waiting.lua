@@ -21,7 +21,7 @@ local function wake(p, queue)
   redis.call('ZADD', p .. ':atlas:marker:' .. queue, 0, '0')
 end
 
--- Jobs placed by one call keep their order: each is a microsecond younger than the one before.
+-- Jobs placed by one call keep their order: each is scored a microsecond after the one before.
 local placed = 0
 
 -- Puts a fair job among its organisation's waiting ones; returns the status it has there.
