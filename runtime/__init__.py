@@ -52,9 +52,9 @@ if TYPE_CHECKING:
         NewJob,
         Unique,
     )
-    from runtime.jobs.outcome import JobStatus
     from runtime.middleware import LogContext, Middleware, TraceContext
     from runtime.outcomes import Cancel, DeadLetter, Retry, Snooze
+    from runtime.producing.outcome import JobStatus
 
 __all__ = [
     "DEFAULT_ORG",
@@ -135,7 +135,7 @@ _MODULES = {
     "UnknownKindError": "runtime.errors",
     "UnknownQueueError": "runtime.errors",
     "JobFunction": "runtime.jobs.function",
-    "JobStatus": "runtime.jobs.outcome",
+    "JobStatus": "runtime.producing.outcome",
     "LogContext": "runtime.middleware",
     "Middleware": "runtime.middleware",
     "TraceContext": "runtime.middleware",

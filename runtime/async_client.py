@@ -30,8 +30,9 @@ from runtime.jobs.new_job import (
     NewJob,
     OnChildFailure,
 )
-from runtime.jobs.outcome import JobStatus, status_of, wait_for_result
-from runtime.jobs.steps import (
+from runtime.middleware import Middleware, around_enqueue
+from runtime.producing.outcome import JobStatus, status_of, wait_for_result
+from runtime.producing.steps import (
     NO_PAYLOAD,
     JobName,
     Jobs,
@@ -43,7 +44,6 @@ from runtime.jobs.steps import (
     refs_of,
     scheduled,
 )
-from runtime.middleware import Middleware, around_enqueue
 from runtime.sanitize.text import safe
 
 _CONNECTIONS = 32

@@ -14,10 +14,10 @@ from runtime.errors import UnknownJobError
 from runtime.jobs.checks import check_timeout, checked_id
 from runtime.jobs.encode import PlacedRow, RowMaker
 from runtime.jobs.new_job import Flow, FlowProgress, FlowRef, JobRef, NewJob
-from runtime.jobs.outcome import JobStatus, status_of, wait_for_result
-from runtime.jobs.producer import Producer
-from runtime.jobs.steps import CHUNK, Seal, SealedFlow, enqueue_call, refs_of
 from runtime.middleware import Middleware
+from runtime.producing.outcome import JobStatus, status_of, wait_for_result
+from runtime.producing.producer import Producer
+from runtime.producing.steps import CHUNK, Seal, SealedFlow, enqueue_call, refs_of
 from runtime.sanitize.text import safe
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from runtime.errors import ResultTimeoutError
 from runtime.jobs.checks import check_timeout, checked_id
 from runtime.jobs.encode import PlacedRow, RowMaker
 from runtime.jobs.new_job import JobRef
-from runtime.jobs.outcome import status_of, value_of
-from runtime.jobs.producer import Producer
-from runtime.jobs.steps import Seal, SealedFlow
 from runtime.middleware import Middleware
+from runtime.producing.outcome import status_of, value_of
+from runtime.producing.producer import Producer
+from runtime.producing.steps import Seal, SealedFlow
 from runtime.testing.jobs import InlineJob, InlineJobs
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from runtime.broker.keys import QueueNames
 from runtime.jobs import envelope
 from runtime.jobs.encode import PlacedRow
 from runtime.jobs.new_job import JobRef
-from runtime.jobs.steps import Seal, SealedFlow
+from runtime.producing.steps import Seal, SealedFlow
 
 # What enters here was made by this process.
 _ANY_SIZE = 1 << 40

@@ -22,7 +22,8 @@ from runtime.jobs.new_job import (
     NewJob,
     OnChildFailure,
 )
-from runtime.jobs.steps import (
+from runtime.middleware import Middleware, around_enqueue
+from runtime.producing.steps import (
     CHUNK,
     NO_PAYLOAD,
     JobName,
@@ -35,7 +36,6 @@ from runtime.jobs.steps import (
     numbered,
     scheduled,
 )
-from runtime.middleware import Middleware, around_enqueue
 
 
 class Producer(ABC):

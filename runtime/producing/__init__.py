@@ -1,0 +1,1 @@
+"""What the clients share: from a call to jobs in Redis, and to the result of one."""
