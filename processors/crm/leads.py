@@ -183,7 +183,7 @@ def _plain_text(name: str, value: Any) -> str | None:
 
 
 def _contact(fields: Mapping[str, Any], country: str) -> dict[str, str]:
-    """Address and number in the one spelling; what is neither stays for a person to mend."""
+    """Address and number in the one spelling; what is neither stays for a person to correct."""
     found: dict[str, str] = {}
     if email := fields.get("email"):
         try:

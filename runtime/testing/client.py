@@ -58,7 +58,7 @@ class InlineClient(AtlasClient):
         if job is None:
             return None
         status = _STATUSES.get(job.state, job.state)
-        return JobFacts(status, str(len(job.attempts)), "", _result_of(job))
+        return JobFacts(status, str(job.attempts_used), "", _result_of(job))
 
     def _flow_counts(self, job_id: str) -> tuple[int, int, int, int] | None:
         return self._jobs.counts(job_id)

@@ -18,9 +18,6 @@ BANNED = {
     "leases with fences": "leases with fencing tokens",
     "NEEDS YOU": "ATTENTION",
     "makes it quiet": "drains it",
-}
-# Words whose renaming is not finished everywhere. Move one up once its test passes.
-PENDING = {
     "unquiet": "resume",
     "disown": "release, or reap for a dead worker",
     "mend": "repair",
@@ -32,11 +29,6 @@ PENDING = {
     "let go": "release",
     "one a process": "one for each process",
     "recurrence": "recurring",
-}
-# Where a word stands for something else, and why.
-ALLOWED = {
-    "steer": {"runtime/sanitize/text.py": "characters that steer a terminal: no operator"},
-    "given back": {"runtime/broker/waiting_pool.py": "a connection, given back to its pool"},
 }
 
 
@@ -53,28 +45,14 @@ def texts() -> dict[str, str]:
 
 
 def stands_in(word: str) -> list[str]:
-    """The files with that word, also as part of a name, but for those that may have it."""
+    """The files with that word, also as part of a name."""
     pattern = re.compile(rf"(?<![a-z]){re.escape(word)}(?![a-z])", re.IGNORECASE)
-    return [
-        name
-        for name, text in sorted(texts().items())
-        if pattern.search(text) and name not in ALLOWED.get(word, {})
-    ]
+    return [name for name, text in sorted(texts().items()) if pattern.search(text)]
 
 
-@pytest.mark.parametrize(
-    "word",
-    [*BANNED, *(pytest.param(word, marks=pytest.mark.xfail(strict=False)) for word in PENDING)],
-)
+@pytest.mark.parametrize("word", BANNED)
 def test_a_word_that_gave_way_stands_nowhere(word: str):
-    assert stands_in(word) == [], f"say {(BANNED | PENDING)[word]!r}"
-
-
-@pytest.mark.parametrize(
-    ("word", "file"), [(word, file) for word, files in ALLOWED.items() for file in files]
-)
-def test_an_exception_is_needed(word: str, file: str):
-    assert word in texts()[file].lower()
+    assert stands_in(word) == [], f"say {BANNED[word]!r}"
 
 
 def test_a_word_that_stands_somewhere_is_seen(monkeypatch: pytest.MonkeyPatch):

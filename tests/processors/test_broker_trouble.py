@@ -130,4 +130,3 @@ def kill_a_process(running: Server) -> None:
         if "runtime.worker.process" in child.cmdline()
     ]  # fmt: skip
     victim.kill()
-    running.lost_a_process = True

@@ -140,7 +140,7 @@ class Claimer:
             BrokerUnavailableError: Redis is away; the leases of those jobs run out.
         """
         if self._unsure:
-            await self._disown_unknown()
+            await self._release_unknown()
 
     async def _claim(self) -> Claim | None:
         """One claim for every queue with demand; None when there is none."""
@@ -210,7 +210,7 @@ class Claimer:
                 )
         return demands
 
-    async def _disown_unknown(self) -> None:
+    async def _release_unknown(self) -> None:
         call = upkeep.release(self._worker, self._policy, state="lives", known=self._known())
         requeued, _ = await self._broker.run(call)
         self._unsure = False

@@ -121,7 +121,6 @@ def test_nothing_acknowledged_is_lost_when_workers_are_killed(server: Callable[.
             if "runtime.worker.process" in child.cmdline()
         ]  # fmt: skip
         victim.kill()
-        running.lost_a_process = True
     with closing(Reader.from_settings(running.settings)) as reader:
         running.until(
             lambda: (

@@ -234,7 +234,7 @@ def test_what_an_upgrade_would_strand_is_told_by_check_and_worker(
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(["--from", "a*"], "--from: letters, digits"), (["--from", OWN], "nothing is to be moved")],
+    [(["--from", "a*"], "--from: letters, digits"), (["--from", OWN], "there is nothing to move")],
 )
 def test_prefixes_that_make_no_sense_are_refused(
     upgraded: Command, arguments: list[str], words: str

@@ -70,7 +70,7 @@ def test_kill_9_at_each_moment_of_a_jobs_life(
     assert worker.effect_count() == (4, 3)
 
 
-@pytest.mark.parametrize("moment", ["claimer.calls.claim", "attempts.Attempts.admit"])
+@pytest.mark.parametrize("moment", ["claimer.claim_jobs", "attempts.Attempts.admit"])
 def test_sigterm_around_a_claim_loses_nothing(
     client: AtlasClient, reader: Reader, worker: WorkerCommand, raw: redis.Redis, moment: str
 ) -> None:
