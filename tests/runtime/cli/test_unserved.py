@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from processors.checks import check
 from processors.client import CrmClient
 from processors.senders.unserved import UNUSED, unserved
 from runtime.config.settings import Settings
@@ -113,6 +114,32 @@ def test_what_is_not_served(
     make_settings: Callable[..., Settings], variables: dict[str, str], queues: list[str]
 ) -> None:
     assert list(unserved(make_settings(**variables))) == [f"communication:{q}" for q in queues]
+
+
+@pytest.mark.parametrize(
+    ("variables", "refused"),
+    [
+        ({"ATLAS_ENV": "development"}, []),
+        ({"ATLAS_ENV": "production"}, ["email", "sms", "whatsapp"]),
+        ({"ATLAS_ENV": "production", "SMS_SENDER": "simulated"}, ["email", "sms", "whatsapp"]),
+    ],
+)
+def test_a_sender_whose_queue_is_not_served_is_never_ok(
+    make_settings: Callable[..., Settings],
+    tmp_path: Path,
+    variables: dict[str, str],
+    refused: list[str],
+) -> None:
+    database = f"sqlite:///{tmp_path / 'crm.db'}"
+    results = check(make_settings(DATABASE_URL=database, **variables))
+    senders = {result.subject: result for result in results if "sender" in result.subject}
+    assert [name for name, result in senders.items() if not result.ok] == [
+        f"{channel} sender" for channel in refused
+    ]
+    for channel in refused:
+        assert "delivers nothing, which production does not allow" in (
+            senders[f"{channel} sender"].message
+        )
 
 
 @pytest.mark.parametrize("variable", [*UNUSED, "REDIS_CLUSTER_NODES"])
