@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -75,6 +75,30 @@ def test_in_production_a_channel_without_provider_waits_and_every_screen_says_wh
     )
     assert atlas("job", "mail", "--json").json["summary"]["state"] == JobState.WAITING
     assert atlas("outbox", "--json").json == []
+
+
+def test_without_any_worker_the_readers_own_settings_give_the_reason(
+    atlas: Command, production: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with CrmClient.from_environment() as client:
+        client.send_email("org", to="jo@example.com", subject="Hi", text="x", job_id="mail")
+        payload = {"to": "jo@example.com", "subject": "Hi", "text": "x"}
+        later = timedelta(hours=1)
+        client.enqueue("send_email", org="org", payload=payload, job_id="later", delay=later)
+        client.enqueue("track_event", org="org", payload={"event": "x"}, job_id="event")
+    reason = f"{EMAIL} (by the settings read here: no worker is alive)"
+    held = f"no worker may serve communication:email: {reason}"
+    for command in ("explain", "job"):
+        for job in ("mail", "later"):
+            assert held in atlas(command, job).out
+    assert "no worker: no living worker serves system:analytics" in atlas("explain", "event").out
+    assert f"communication:email: 1 waiting, not served: {reason}" in atlas("status").out
+
+    for name, value in SMTP.items():
+        monkeypatch.setenv(name, value)
+    assert "no worker: no living worker serves communication:email" in atlas("explain", "mail").out
+    monkeypatch.setenv("SMTP_URL", "nonsense")
+    assert atlas("explain", "mail").code == 2
 
 
 def test_the_worker_says_so_and_serves_the_rest(run_program, production: dict[str, str]) -> None:
