@@ -9,6 +9,7 @@ from processors.database.migrate import HEAD, current_revision
 from processors.database.opening import database_of
 from processors.senders.by_channel import CHANNELS, make_sender
 from processors.senders.sender import SendError
+from processors.senders.unserved import unserved
 from processors.settings import CrmSettings
 from runtime.application import CheckResult
 from runtime.config.settings import Settings
@@ -19,6 +20,7 @@ def check(settings: Settings) -> Iterator[CheckResult]:
     """One result for the database and one for each sender; never raises."""
     own = settings.of(CrmSettings)
     yield _database(own)
+    waiting = unserved(settings)
     for channel in CHANNELS:
         try:
             sender = make_sender(channel, own.messaging)
@@ -28,7 +30,10 @@ def check(settings: Settings) -> Iterator[CheckResult]:
         except SendError as error:
             yield CheckResult(f"{channel} sender", ok=False, message=error.reason)
         else:
-            yield CheckResult(f"{channel} sender", ok=True, message=message)
+            delivers = f"communication:{channel}" not in waiting
+            if not delivers:
+                message = f"{sender.name}: delivers nothing, which production does not allow"
+            yield CheckResult(f"{channel} sender", ok=delivers, message=message)
 
 
 def _database(settings: CrmSettings) -> CheckResult:

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from email.header import Header
 from email.utils import formataddr
+from urllib.parse import unquote
 
 # A name that is written in quotes may hold anything, a bare one no brackets.
 _NAMED = re.compile(r"\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^<>]*))\s*<([^<>]*)>\s*")
@@ -14,6 +15,8 @@ _PRIVATE = re.compile(
     r"(?P<local>[^@]+)@(?P<host>localhost|(?:[a-z0-9-]{1,63}\.)+(?:localhost|local|test|invalid))"
 )
 _WORD = 75
+# A link (RFC 6068), also within the brackets of a name; what follows the ? are headers.
+_LINK = re.compile(r"(?i)^([^<]*<)?\s*mailto:([^?>]*)(?:\?[^>]*)?(>?)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,20 @@ def read_mailbox(text: str) -> Mailbox:
         raise ValueError(f"the name is longer than {_MAX_NAME} characters")
     found = read_address(match[3])
     return Mailbox(name, found.address, found.ascii_address)
+
+
+def address_spelling(text: str) -> str:
+    """The address in the one spelling by which people are found: bare and in lower case.
+
+    A name before it (``Jo <jo@example.com>``) and ``mailto:`` fall away. What is no address stays
+    as it is, in lower case, for a person to correct.
+    """
+    link = _LINK.fullmatch(text)
+    bare = f"{link[1] or ''}{unquote(link[2])}{link[3]}" if link else text
+    try:
+        return read_mailbox(bare).address.lower()
+    except ValueError:
+        return text.strip().lower()
 
 
 def read_address(text: str) -> Mailbox:

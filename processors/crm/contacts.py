@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from processors.addresses.mail_address import address_spelling
 from processors.addresses.phone import spelling
 from processors.crm.organisations import country_of
 from processors.database.models import Lead, Organisation
@@ -17,8 +18,8 @@ _SIGNS = " -().+/\u00a0"
 def find_by_contact(session: Session, org: str, fields: Mapping[str, str | None]) -> Lead | None:
     """The oldest lead of the organisation with that ``email``, else with that ``phone``.
 
-    Rows that the CRM wrote before this version, or beside it, hold numbers as people typed them:
-    they are found too.
+    Rows that the CRM wrote before this version, or beside it, hold addresses and numbers as people
+    typed them: they are found too.
 
     Args:
         session: any transaction.
@@ -34,10 +35,9 @@ def find_by_contact(session: Session, org: str, fields: Mapping[str, str | None]
 
 
 def _by_other_spelling(session: Session, org: str, fields: Mapping[str, str | None]) -> Lead | None:
-    if email := fields.get("email"):
-        query = select(Lead).where(Lead.org_id == org, func.lower(Lead.email) == email.lower())
-        if found := session.scalars(query.order_by(Lead.created_at).limit(1)).first():
-            return found
+    email = fields.get("email")
+    if email and (found := _by_other_address(session, org, email)):
+        return found
     phone = fields.get("phone")
     if not phone or not phone.startswith("+"):
         return None
@@ -56,5 +56,18 @@ def _by_other_spelling(session: Session, org: str, fields: Mapping[str, str | No
     )
     for lead in session.scalars(query.order_by(Lead.created_at)):
         if lead.phone and spelling(lead.phone, country) == phone:
+            return lead
+    return None
+
+
+def _by_other_address(session: Session, org: str, email: str) -> Lead | None:
+    sought = address_spelling(email)
+    query = select(Lead).where(
+        Lead.org_id == org,
+        # The domain may be written in Unicode or in ASCII, and a name may stand before it all.
+        func.lower(Lead.email).contains(f"{sought.partition('@')[0]}@", autoescape=True),
+    )
+    for lead in session.scalars(query.order_by(Lead.created_at)):
+        if lead.email and address_spelling(lead.email) == sought:
             return lead
     return None

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, object_session
 
-from processors.addresses.mail_address import read_address
+from processors.addresses.mail_address import address_spelling
 from processors.addresses.phone import spelling
 from processors.crm.contacts import find_by_contact
 from processors.crm.organisations import country_of
@@ -26,6 +26,8 @@ _TEXT_FIELDS = {
     "source": 200,
     "status": 40,
 }
+# An address may come with a name, which is not stored.
+_MAX_READ = _TEXT_FIELDS | {"email": 1_000}
 FIELDS = (*_TEXT_FIELDS, "score", "tags")
 _SCORES = {"score", "lead_score"}
 # The CRM clamps a score (0 to 100) wherever it writes one.
@@ -179,17 +181,14 @@ def _plain_text(name: str, value: Any) -> str | None:
     if isinstance(value, bool | list | tuple | Mapping):
         raise ValueError(f"{name} must be a text, not {shown(value)}")  # noqa: TRY004 - one family
     text = value if isinstance(value, str) else id_text(value) or str(value)
-    return text.strip()[: _TEXT_FIELDS[name]]
+    return text.strip()[: _MAX_READ[name]]
 
 
 def _contact(fields: Mapping[str, Any], country: str) -> dict[str, str]:
     """Address and number in the one spelling; what is neither stays for a person to correct."""
     found: dict[str, str] = {}
     if email := fields.get("email"):
-        try:
-            found["email"] = read_address(email).address.lower()
-        except ValueError:
-            found["email"] = email.lower()
+        found["email"] = address_spelling(email)[: _TEXT_FIELDS["email"]]
     if phone := fields.get("phone"):
         found["phone"] = spelling(phone, country)[: _TEXT_FIELDS["phone"]]
     return found

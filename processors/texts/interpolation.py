@@ -103,10 +103,21 @@ def _pieces(
     budget: Budget,
     written: dict[str, str],
 ) -> Iterator[str]:
-    at = 0
     wording = wording_of(scope)
+    for literal, expression in _split(text):
+        yield budget.take(literal)
+        if expression is None:
+            continue
+        if expression not in written:
+            written[expression] = escape(_written(expression, scope, wording, budget))
+        yield budget.take(written[expression])
+
+
+def _split(text: str) -> Iterator[tuple[str, str | None]]:
+    """What stands before each variable, and the variable; at the end the rest, and None."""
+    at = 0
     while (opening := _OPENING.search(text, at)) is not None:
-        yield budget.take(text[at : opening.start()])
+        literal = text[at : opening.start()]
         if opening[1]:
             expression, at = opening[1], opening.end()
         else:
@@ -115,10 +126,20 @@ def _pieces(
                 beginning = text[opening.start() : opening.start() + _MAX_SHOWN]
                 raise MissingValueError(f"{_named(beginning)} is not closed by '}}}}'")
             expression, at = text[opening.end() : end].strip(), end + 2
-        if expression not in written:
-            written[expression] = escape(_written(expression, scope, wording, budget))
-        yield budget.take(written[expression])
-    yield budget.take(text[at:])
+        yield literal, expression
+    yield text[at:], None
+
+
+def malformed(text: str) -> list[str]:
+    """What in a text is written as a variable and can never be one, each in the words of `fill`."""
+    found: dict[str, None] = {}
+    try:
+        for _, expression in _split(text):
+            if expression is not None and _EXPRESSION.fullmatch(expression) is None:
+                found[_no_variable(expression)] = None
+    except MissingValueError as error:
+        found[str(error)] = None
+    return list(found)
 
 
 def interpolate(value: Any, scope: Mapping[str, Any]) -> Any:
@@ -170,7 +191,7 @@ def whole_variable(text: str, scope: Mapping[str, Any]) -> Any:
 def _written(expression: str, scope: Mapping[str, Any], wording: Wording, budget: Budget) -> str:
     match = _EXPRESSION.fullmatch(expression)
     if match is None:
-        raise MissingValueError(f"{_named(expression)} is not a variable; allowed: {{{{a.b}}}}")
+        raise MissingValueError(_no_variable(expression))
     found = lookup(scope, match[1])
     if isinstance(found, str):
         # Before anything looks at it: it may be as long as a job.
@@ -195,6 +216,10 @@ def _refuse_placeholder(value: Any, expression: str) -> Any:
     if isinstance(value, str) and is_placeholder(value):
         raise MissingValueError(f"the variable {_named(expression)} holds an unfilled {{{{…}}}}")
     return value
+
+
+def _no_variable(expression: str) -> str:
+    return f"{_named(expression)} is not a variable; allowed: {{{{a.b}}}}"
 
 
 def _named(expression: str) -> str:

@@ -1,10 +1,11 @@
 """How a stored or reported value is read: the one reading of filters, conditions and texts."""
 
+import json
 import math
 import re
 import unicodedata
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -16,6 +17,10 @@ _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 _MAX_NUMBER = 40
 _SHOWN = 60
 # No leading zero, sign or exponent: those are parts of ids and telephone numbers.
+# 24:00 is the next midnight (ISO 8601); Python reads it from 3.14 on.
+_END_OF_DAY = re.compile(
+    r"(?a)^([\dW-]{7,10})[T ]24(?::?00(?::?00(?:[.,]0+)?)?)?(Z|[+-]\d\d(?::?\d\d)?)?$"
+)
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?")
 
 
@@ -72,9 +77,10 @@ def moment(value: Any, zone: tzinfo = UTC) -> datetime | None:
     elif isinstance(value, date):
         found = datetime(value.year, value.month, value.day)  # noqa: DTZ001 - the zone comes below
     elif isinstance(value, str) and len(value) <= 2 * _MAX_NUMBER:
+        text, is_end_of_day = _END_OF_DAY.subn(r"\1T00:00\2", value.strip())
         try:
-            found = datetime.fromisoformat(value.strip())
-        except ValueError:
+            found = datetime.fromisoformat(text) + timedelta(days=is_end_of_day)
+        except (ValueError, OverflowError):
             return None
     else:
         return None
@@ -139,8 +145,13 @@ def listed(value: Any) -> list[Any]:
 
 
 def shown(value: Any) -> str:
-    """A value for a message to an operator: short, and one line."""
-    text = "nothing" if value is MISSING or value is None else repr(value)
+    """A value for a message to an operator: short, one line, and as JSON writes it."""
+    if value is MISSING or value is None:
+        text = "nothing"
+    elif isinstance(value, bool | list | tuple | Mapping):
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    else:
+        text = repr(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 

@@ -115,7 +115,7 @@ def _ordered(holds: Callable[[Any, Any], bool]) -> _Comparison:
             if left is not None and right is not None:
                 return holds(left, right)
         raise DefinitionError(
-            f"{shown(actual)} and {shown(expected)} have no order; "
+            f"{shown(actual)} and {shown(expected)} cannot be ordered; "
             "allowed: two numbers, or two dates in ISO 8601"
         )
 

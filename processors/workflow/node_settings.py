@@ -7,10 +7,13 @@ from typing import Any
 
 from processors.errors import DefinitionError
 from processors.event_names import meant
+from processors.texts.interpolation import malformed
 from processors.workflow.conditions import Facts, holds
 from processors.workflow.definition import Node
 from processors.workflow.durations import duration
 
+# Settings that are nested deeper fail the step, in other words.
+_MAX_DEPTH = 20
 _PRIORITIES = ("critical", "urgent", "high", "normal", "medium", "low")
 _OF_ANY_STEP = ("onError", "continueOnError")
 _TEMPLATE = ("template", "templateId", "template_id", "templateName")
@@ -65,6 +68,9 @@ def setting_problems(node: Node) -> Iterator[str]:
             yield from _one_of(config, "priority", _PRIORITIES)
             yield from _one_of(config, "purpose", ("marketing", "transactional"))
     yield from _one_of(config, "onError", ("stop", "continue"))
+    if node.type != "trigger":
+        for key, value in config.items():
+            yield from _text_problems(str(key), value)
 
 
 def filter_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -78,6 +84,7 @@ def filter_problems(config: Mapping[str, Any]) -> Iterator[str]:
         yield from _condition_problems(
             {key: config[key] for key in ("conditions", "logic") if key in config}
         )
+        yield from _text_problems("conditions", config["conditions"])
 
 
 def workflow_problems(settings: Mapping[str, Any]) -> Iterator[str]:
@@ -93,6 +100,18 @@ def _unknown(config: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
         if key not in understood:
             allowed = ", ".join(sorted(understood))
             yield f"the setting {str(key)[:60]!r} is not understood; allowed: {allowed}"
+
+
+def _text_problems(where: str, value: Any, depth: int = 0) -> Iterator[str]:
+    """Each variable in the texts of a setting that is written in a way that never works."""
+    if isinstance(value, str):
+        yield from (f"{where[:80]}: {problem}" for problem in malformed(value))
+    elif isinstance(value, Mapping) and depth < _MAX_DEPTH:
+        for key, item in value.items():
+            yield from _text_problems(f"{where}.{key}", item, depth + 1)
+    elif isinstance(value, list) and depth < _MAX_DEPTH:
+        for number, item in enumerate(value):
+            yield from _text_problems(f"{where}[{number}]", item, depth + 1)
 
 
 def _one_of(config: Mapping[str, Any], key: str, allowed: tuple[str, ...]) -> Iterator[str]:

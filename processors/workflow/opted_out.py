@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from processors.addresses.mail_address import address_spelling
 from processors.database.insert import insert_new
 from processors.database.models import AnalyticsEvent, Lead, WorkflowExecution, WorkflowStep
 from processors.event_names import SERVICE
@@ -34,13 +35,15 @@ def has_opted_out(lead: Lead) -> bool:
 
 def without_lead(recipients: list[str], lead: Lead) -> list[str]:
     """The recipients other than the lead, such as a coach or the front desk."""
-    own = {lead.email.casefold()} if lead.email else set()
+    address = address_spelling(lead.email) if lead.email else ""
     digits = _tail(lead.phone or "")
-    return [
-        to
-        for to in recipients
-        if to.casefold() not in own and not (digits and "@" not in to and _tail(to) == digits)
-    ]
+
+    def is_own(to: str) -> bool:
+        if "@" in to:
+            return address_spelling(to) == address
+        return bool(digits) and _tail(to) == digits
+
+    return [to for to in recipients if not is_own(to)]
 
 
 def note_suppressed(

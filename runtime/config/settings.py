@@ -166,7 +166,8 @@ class Settings(SettingsGroup):
     environment: Annotated[
         Literal["development", "test", "production"], checks.Lower,
         Variable("ATLAS_ENV", "development, test or production", alias="NODE_ENV"),
-    ] = Field("development", description="Which deployment this is.")  # fmt: skip
+    ] = Field("development", description="Which deployment this is. It is refused "
+              "when only one of it and `NODE_ENV` is `production`.")  # fmt: skip
     queue_prefix: Annotated[
         str, Variable("QUEUE_PREFIX", "1 to 32 letters, digits, _ and -",
                       default="`prod` in production, else `dev`"),
@@ -186,6 +187,16 @@ class Settings(SettingsGroup):
     redis: RedisSettings = Field(default_factory=RedisSettings, validate_default=True)
     log: LogSettings = Field(default_factory=LogSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+
+    @field_validator("environment")
+    @classmethod
+    def _one_deployment(cls, value: str, info: ValidationInfo) -> str:
+        """Whether messages leave hangs on it: two variables must not say two things."""
+        other = str((info.context or {}).get("NODE_ENV") or "").strip().lower()
+        known = other in ("development", "test", "production")
+        if known and (value == "production") is not (other == "production"):
+            raise ValueError(f"disagrees with NODE_ENV={other}: make them agree or unset one")
+        return value
 
     @field_validator("redis")
     @classmethod

@@ -22,6 +22,11 @@ from runtime.config.settings import Settings
 from runtime.errors import MigrationError
 
 OLD_PREFIX = "rq"
+# What all deployments below a prefix share: copied where a deployment needs it, and never deleted.
+_SHARED = (
+    "atlas:audit", "atlas:breaker:*", "atlas:deployment", "atlas:events", "atlas:orgs",
+    "atlas:recurring", "atlas:recurring-runs:*", "atlas:recurring-slots", "rl-keys", "rl:*",
+)  # fmt: skip
 _CHUNK = 500
 _EXAMPLES = 3
 
@@ -35,6 +40,8 @@ class MigrationReport:
         jobs: jobs that were (or, on a dry run, are to be) moved, finished ones included.
         entries: their entries in lists and registries.
         kept: ids that exist below both prefixes; the old job stays where it is.
+        shared: keys below the old prefix that stay there, since other deployments may use them
+            (not looked for on a dry run).
         dry_run: nothing was changed.
     """
 
@@ -43,6 +50,7 @@ class MigrationReport:
     jobs: int = 0
     entries: int = 0
     kept: list[str] = field(default_factory=list)
+    shared: list[str] = field(default_factory=list)
     dry_run: bool = False
 
 
@@ -140,7 +148,12 @@ class _Move:
         self._copy_shared()
         self._forget_lanes()
         self._report.jobs -= len(self._report.kept)
+        self._report.shared = self._left_shared()
         return self._report
+
+    def _left_shared(self) -> list[str]:
+        """The names and patterns of what stays below the old prefix for other deployments."""
+        return [name for name in _SHARED if any(adoption.scan(self._connection, self._old, name))]
 
     def _our_jobs(self) -> Iterator[list[str]]:
         ours = set(self._lanes)

@@ -13,7 +13,7 @@ from runtime.sanitize.text import safe
 
 # Fewer brackets than this cannot nest deeper, and fewer bytes hold no longer number, than a reader
 # of JSON takes (pydantic-core: 200 levels, 4,300 digits).
-_MOST_DIGITS = 4_300
+MOST_DIGITS = 4_300
 _FEW_BRACKETS = 100
 _FEW_BYTES = 4_000
 
@@ -90,7 +90,7 @@ def _parsed(kind: Kind, body: bytes) -> Any:
         return from_json(body)
     except ValueError as error:
         if "number out of range" in str(error):
-            reason = f"a number of more than {_MOST_DIGITS} digits is not allowed"
+            reason = f"a number of more than {MOST_DIGITS} digits is not allowed"
             raise InvalidPayloadError(f"{kind.name}: {reason}") from None
         raise InvalidPayloadError(f"{kind.name}: not JSON: {_line(error)}") from None
 

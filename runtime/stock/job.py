@@ -11,6 +11,7 @@ from runtime.errors import AtlasError, BrokerUnavailableError
 from runtime.outcomes import Cancel, Snooze
 from runtime.stock.allowed import is_allowed, not_allowed
 from runtime.stock.bridge import fetch, load_rq
+from runtime.stock.missing import why_missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,11 +56,16 @@ class StockJob:
             soon = datetime.now(UTC) + timedelta(seconds=_AWAY_S)
             raise Snooze(soon, reason=str(error)) from None
         self._check(settings.allowed_functions)
-        if not callable(self._job.func):
-            raise RefusedError(f"{self._job.func_name} is not callable")
-        self._callbacks: dict[str, Callable[..., Any] | None] = {
-            name: getattr(self._job, f"{name}_callback") for name in _CALLBACKS
-        }
+        try:
+            if not callable(self._job.func):
+                raise RefusedError(f"{self._job.func_name} is not callable")
+            self._callbacks: dict[str, Callable[..., Any] | None] = {
+                name: getattr(self._job, f"{name}_callback") for name in _CALLBACKS
+            }
+        except ValueError:
+            if why := self._missing():
+                raise ValueError(why) from None
+            raise
 
     @property
     def to_call(self) -> dict[str, Any]:
@@ -137,6 +143,12 @@ class StockJob:
             raise RefusedError(
                 "it asks for webhooks, which are never sent from here: use on_success, on_failure"
             )
+
+    def _missing(self) -> str:
+        """Which of the functions that it names does not exist; '' if all do."""
+        callbacks = (getattr(self._job, f"_{name}_callback_name") for name in _CALLBACKS)
+        names = filter(None, (self._job.func_name, *callbacks))
+        return next(filter(None, map(why_missing, names)), "")
 
     def _again(self, retry: Any) -> dict[str, Any]:
         """RQ's rule for a function that returns a Retry (rq/worker/base.py, handle_job_retry)."""

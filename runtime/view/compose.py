@@ -42,8 +42,12 @@ def compose_queue(
     *,
     heads: Mapping[str, datetime | None],
     workers: Sequence[WorkerSnapshot],
+    unserved_here: str,
 ) -> QueueSnapshot:
-    """One logical queue, its lanes merged."""
+    """One logical queue, its lanes merged.
+
+    `unserved_here`: why a worker with the reader's own settings would not serve it, if so.
+    """
     replies = [raw.lanes[lane] for lane in lanes]
     reply = raw.queues[full]
     fair_waiting = sum(whole(raw.fair_depth.get(lane.encode(), b"0")) for lane in lanes)
@@ -85,7 +89,7 @@ def compose_queue(
         enqueued_total=_total(raw, full, "enq"),
         finished_total=_total(raw, full, "fin"),
         failed_total=_total(raw, full, "fail"),
-        unserved="" if serving else _unserved(queue.name, workers),
+        unserved="" if serving else _unserved(queue.name, workers, unserved_here),
     )
 
 
@@ -185,10 +189,15 @@ def _oldest_s(
     return max(0.0, raw.now_s - min(since)) if since else None
 
 
-def _unserved(name: str, workers: Sequence[WorkerSnapshot]) -> str:
-    """Why the living workers do not serve a queue, as the first of them says."""
-    reasons = (dict(w.unserved).get(name, "") for w in workers if w.state != "lost")
-    return next(filter(None, reasons), "")
+def _unserved(name: str, workers: Sequence[WorkerSnapshot], here: str) -> str:
+    """Why the living workers do not serve a queue, as the first of them says.
+
+    While none lives, what the reader's own settings say: the next worker may have others.
+    """
+    living = [dict(worker.unserved) for worker in workers if worker.state != "lost"]
+    if not living:
+        return f"{here} (by the settings read here: no worker is alive)" if here else ""
+    return next(filter(None, (reasons.get(name, "") for reasons in living)), "")
 
 
 def _reasons(value: str) -> tuple[tuple[str, str], ...]:

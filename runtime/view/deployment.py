@@ -1,24 +1,30 @@
 """One deployment, opened: what its readers and controls have in common."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from runtime.application import load_application
+from runtime.application import Application, load_application
 from runtime.broker import open_broker
 from runtime.broker.broker import Broker
 from runtime.broker.keys import QueueNames
 from runtime.catalogue.catalogue import Catalogue
 from runtime.config.settings import Settings
+from runtime.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A deployment's settings, with the connection, catalogue and queue names that they give."""
+    """A deployment's settings, with the connection, catalogue and queue names that they give.
+
+    `unserved`: queues that no worker with these settings would serve, each with the reason.
+    """
 
     settings: Settings
     broker: Broker
     catalogue: Catalogue
     names: QueueNames
+    unserved: Mapping[str, str]
 
     @classmethod
     def open(cls, settings: Settings) -> Self:
@@ -27,13 +33,22 @@ class Deployment:
         Raises:
             CatalogueError: the application cannot be loaded.
         """
-        catalogue = load_application(settings.application).catalogue
+        application = load_application(settings.application)
         return cls(
             settings,
             open_broker(settings),
-            catalogue.for_environment(settings.environment),
+            application.catalogue.for_environment(settings.environment),
             QueueNames(settings.queue_prefix),
+            _unserved(application, settings),
         )
+
+
+def _unserved(application: Application, settings: Settings) -> Mapping[str, str]:
+    try:
+        return application.unserved(settings)
+    except SettingsError:
+        # Who only looks needs no settings of the application; `atlas check` names what is wrong.
+        return {}
 
 
 class OnDeployment:

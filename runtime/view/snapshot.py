@@ -66,8 +66,9 @@ class QueueSnapshot:
     nothing ran. `scheduled` jobs are due later or wait for other jobs. `worst_org` is the
     organisation whose oldest job waits longest in a fair queue. `stalled` counts jobs whose worker
     was lost and that are not in a final state again. `unserved` is why living workers do not
-    serve it, '' where one does or none lives. The `_total` counters only grow (until Redis
-    is emptied): their differences between two snapshots are exact.
+    serve it; while none lives, what the reader's own settings say. '' where one serves it or may.
+    The `_total` counters only grow (until Redis is emptied): their differences between two
+    snapshots are exact.
     """
 
     name: str

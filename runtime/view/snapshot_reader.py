@@ -37,6 +37,7 @@ class SnapshotReader(OnDeployment):
 
     def __init__(self, deployment: Deployment) -> None:
         super().__init__(deployment)
+        self._unserved = deployment.unserved
         self._last: tuple[float, Snapshot] | None = None
         self._clock_offset_s = 0.0
         self._rq_queues: set[str] | None = None
@@ -193,6 +194,7 @@ class SnapshotReader(OnDeployment):
                 self._minutes,
                 heads=heads,
                 workers=workers,
+                unserved_here=self._unserved.get(name, ""),
             )
             for name, queue_lanes in lanes.items()
         )

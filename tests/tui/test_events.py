@@ -81,7 +81,12 @@ def test_the_log_is_bounded():
             "open  for 1.5 s",
         ),
         (event(1, "stalled", queue="dev:q:a", job="j", worker="w1"), "q:a", "on w1"),
-        (event(1, "dead", job="j"), "-", "-"),
+        (
+            event(1, "dead", job="j", queue="dev:q:a", letter="dead-j.1"),
+            "q:a",
+            "kept as dead letter dead-j.1",
+        ),
+        (event(1, "dead", job="j"), "-", "kept as dead letter"),
         (event(1, "novel", thing="x"), "-", "thing x"),
     ],
 )  # fmt: skip

@@ -52,6 +52,6 @@ def _failure(number: int, at: datetime) -> tuple[str, dict[str, str]]:
     if dice[3] % 60 == 0:
         return "stalled", {"job": job.id, "queue": queue.name, "worker": "b2-4410"}
     if dice[3] % 45 == 1:
-        return "dead", {"job": job.id}
+        return "dead", {"job": job.id, "queue": queue.name, "letter": f"dead-{job.id}-1"}
     details = {"job": job.id, "queue": queue.name, "kind": job.kind, "error": job.error}
     return "failed" if dice[3] % 5 == 0 else "retried", details

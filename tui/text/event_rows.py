@@ -13,7 +13,7 @@ _ROLES = {
     "outage": "bad",
 }  # fmt: skip
 # These have columns of their own.
-_SHOWN = ("job", "queue", "worker", "provider", "kind", "error")
+_SHOWN = ("job", "queue", "worker", "provider", "kind", "error", "letter")
 
 
 def event_columns(width: int) -> list[Column]:
@@ -64,6 +64,8 @@ def event_text(event: Event) -> str:
     parts = [details["error"]] if details.get("error") else []
     if details.get("kind"):
         parts.append(f"({details['kind']})")
+    if event.event == "dead":
+        parts.append(f"kept as dead letter {details.get('letter', '')}".rstrip())
     if event.event not in ("worker", "breaker") and details.get("worker"):
         parts.append(f"on {details['worker']}")
     for name, value in details.items():

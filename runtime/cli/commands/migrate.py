@@ -35,4 +35,9 @@ def _lines(report: MigrationReport) -> list[str]:
     if report.kept:
         kept = f"{len(report.kept):,} stay below '{report.source}'"
         lines.append(f"{kept}, since their ids exist in both: {', '.join(report.kept[:3])}")
+    if report.shared:
+        lines.append(
+            f"shared with other deployments, and left below '{report.source}' "
+            f"(delete them once nothing else uses that prefix): {', '.join(report.shared)}"
+        )
     return lines

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from runtime.jobs.payload import MOST_DIGITS
+
 DATA_HELP = "JSON object; @FILE reads it from a file, - from standard input."
 
 
@@ -30,8 +32,12 @@ class JsonObject(click.ParamType[dict[str, Any]]):
             self.fail(f"cannot read {str(value)[1:]}: {error.strerror}", param, ctx)
         except UnicodeDecodeError:
             self.fail("the text is not UTF-8", param, ctx)
-        except (ValueError, RecursionError) as error:  # also a number of thousands of digits
+        except json.JSONDecodeError as error:
             self.fail(f"not JSON: {error}", param, ctx)
+        except RecursionError:
+            self.fail("it is nested too deep", param, ctx)
+        except ValueError:  # Python's own words name a function to call
+            self.fail(f"a number of more than {MOST_DIGITS} digits is not allowed", param, ctx)
         if not isinstance(parsed, dict):
             self.fail('a JSON object is needed, e.g. {"lead_id": "lead_1"}', param, ctx)
         return parsed

@@ -46,9 +46,15 @@ def test_one_number_is_one_person(database, country, spellings, stored):
     "spellings",
     [
         ["ana@example.com", "ANA@Example.com", " Ana@example.COM "],
-        ["info@müller.example", "info@xn--mller-kva.example", "INFO@MÜLLER.example"],
+        ["info@müller.example", "info@xn--mller-kva.example", "INFO@MÜLLER.example",
+         "Müller <info@xn--mller-kva.example>"],
+        ["jo@example.com", "Jo <jo@example.com>", "JO <Jo@Example.com>", "<jo@example.com>",
+         '"Doe, Jo" <jo@example.com>', "\t Jo  < jo@example.com > ", "mailto:jo@example.com",
+         "MAILTO:JO@example.com?subject=Hi", "Jo <mailto:jo@example.com>",
+         f"{'Jo ' * 60}<{'jo@example.com':>200}>"],
+        ["jo+gym@example.com", "mailto:jo%2Bgym@example.com", "mailto:jo+gym@example.com"],
     ],
-)
+)  # fmt: skip
 def test_one_address_is_one_person(database, spellings):
     assert len({report(database, email=spelling) for spelling in spellings}) == 1
 
@@ -66,9 +72,35 @@ def test_rows_that_the_crm_wrote_are_found_in_every_spelling(database, add_lead,
     assert len(leads(database)) == 2
 
 
-def test_rows_with_capitals_in_their_address_are_found(database, add_lead):
-    add_lead(email="Ana@Example.com")
-    assert report(database, email="ana@example.com") == "lead_1"
+@pytest.mark.parametrize(
+    ("stored", "reported"),
+    [
+        ("Ana@Example.com", "ana@example.com"),
+        ("Ana <ana@example.com>", "ANA@example.com"),
+        ("mailto:ana@example.com", "ana@example.com"),
+        (" ana@example.com ", "Ana <ana@example.com>"),
+        ("Ana@xn--mller-kva.example", "ana@müller.example"),
+        ("ana_b@Example.com", "ana_b@example.com"),
+        ("No address@ all", "no ADDRESS@ all"),
+    ],
+)
+def test_rows_whose_address_is_written_otherwise_are_found(database, add_lead, stored, reported):
+    add_lead(id="other", email="Banana@Example.com")
+    add_lead(id="like", email="anaxb@Example.com")
+    add_lead(email=stored)
+    assert report(database, email=reported) == "lead_1"
+    assert len(leads(database)) == 3
+
+
+def test_what_is_no_single_address_is_nobody_elses(database, add_lead):
+    add_lead(email="jo@example.com")
+    texts = [
+        "Jo <jo@example.com>, Al <al@example.com>", "Jo <>", "mailto:", "Jo jo@example.com",
+        "mailto:jo@example.com%0D%0ABcc:x@y.example",
+    ]  # fmt: skip
+    for text in texts:
+        assert report(database, email=text) != "lead_1", text
+    assert [lead.email for lead in leads(database)[1:]] == [text.lower() for text in texts]
 
 
 def test_two_people_stay_two(database):

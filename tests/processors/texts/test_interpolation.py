@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from processors.errors import DefinitionError, MissingValueError
 from processors.texts import interpolation
-from processors.texts.interpolation import fill, interpolate, is_placeholder, lookup
+from processors.texts.interpolation import fill, interpolate, is_placeholder, lookup, malformed
 from processors.texts.values import MISSING
 
 SCOPE = {
@@ -207,3 +207,28 @@ class SearchCount(str):
         found = super().find(part, start, *end)
         self.signs += (found if found >= 0 else len(self)) - start
         return found
+
+
+PIECES = ("{{", "}}", "{", "}", "a", ".b", " ", "|", "default", '"y"', "{class_name}", "#if", "[1]")
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
+def test_what_is_malformed_is_what_fill_refuses_whatever_the_values(text):
+    told = malformed(text)
+    reason = ""
+    try:
+        fill(text, {"a": "x", "class_name": "Spin"})
+    except MissingValueError as error:
+        reason = str(error)
+    assert reason or not told
+    if "is not a variable" in reason or "is not closed" in reason:
+        assert told[0] == reason
+
+
+def test_a_fault_that_occurs_often_is_told_once():
+    assert malformed("{{ }} {{ }} {{1+1}} {{ok}} {{x") == [
+        "{{}} is not a variable; allowed: {{a.b}}",
+        "{{1+1}} is not a variable; allowed: {{a.b}}",
+        "{{x}} is not closed by '}}'",
+    ]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.errors import DefinitionError
-from processors.texts.values import MISSING
+from processors.texts.values import MISSING, moment
 from processors.workflow.comparisons import compare, comparisons
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
@@ -165,8 +165,21 @@ TOKYO, LONDON = ZoneInfo("Asia/Tokyo"), ZoneInfo("Europe/London")
 )
 def test_dates_without_a_zone_are_read_by_the_gyms_clock(zone, operator, actual, now, result):
     expected = 1 if operator.startswith("days") else "now"
-    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
-    assert compare(operator, actual, expected, now=moment, zone=zone) is result
+    at = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    assert compare(operator, actual, expected, now=at, zone=zone) is result
+
+
+@pytest.mark.parametrize(
+    ("written", "same"),
+    [
+        ("2026-03-10T24:00:00", "2026-03-11T00:00"), ("2026-03-10T24:00Z", "2026-03-11T00:00Z"),
+        ("2026-03-10 24:00:00.000+09:00", "2026-03-11T00:00+09:00"),
+        ("20260310T240000", "20260311T000000"), ("2026-12-31T24", "2027-01-01"),
+        ("2026-W11-2T24:00", "2026-W11-3"),
+    ],
+)  # fmt: skip
+def test_the_end_of_a_day_is_the_next_midnight(written, same):
+    assert moment(written, TOKYO) == moment(same, TOKYO) is not None
 
 
 @pytest.mark.parametrize(
@@ -181,10 +194,16 @@ def test_dates_without_a_zone_are_read_by_the_gyms_clock(zone, operator, actual,
         ("before", 1764072000, "now", "1764072000 is no date"),
         ("days_ago_greater_than", "2026-02-30", 3, "'2026-02-30' is no date"),
         ("before", "9" * 5_000, "now", "999… is no date"),
-        ("greater_than", "abc", 50, "'abc' and 50 have no order"),
-        ("less_than", "2026-03-10", 50, "have no order; allowed: two numbers, or two dates"),
+        ("greater_than", "abc", 50, "'abc' and 50 cannot be ordered"),
+        ("less_than", "2026-03-10", 50, "cannot be ordered; allowed: two numbers, or two dates"),
         ("greater_than", 50, None, "needs a value"),
-        ("greater_than", {"a": 1}, 50, "have no order"),
+        ("greater_than", {"a": True}, 50, r'{"a": true} and 50 cannot be ordered'),
+        ("greater_than", True, "9", "^true and '9' cannot be ordered"),
+        ("less_than", [None, False], 1, r"^\[null, false\] and 1 cannot be ordered"),
+        ("before", 1, True, "'now', not true"),
+        ("before", "2026-03-10T24:00:01", "now", "'2026-03-10T24:00:01' is no date"),
+        ("before", "2026-03-10T24:30", "now", "'2026-03-10T24:30' is no date"),
+        ("before", "9999-12-31T24:00", "now", "'9999-12-31T24:00' is no date"),
     ],
 )
 def test_what_cannot_be_decided_says_what_is_allowed(operator, actual, expected, words):

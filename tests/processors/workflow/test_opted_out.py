@@ -75,6 +75,25 @@ def test_who_else_is_written_to_gets_it(engine, database, add_workflow, add_lead
     assert len(suppressed(database)) == 1
 
 
+@pytest.mark.parametrize(
+    ("stored", "to"),
+    [
+        ("Ana <ana@example.com>", "ana@example.com"),
+        ("ana@xn--mller-kva.example", "ANA@Müller.example"),
+    ],
+)
+def test_an_address_is_the_leads_however_it_is_written(
+    engine, database, add_workflow, add_lead, stored, to
+):
+    add_lead(tags=["unsubscribed"], email=stored)
+    mail = node("m", "action", actionType="send_email",
+                config={"subject": "New", "body": "x", "to": to})  # fmt: skip
+    add_workflow(*chain(TRIGGER, mail))
+    report(engine, "lead_created")
+    assert list_messages(database) == []
+    assert len(suppressed(database)) == 1
+
+
 def test_who_wants_it_gets_it(engine, database, add_workflow, add_lead):
     add_lead(tags=["vip"])
     add_workflow(*chain(TRIGGER, EMAIL))

@@ -93,6 +93,11 @@ BAD = {
              "the wait's unit is 'moons'"),
     "office hours": (definition(node("w", "wait", config={
         "duration": "2 hours", "businessHoursOnly": True})), "business hours is not supported"),
+    "text": (sms(message="Hi {{ }} {{firstName"),
+             "x: message: {{}} is not a variable; allowed: {{a.b}}"),
+    "trigger text": (definition(TAG, trigger_config={"conditions": [
+        {"field": "lead.score", "operator": "equals", "value": "{{x"}]}),
+        "conditions[0].value: {{x}} is not closed by '}}'"),
     "error branch": (definition(SMS) | {"edges": [edge("t", "sms", "error")]},
                      "it leaves by 'error'"),
     "branch of a trigger": (definition(SMS) | {"edges": [edge("t", "sms", "true")]},

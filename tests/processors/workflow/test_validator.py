@@ -95,3 +95,47 @@ def test_both_branch_encodings(edge):
     )
     assert graph.successors("c", branch="true") == ["x"]
     assert graph.successors("c", branch="false") == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "words"),
+    [
+        ("send_sms", {"message": "Hi {{ }} {{firstName"},
+         ["message: {{}} is not a variable; allowed: {{a.b}}",
+          "message: {{firstName}} is not closed by '}}'"]),
+        ("send_email", {"subject": "{{#if vip}}Hi", "html": "<b>{{lead.first name}}</b>"},
+         ["subject: {{#if vip}} is not a variable", "html: {{lead.first name}} is not a variable"]),
+        ("send_email", {"subject": "x", "template_data": {"who": {"name": "{{lead..x}}"}}},
+         ["template_data.who.name: {{lead..x}} is not a variable"]),
+        ("send_whatsapp", {"message": "Hi", "to": ["{{coach.phone}}", "{{coach.phone | upper}}"]},
+         ["to[1]: {{coach.phone}} is not a variable"]),
+        ("add_tag", {"tag": "{{1+1}}"}, ["tag: {{1+1}} is not a variable"]),
+        ("update_lead", {"updates": {"source": "{{x"}}, ["updates.source: {{x}} is not closed"]),
+        ("wait", {"duration": "{{ }}", "unit": "days"}, ["duration: {{}} is not a variable"]),
+        ("condition", {"field": "lead.score", "operator": "equals", "value": "{{a-{b}}"},
+         ["value: {{a-{b}} is not a variable"]),
+        ("send_sms", {"message": 'Hi {{lead.first_name | default: "you"}}, {class_name} }} {x}'},
+         []),
+        ("send_sms", {"message": "{{Zoë.vorname}} {{lead.tags[0]}} {{ leadScore }}"}, []),
+    ],
+)  # fmt: skip
+def test_a_text_whose_variable_can_never_be_filled_in_is_named(kind, data, words):
+    acts = kind not in ("wait", "condition")
+    node = {
+        "id": "n", "type": "action" if acts else kind,
+        "data": ({"actionType": kind} if acts else {}) | {"config": data},
+    }  # fmt: skip
+    nodes = [{"id": "t", "type": "trigger", "data": {}}, node]
+    problems = validate(nodes, [{"id": "e", "source": "t", "target": "n"}])
+    told = [str(problem) for problem in problems if "{{" in problem.message]
+    assert len(told) == len(words), told
+    for line, part in zip(told, words, strict=True):
+        assert line.startswith(f"n: {part}")
+
+
+def test_a_triggers_condition_is_looked_at_too():
+    condition = {"field": "lead.score", "operator": "equals", "value": "{{ }}"}
+    trigger = {"id": "t", "type": "trigger", "data": {"config": {"conditions": [condition]}}}
+    assert [str(problem) for problem in validate([trigger], [])] == [
+        "t: conditions[0].value: {{}} is not a variable; allowed: {{a.b}}"
+    ]

@@ -45,6 +45,27 @@ def test_what_is_no_usable_object_is_one_line(
         assert len(done.err) < 500
 
 
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place[0])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"text": ' + LONG + "}", "a number of more than 4300 digits is not allowed"),
+        ('{"text": [-' + LONG + "]}", "a number of more than 4300 digits is not allowed"),
+        ('{"a":' * 100_000, "it is nested too deep"),
+        ("{", "not JSON: Expecting property name"),
+    ],
+    ids=("number", "negative", "deep", "broken"),
+)
+def test_the_reason_names_what_is_allowed_and_nothing_of_python(
+    atlas: Command, place: list[str], text: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATLAS_APPLICATION", "tests.runtime.cli.twin_crm")
+    done = atlas(*place, text)
+    assert words in one_line(done.err)
+    assert "sys." not in done.err
+    assert "recursion" not in done.err
+
+
 @pytest.mark.parametrize(
     "value",
     [10**5_000, [-(10**5_000)], {"a": {"b": 10**4_300}}],

@@ -27,6 +27,8 @@ from runtime.view.snapshot import JobState
 from tests.model.observe import observe
 from tests.runtime.cli.conftest import APPLICATION, ROOT, Command, one_line
 
+# Of a worker that never said good-bye: not shared.
+LEFT = {"rq:atlas:held:w1"}
 OWN = f"rq:dev:{APPLICATION}"
 
 
@@ -115,6 +117,26 @@ def other_keys(raw: redis.Redis) -> dict[str, object]:
     """Everything below the old prefix that is another deployment's."""
     seen = observe(raw).values
     return {key: value for key, value in seen.items() if "stage" in key or "x9" in key}
+
+
+def test_what_is_left_for_other_deployments_is_named(
+    upgraded: Command, old: Settings, raw: redis.Redis
+) -> None:
+    fill(old)
+    line = upgraded("migrate").out.splitlines()[-1]
+    words, _, names = line.partition(": ")
+    assert words == (
+        "shared with other deployments, and left below 'rq' "
+        "(delete them once nothing else uses that prefix)"
+    )
+    copied = {"atlas:audit", "atlas:breaker:*", "atlas:events", "atlas:orgs"}
+    assert copied <= set(names.split(", "))
+    # Nothing that is named is missing, and what is left is named.
+    assert all(raw.keys(f"rq:{name}") for name in names.split(", "))
+    left = {key.decode() for key in raw.keys("rq:*")} - {
+        key.decode() for name in names.split(", ") for key in raw.keys(f"rq:{name}")
+    }
+    assert {key for key in left if not key.startswith(f"{OWN}:")} <= LEFT
 
 
 def test_everything_of_the_deployment_moves_and_nothing_else(

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from processors.checks import check
 from processors.client import CrmClient
 from processors.senders.unserved import UNUSED, unserved
 from runtime.config.settings import Settings
@@ -76,6 +77,30 @@ def test_in_production_a_channel_without_provider_waits_and_every_screen_says_wh
     assert atlas("outbox", "--json").json == []
 
 
+def test_without_any_worker_the_readers_own_settings_give_the_reason(
+    atlas: Command, production: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with CrmClient.from_environment() as client:
+        client.send_email("org", to="jo@example.com", subject="Hi", text="x", job_id="mail")
+        payload = {"to": "jo@example.com", "subject": "Hi", "text": "x"}
+        later = timedelta(hours=1)
+        client.enqueue("send_email", org="org", payload=payload, job_id="later", delay=later)
+        client.enqueue("track_event", org="org", payload={"event": "x"}, job_id="event")
+    reason = f"{EMAIL} (by the settings read here: no worker is alive)"
+    held = f"no worker may serve communication:email: {reason}"
+    for command in ("explain", "job"):
+        for job in ("mail", "later"):
+            assert held in atlas(command, job).out
+    assert "no worker: no living worker serves system:analytics" in atlas("explain", "event").out
+    assert f"communication:email: 1 waiting, not served: {reason}" in atlas("status").out
+
+    for name, value in SMTP.items():
+        monkeypatch.setenv(name, value)
+    assert "no worker: no living worker serves communication:email" in atlas("explain", "mail").out
+    monkeypatch.setenv("SMTP_URL", "nonsense")
+    assert atlas("explain", "mail").code == 2
+
+
 def test_the_worker_says_so_and_serves_the_rest(run_program, production: dict[str, str]) -> None:
     ran = run_program(
         "runtime.cli.worker", "--burst", "--processes", "1", LOG_FORMAT="json", **production
@@ -113,6 +138,32 @@ def test_what_is_not_served(
     make_settings: Callable[..., Settings], variables: dict[str, str], queues: list[str]
 ) -> None:
     assert list(unserved(make_settings(**variables))) == [f"communication:{q}" for q in queues]
+
+
+@pytest.mark.parametrize(
+    ("variables", "refused"),
+    [
+        ({"ATLAS_ENV": "development"}, []),
+        ({"ATLAS_ENV": "production"}, ["email", "sms", "whatsapp"]),
+        ({"ATLAS_ENV": "production", "SMS_SENDER": "simulated"}, ["email", "sms", "whatsapp"]),
+    ],
+)
+def test_a_sender_whose_queue_is_not_served_is_never_ok(
+    make_settings: Callable[..., Settings],
+    tmp_path: Path,
+    variables: dict[str, str],
+    refused: list[str],
+) -> None:
+    database = f"sqlite:///{tmp_path / 'crm.db'}"
+    results = check(make_settings(DATABASE_URL=database, **variables))
+    senders = {result.subject: result for result in results if "sender" in result.subject}
+    assert [name for name, result in senders.items() if not result.ok] == [
+        f"{channel} sender" for channel in refused
+    ]
+    for channel in refused:
+        assert "delivers nothing, which production does not allow" in (
+            senders[f"{channel} sender"].message
+        )
 
 
 @pytest.mark.parametrize("variable", [*UNUSED, "REDIS_CLUSTER_NODES"])

@@ -65,10 +65,34 @@ def test_every_variable_reaches_its_field(make_settings: Make):
     assert (worker.max_memory_mb, worker.max_payload_bytes) == (512, 2048)
 
 
-def test_atlas_env_wins_over_node_env_and_production_has_its_own_prefix(make_settings: Make):
-    settings = make_settings(ATLAS_ENV="production", NODE_ENV="development")
+@pytest.mark.parametrize("node_env", ["", "production", "Production ", "staging"])
+def test_atlas_env_wins_over_node_env_and_production_has_its_own_prefix(
+    make_settings: Make, node_env: str
+):
+    settings = make_settings(ATLAS_ENV="production", NODE_ENV=node_env)
     assert (settings.environment, settings.queue_prefix) == ("production", "prod")
     assert make_settings(ATLAS_ENV="", NODE_ENV="test").environment == "test"
+    assert make_settings(ATLAS_ENV="test", NODE_ENV="development").environment == "test"
+
+
+@pytest.mark.parametrize(
+    ("ours", "other"),
+    [("development", "production"), ("test", "PRODUCTION "), ("production", "development"),
+     ("Production", "test")],
+)  # fmt: skip
+def test_two_variables_that_disagree_on_production_are_refused(
+    make_settings: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ours: str, other: str
+):
+    line = (
+        f"ATLAS_ENV: {ours.lower()!r} disagrees with NODE_ENV={other.strip().lower()}: "
+        "make them agree or unset one; allowed: development, test or production"
+    )
+    told = problems(make_settings, ATLAS_ENV=ours, NODE_ENV=other)
+    assert [text.lower() for text in told] == [line.lower()]
+    (tmp_path / "env").write_text(f"NODE_ENV={other}\n")
+    monkeypatch.setenv("ATLAS_ENV", ours)
+    with pytest.raises(SettingsError, match="disagrees with NODE_ENV"):
+        load_settings(env_file=tmp_path / "env")
 
 
 @pytest.mark.parametrize(

@@ -116,8 +116,11 @@ def test_a_worker_sends_full_records(client, worker, reader) -> None:
         "error": "", "fingerprint": "",
     }  # fmt: skip
     assert reader.page("test:plain", JobState.FAILED).total == 4
-    events = [e.event for e in reader.events()]
-    assert events.count("dead") == 3
+    dead = [e.details for e in reader.events() if e.event == "dead"]
+    assert {found["job"] for found in dead} == set(records)
+    for found in dead:
+        assert found["queue"].endswith("test:plain")
+        assert f"job_id={found['job']}" in reader.job(found["letter"]).description
 
 
 def test_a_group_of_failures_is_retried_alone(client, broker, control, reader, raw) -> None:

@@ -27,5 +27,6 @@ local function bury(p, to, id, execution, org, fields, now)
   count(queue_of(to.lane), to.kind, 'enq')
   count_total(queue_of(to.lane), 'enq')
   wake(p, queue_of(to.lane))
-  emit(p, 'dead', 'job', id)
+  local lane = redis.pcall('HGET', p .. ':job:' .. id, 'origin')
+  emit(p, 'dead', 'job', id, 'queue', type(lane) == 'string' and queue_of(lane) or '', 'letter', letter)
 end
