@@ -10,8 +10,11 @@ import hashlib
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
+# Not by importlib.resources: it takes locks of the import system, and a process that forks while
+# another thread holds one leaves its child waiting for ever.
+_FOLDER = Path(__file__).parent / "lua"
 _INCLUDE = re.compile(r"^-- @include (.+)$", re.MULTILINE)
 _NEEDS = re.compile(r"-- needs: (.+)\n")
 
@@ -65,4 +68,4 @@ def _parts(script_name: str, parts: list[str]) -> str:
 
 
 def _read(path: str) -> str:
-    return (files("runtime.broker") / "lua" / path).read_text("utf-8")
+    return (_FOLDER / path).read_text("utf-8")

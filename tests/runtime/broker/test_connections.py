@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import redis
@@ -166,8 +167,56 @@ def test_readers_notice_a_connection_that_redis_closed(engine, raw) -> None:
     assert connection.ping()
 
 
-def test_a_fork_while_threads_use_every_connection(raw, tmp_path) -> None:
+def run_program(code: str, raw: redis.Redis, home: Path) -> None:
+    """Run a program that uses a client; it must end well and say nothing."""
     url = raw.connection_pool.connection_kwargs
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=ROOT,
+        env={
+            "REDIS_URL": f"unix://{url['path']}?db={url['db']}",
+            "ATLAS_APPLICATION": "tests.runtime.engine_app",
+            "ATLAS_ENV": "test",
+            "RQ_KEY_PREFIX": "rq",
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_fork_while_another_thread_imports(raw, tmp_path) -> None:
+    """The lock of that import is never released in the child: the first call must not need it."""
+    code = (
+        "import os, threading\n"
+        "from importlib import _bootstrap\n"
+        "from runtime.client import AtlasClient\n"
+        "client = AtlasClient.from_environment()\n"
+        "lock, held, done = _bootstrap._get_module_lock('importlib.readers'), *(\n"
+        "    threading.Event() for _ in range(2))\n"
+        "def importing():\n"
+        "    lock.acquire()\n"
+        "    held.set()\n"
+        "    done.wait()\n"
+        "    lock.release()\n"
+        "threading.Thread(target=importing).start()\n"
+        "held.wait()\n"
+        "child = os.fork()\n"
+        "if not child:\n"
+        "    client.enqueue('echo', org='o', payload={}, job_id='child')\n"
+        "    os._exit(0)\n"
+        "assert os.waitpid(child, 0)[1] == 0\n"
+        "done.set()\n"
+    )
+    run_program(code, raw, tmp_path)
+    assert raw.exists("rq:job:child")
+
+
+def test_a_fork_while_threads_use_every_connection(raw, tmp_path) -> None:
     code = (
         "import os, sys, threading\n"
         "from runtime.client import AtlasClient\n"
@@ -192,23 +241,7 @@ def test_a_fork_while_threads_use_every_connection(raw, tmp_path) -> None:
         "stop.set()\n"
         "for t in threads: t.join()\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
-        cwd=ROOT,
-        env={
-            "REDIS_URL": f"unix://{url['path']}?db={url['db']}",
-            "ATLAS_APPLICATION": "tests.runtime.engine_app",
-            "ATLAS_ENV": "test",
-            "RQ_KEY_PREFIX": "rq",
-            "PATH": os.environ["PATH"],
-            "HOME": str(tmp_path),
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    run_program(code, raw, tmp_path)
     assert sum(1 for key in raw.scan_iter("rq:job:c*")) == 100
 
 
