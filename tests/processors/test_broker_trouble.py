@@ -72,8 +72,8 @@ def redis_url(own_redis: EmbeddedRedis) -> str:
     ("trouble", "killed"),
     [
         (Full, False),
-        (Replica, True),
-        (Away, False),
+        pytest.param(Replica, True, marks=pytest.mark.slow),
+        pytest.param(Away, False, marks=pytest.mark.slow),
         pytest.param(Full, True, marks=pytest.mark.slow),
         pytest.param(Away, True, marks=pytest.mark.slow),
     ],

@@ -29,6 +29,7 @@ def recording(monkeypatch: pytest.MonkeyPatch) -> record.Recording:
     return record.Recording("a test")
 
 
+@pytest.mark.slow
 async def test_each_scene_shows_what_its_name_says(recording, tmp_path):
     app, _ = sample_app()
     await record.record(app, recording)
