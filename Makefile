@@ -48,7 +48,7 @@ imports: $(DEV) ## Import contracts.
 	$(VENV)/bin/python -c 'from importlinter.cli import lint_imports_command as c; c()'
 
 unit: $(DEV) ## Tests, against a real Redis, PostgreSQL and SMTP server.
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 2 --dist worksteal
 
 slow: $(DEV) ## The tests that take long, without the faults of `make chaos`.
 	$(PY) -m pytest -m slow --ignore tests/chaos --ignore tests/model
@@ -60,7 +60,7 @@ test-lowest: | interpreter ## Tests, with the lowest versions that pyproject.tom
 	@rm -rf $(LOWEST) && "$(INTERPRETER)" -m venv $(LOWEST)
 	@"$(INTERPRETER)" tests/lowest.py > $(LOWEST)/constraints.txt
 	@$(LOWEST)/bin/python $(INSTALL) --constraint $(LOWEST)/constraints.txt --editable '.[dev]'
-	$(LOWEST)/bin/python -m pytest -n 2 --dist loadfile
+	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal
 
 bench: $(DEV) ## Compare the speed with BullMQ (needs node and npm) and stock RQ; ten minutes.
 	$(PY) -m benchmarks
