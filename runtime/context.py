@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
 
 from runtime.catalogue.catalogue import Kind, Priority
+from runtime.clock import SYSTEM_CLOCK, Clock
 
 if TYPE_CHECKING:
     from runtime.client import AtlasClient
@@ -41,6 +42,7 @@ class JobContext(NamedTuple):
         headers: short texts that came with the job, for middleware.
         execution: names this attempt (RQ's execution id).
         sink: takes what `progress` and `log` are told; None drops it.
+        clock: see `now`.
     """
 
     job_id: str
@@ -57,6 +59,11 @@ class JobContext(NamedTuple):
     headers: Mapping[str, str] = MappingProxyType({})
     execution: str = ""
     sink: ProgressSink | None = None
+    clock: Clock = SYSTEM_CLOCK
+
+    def now(self) -> datetime:
+        """The time, aware and in UTC: the host's, or the simulated time of a test."""
+        return self.clock.now()
 
     def progress(self, done: float, total: float = 1.0, message: str = "") -> None:
         """Report how far the job is: `done` of `total`, and one line. The last report is kept.
@@ -103,7 +110,7 @@ class JobContext(NamedTuple):
         return cls(**{**fields, **moments}, client=client, resources=resources, sink=sink)
 
 
-_OF_THE_PROCESS = ("client", "resources", "sink")
+_OF_THE_PROCESS = ("client", "resources", "sink", "clock")
 
 
 def job_context(
@@ -123,6 +130,7 @@ def job_context(
     timeout_s: float | None = None,
     execution: str = "",
     sink: ProgressSink | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> JobContext:
     """The context of one attempt; what is not described here is said at `JobContext`.
 
@@ -145,4 +153,5 @@ def job_context(
         headers,
         execution,
         sink,
+        clock,
     )

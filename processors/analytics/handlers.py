@@ -19,7 +19,7 @@ async def track_event(ctx: JobContext, payload: TrackEvent) -> dict[str, Any]:
         "id": uuid.uuid5(uuid.NAMESPACE_URL, f"event:{ctx.org}:{ctx.job_id}"),
         "org_id": ctx.org,
         "event": payload.event,
-        "lead_id": str(lead_id)[:100] if lead_id else None,
+        "contact_id": str(lead_id)[:100] if lead_id else None,
         "user_id": payload.user_id,
         "session_id": payload.session_id,
         "data": payload.data,

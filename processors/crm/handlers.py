@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from processors.crm.leads import add_tag_to, get_lead, update_lead_fields
+from processors.crm.contacts import add_tag_to, get_contact, update_contact_fields
 from processors.database.models import utc_now
 from processors.payloads.crm import AddTag, UpdateLead
 from processors.resources import resources_of
@@ -18,11 +18,11 @@ def update_lead(ctx: JobContext, payload: UpdateLead) -> dict[str, Any]:
     """
     resources = resources_of(ctx)
     with resources.database.write() as session:
-        lead = get_lead(session, ctx.org, payload.lead_id, lock=True)
+        lead = get_contact(session, ctx.org, payload.lead_id, lock=True)
         if lead is None:
             raise DeadLetter(f"the organisation {ctx.org} has no lead {payload.lead_id!r}")
         try:
-            changed = update_lead_fields(lead, payload.updates, now=utc_now())
+            changed = update_contact_fields(lead, payload.updates, now=utc_now())
         except ValueError as error:
             raise DeadLetter(str(error)) from error
     return {"lead_id": payload.lead_id, "changed": changed}
@@ -36,7 +36,7 @@ def add_tag(ctx: JobContext, payload: AddTag) -> dict[str, Any]:
     """
     resources = resources_of(ctx)
     with resources.database.write() as session:
-        lead = get_lead(session, ctx.org, payload.lead_id, lock=True)
+        lead = get_contact(session, ctx.org, payload.lead_id, lock=True)
         if lead is None:
             raise DeadLetter(f"the organisation {ctx.org} has no lead {payload.lead_id!r}")
         try:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from processors.crm.leads import lead_facts, person_of_event
+from processors.crm.contacts import contact_facts, person_of_event
 from processors.crm.organisations import gym_facts
-from processors.database.models import Lead, Organisation
+from processors.database.models import Contact, Organisation
 from processors.naming import snake_case
 from processors.texts.wording import wording_of, zone_of
 
@@ -14,7 +14,7 @@ from processors.texts.wording import wording_of, zone_of
 def build_scope(
     *,
     organisation: Organisation | None,
-    lead: Lead | None,
+    lead: Contact | None,
     trigger_type: str,
     trigger_data: Mapping[str, Any],
     variables: Mapping[str, Any],
@@ -70,11 +70,11 @@ def build_scope(
 
 
 def _person(
-    lead: Lead | None, trigger_data: Mapping[str, Any]
+    lead: Contact | None, trigger_data: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The person as ``lead``, and what of it is found without that prefix."""
     from_event = person_of_event(trigger_data)
-    stored = lead_facts(lead) if lead else {}
+    stored = contact_facts(lead) if lead else {}
     person = {
         **from_event,
         **{snake_case(str(key)): value for key, value in from_event.items()},

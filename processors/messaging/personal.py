@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from processors.crm.contacts import find_by_contact
+from processors.crm.finding import find_by_address
 from processors.crm.scope import build_scope
-from processors.database.models import Lead, Organisation, utc_now
+from processors.database.models import Contact, Organisation, utc_now
 from processors.errors import DefinitionError
 from processors.messaging.ledger import Draft
 from processors.senders.refusals import NO_VALUE
@@ -49,7 +49,7 @@ def personal(
     def filled(draft: Draft) -> Draft:
         column = "email" if draft.channel == "email" else "phone"
         try:
-            lead = find_by_contact(session, org, {column: draft.recipient})
+            lead = find_by_address(session, org, {column: draft.recipient})
             return _filled(draft, organisation, lead, limits, escape)
         except DefinitionError as error:
             return replace(draft, refused=str(error), code=NO_VALUE)
@@ -60,7 +60,7 @@ def personal(
 def _filled(
     draft: Draft,
     organisation: Organisation | None,
-    lead: Lead | None,
+    lead: Contact | None,
     limits: Limits,
     escape: Callable[[str], str],
 ) -> Draft:

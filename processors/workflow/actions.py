@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from processors.crm.leads import add_tag_to, clamp_score, update_lead_fields
-from processors.database.models import Lead
+from processors.crm.contacts import add_tag_to, clamp_score, update_contact_fields
+from processors.database.models import Contact
 from processors.errors import DefinitionError, MissingValueError, TemplateError
 from processors.payloads.messaging import MAX_SMS, MAX_WHATSAPP, SendEmail, SendSms, SendWhatsapp
 from processors.templates.rendering import render
@@ -64,7 +64,7 @@ class ActionContext:
     """What actions work on. `lead` is locked."""
 
     scope: Mapping[str, Any]
-    lead: Lead | None
+    lead: Contact | None
     origin: Mapping[str, Any]
     now: datetime
 
@@ -173,7 +173,9 @@ def _update_lead(node: Node, context: ActionContext) -> Done:
         updates = {"score": _new_score(lead.score, config["operation"], config.get("value"))}
     if not isinstance(updates, Mapping) or not updates:
         raise ValueError("there is nothing to update; allowed: updates with fields and values")
-    changed = update_lead_fields(lead, interpolate(dict(updates), context.scope), now=context.now)
+    changed = update_contact_fields(
+        lead, interpolate(dict(updates), context.scope), now=context.now
+    )
     return Done({"lead_id": lead.id, "changed": changed})
 
 
@@ -206,7 +208,7 @@ def _hand_over(
     return HandOver(kind, checked, _PRIORITIES.get(str(config.get("priority", "")).lower()))
 
 
-def _lead(context: ActionContext) -> Lead:
+def _lead(context: ActionContext) -> Contact:
     if context.lead is None:
         raise ValueError("the event that started the workflow names no lead")
     return context.lead

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from processors.addresses.mail_address import address_spelling
 from processors.database.insert import insert_new
-from processors.database.models import AnalyticsEvent, Lead, WorkflowExecution, WorkflowStep
+from processors.database.models import AnalyticsEvent, Contact, WorkflowExecution, WorkflowStep
 from processors.event_names import SERVICE
 
 _TAGS = frozenset({"unsubscribed", "unsubscribe", "optedout", "optout", "donotcontact"})
@@ -27,13 +27,13 @@ def is_marketing(config: Mapping[str, Any], trigger_type: str) -> bool:
     return purpose == "marketing" or (purpose != "transactional" and trigger_type not in SERVICE)
 
 
-def has_opted_out(lead: Lead) -> bool:
+def has_opted_out(lead: Contact) -> bool:
     """Whether a tag or the lead's status says so, in any spelling."""
     words = (*map(str, lead.tags), lead.status)
     return any(_letters(word) in _TAGS for word in words)
 
 
-def without_lead(recipients: list[str], lead: Lead) -> list[str]:
+def without_lead(recipients: list[str], lead: Contact) -> list[str]:
     """The recipients other than the lead, such as a coach or the front desk."""
     address = address_spelling(lead.email) if lead.email else ""
     digits = _tail(lead.phone or "")
@@ -54,7 +54,7 @@ def note_suppressed(
         "id": uuid.uuid5(uuid.NAMESPACE_URL, f"suppressed:{execution.id}:{step.node_id}"),
         "org_id": execution.org_id,
         "event": "message_suppressed",
-        "lead_id": execution.lead_id,
+        "contact_id": execution.contact_id,
         "user_id": None,
         "session_id": None,
         "data": {

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from processors.crm.leads import get_lead
+from processors.crm.contacts import get_contact
 from processors.crm.scope import build_scope
 from processors.database.models import (
     AnalyticsEvent,
@@ -100,8 +100,8 @@ def _condition(run: _Run) -> None:
 def _action(run: _Run) -> None:
     lead = None
     execution, step = run.execution, run.step
-    if execution.lead_id is not None and run.node.action in ("add_tag", "update_lead"):
-        lead = get_lead(run.session, execution.org_id, execution.lead_id, lock=True)
+    if execution.contact_id is not None and run.node.action in ("add_tag", "update_lead"):
+        lead = get_contact(run.session, execution.org_id, execution.contact_id, lock=True)
     origin = {"execution_id": str(execution.id), "node_id": step.node_id}
     context = ActionContext(run.facts.scope, lead, origin, run.facts.now)
     result = run_action(run.node, context)
@@ -120,7 +120,11 @@ def _action(run: _Run) -> None:
 def _to_those_who_want_it(run: _Run, message: HandOver) -> dict[str, Any] | None:
     """The message without a lead that has opted out; None when nobody is left, and it is done."""
     execution, payload = run.execution, message.payload
-    lead = get_lead(run.session, execution.org_id, execution.lead_id) if execution.lead_id else None
+    lead = (
+        get_contact(run.session, execution.org_id, execution.contact_id)
+        if execution.contact_id
+        else None
+    )
     if lead is None or not has_opted_out(lead):
         return payload
     if not is_marketing(run.node.config, execution.trigger_type):
@@ -137,7 +141,7 @@ def _to_those_who_want_it(run: _Run, message: HandOver) -> dict[str, Any] | None
 
 def facts_of(session: Session, execution: WorkflowExecution, now: datetime) -> Facts:
     """What conditions and variables of this execution see now."""
-    org, lead_id = execution.org_id, execution.lead_id
+    org, lead_id = execution.org_id, execution.contact_id
     rows = session.execute(
         select(WorkflowStep.node_id, WorkflowStep.output_data).where(
             WorkflowStep.execution_id == execution.id, WorkflowStep.status == "completed"
@@ -145,7 +149,7 @@ def facts_of(session: Session, execution: WorkflowExecution, now: datetime) -> F
     )
     scope = build_scope(
         organisation=session.get(Organisation, org),
-        lead=get_lead(session, org, lead_id) if lead_id else None,
+        lead=get_contact(session, org, lead_id) if lead_id else None,
         trigger_type=execution.trigger_type,
         trigger_data=execution.trigger_data,
         variables=execution.variables,
@@ -166,7 +170,7 @@ def activity_facts(
             return 0
         query = select(func.count()).where(
             AnalyticsEvent.org_id == org,
-            AnalyticsEvent.lead_id == lead_id,
+            AnalyticsEvent.contact_id == lead_id,
             AnalyticsEvent.event.in_({activity, canonical(activity)}),
         )
         if span is not None:

@@ -7,10 +7,10 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from processors.crm.leads import lead_of_event
+from processors.crm.contacts import contact_of_event
 from processors.crm.scope import build_scope, default_variables
 from processors.database.insert import insert_new
-from processors.database.models import AnalyticsEvent, Lead, Organisation, Workflow, utc_now
+from processors.database.models import AnalyticsEvent, Contact, Organisation, Workflow, utc_now
 from processors.errors import DefinitionError
 from processors.event_names import KNOWN, canonical
 from processors.payloads.workflow import ProcessTrigger
@@ -64,7 +64,9 @@ def process_trigger(ctx: JobContext, payload: ProcessTrigger) -> dict[str, Any]:
     return result | ({"skipped": skipped} if skipped else {})
 
 
-def _lead_of(session: Session, ctx: JobContext, event: str, payload: ProcessTrigger) -> Lead | None:
+def _lead_of(
+    session: Session, ctx: JobContext, event: str, payload: ProcessTrigger
+) -> Contact | None:
     """The lead of an event that is one, and whose activity the event is."""
     if session.get(Organisation, ctx.org) is None:
         raise DeadLetter(f"there is no organisation {ctx.org!r}")
@@ -73,7 +75,7 @@ def _lead_of(session: Session, ctx: JobContext, event: str, payload: ProcessTrig
             f"{payload.trigger_type!r} is no event of the CRM, and no workflow listens to it"
         )
     try:
-        lead = lead_of_event(session, ctx.org, payload.trigger_data)
+        lead = contact_of_event(session, ctx.org, payload.trigger_data)
     except ValueError as error:
         raise DeadLetter(f"the event's lead cannot be stored: {error}") from error
     if lead is not None:
@@ -89,13 +91,13 @@ def _is_event(session: Session, org: str, event: str) -> bool:
     return any(name and canonical(name) == event for name in stored)
 
 
-def _note_activity(session: Session, ctx: JobContext, event: str, lead: Lead) -> None:
+def _note_activity(session: Session, ctx: JobContext, event: str, lead: Contact) -> None:
     """Whatever the CRM reports of a lead is something that the lead did."""
     row = {
         "id": uuid.uuid5(uuid.NAMESPACE_URL, f"activity:{ctx.org}:{ctx.job_id}"),
         "org_id": ctx.org,
         "event": event,
-        "lead_id": lead.id,
+        "contact_id": lead.id,
         "user_id": None,
         "session_id": None,
         "data": {"job_id": ctx.job_id},
@@ -125,7 +127,7 @@ def _listening(session: Session, org: str, event: str) -> list[Workflow]:
 
 
 def _passes(
-    session: Session, workflow: Workflow, event: str, payload: ProcessTrigger, lead: Lead | None
+    session: Session, workflow: Workflow, event: str, payload: ProcessTrigger, lead: Contact | None
 ) -> list[str] | None:
     """The trigger nodes to start at, None when the event does not pass."""
     graph = Graph.read(workflow.nodes, workflow.edges)

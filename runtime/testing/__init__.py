@@ -19,7 +19,8 @@ Not simulated:
   is kept until the end of the test;
 * time-outs and child processes: a handler runs to its end, an isolated one in this process;
 * clients that handlers make for themselves: only what goes through `JobContext.client` is captured;
-* the clock that handlers read: `datetime.now` is the real one. Only the engine's time moves.
+* the clock of the host: handlers that call `datetime.now` see the real time. `JobContext.now` is
+  the simulated one.
 """
 
 from runtime.testing.jobs import InlineAttempt, InlineJob

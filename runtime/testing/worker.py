@@ -37,6 +37,16 @@ _MOST = 10_000
 _OPEN: Any = object()
 
 
+class _Simulated:
+    """The time of the test, for `JobContext.now`."""
+
+    def __init__(self, jobs: InlineJobs) -> None:
+        self._jobs = jobs
+
+    def now(self) -> datetime:
+        return self._jobs.now
+
+
 class InlineWorker:
     """Runs an application's jobs; see `runtime.testing` for what it does not simulate.
 
@@ -98,6 +108,7 @@ class InlineWorker:
             rng=random.Random(seed),  # noqa: S311 - jitter needs no secrecy
             sink=self._jobs,
             middleware=(self._raised, *application.middleware),
+            clock=_Simulated(self._jobs),
         )
         self._recurring = application.recurring
         # The newest slot of each that was seen.

@@ -8,7 +8,7 @@ import pytest
 
 from processors.database.engine import Database, connect
 from processors.database.migrate import migrate
-from processors.database.models import Lead, Organisation, Workflow
+from processors.database.models import Contact, Organisation, Workflow
 from processors.resources import Resources
 from processors.senders.outbox import OutboxSender
 from runtime.config.settings import Settings
@@ -78,7 +78,7 @@ def add_lead(database: Database) -> Callable[..., str]:
             "source": "website",
         }
         with database.write() as session:
-            lead = Lead(**(values | fields))
+            lead = Contact(**(values | fields))
             session.add(lead)
             return lead.id
 

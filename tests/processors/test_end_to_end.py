@@ -23,7 +23,7 @@ from processors.database.engine import Database, connect
 from processors.database.migrate import migrate
 from processors.database.models import (
     AnalyticsEvent,
-    Lead,
+    Contact,
     Message,
     Organisation,
     StoredDeadLetter,
@@ -136,7 +136,7 @@ def test_an_event_becomes_messages(server):
     assert running.count(Message, Message.status == "sent") == 40
     assert running.count(Message) == 40
     with running.database.read() as session:
-        leads = session.scalars(select(Lead)).all()
+        leads = session.scalars(select(Contact)).all()
     assert len(leads) == 20
     assert all(lead.tags == ["welcomed"] for lead in leads)
     assert_one_trace_an_event(running)

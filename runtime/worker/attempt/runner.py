@@ -17,6 +17,7 @@ from runtime.broker.keys import QueueNames
 from runtime.catalogue.catalogue import Catalogue, Kind
 from runtime.catalogue.retry import RetryPolicy
 from runtime.client import AtlasClient
+from runtime.clock import SYSTEM_CLOCK, Clock
 from runtime.config.settings import Settings
 from runtime.context import JobContext, ProgressSink, job_context
 from runtime.errors import AtlasError
@@ -74,7 +75,9 @@ class Runner:
         sink: ProgressSink,
         middleware: Sequence[Middleware] = (),
         broker: AsyncBroker | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._clock = clock
         self._settings = settings
         self._catalogue = catalogue
         self._handlers = handlers
@@ -262,6 +265,7 @@ class Runner:
             timeout_s=timeout_s,
             execution=job.execution,
             sink=self._sink,
+            clock=self._clock,
         )
 
 

@@ -24,7 +24,7 @@ server = test_end_to_end.server
 
 def row(number: int, **fields: object) -> dict[str, object]:
     return {
-        "id": uuid.UUID(int=number), "org_id": ORG, "event": "check_in", "lead_id": None,
+        "id": uuid.UUID(int=number), "org_id": ORG, "event": "check_in", "contact_id": None,
         "user_id": None, "session_id": None, "data": {}, "occurred_at": datetime.now(UTC),
         **fields,
     }  # fmt: skip

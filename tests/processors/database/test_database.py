@@ -18,7 +18,7 @@ from sqlalchemy import func, inspect, select, text
 from processors.database.engine import connect
 from processors.database.insert import insert_new
 from processors.database.migrate import HEAD, MIGRATIONS, current_revision, migrate
-from processors.database.models import AnalyticsEvent, Base, Lead, Organisation
+from processors.database.models import AnalyticsEvent, Base, Contact, Organisation
 from processors.errors import DatabaseUnavailableError
 from runtime.errors import SettingsError
 
@@ -186,7 +186,7 @@ def test_a_block_that_raises_changes_nothing(database):
 
 def test_errors_are_one_line_without_values(database):
     with pytest.raises(DatabaseUnavailableError) as error, database.write() as session:
-        session.add(Lead(org_id="nobody", id="x", email="secret@example.com"))
+        session.add(Contact(org_id="nobody", id="x", email="secret@example.com"))
     assert "\n" not in str(error.value)
     assert "secret@example.com" not in str(error.value)
     with pytest.raises(DatabaseUnavailableError, match=r"^database: "), database.read() as session:

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from processors.database.models import Lead, Organisation, WorkflowExecution, WorkflowStep
+from processors.database.models import Contact, Organisation, WorkflowExecution, WorkflowStep
 from processors.errors import RecipientError
 from processors.messaging.outbox import list_messages
 from runtime.client import NewJob
@@ -197,7 +197,7 @@ def test_who_was_not_known_gets_the_filled_text_once_the_job_is_retried(engine, 
     with pytest.raises(RecipientError, match="has no value"):
         engine.call(job)
     with database.write() as session:
-        session.get_one(Lead, (ORG, "lead_1")).first_name = "Ana"
+        session.get_one(Contact, (ORG, "lead_1")).first_name = "Ana"
     assert engine.call(job)["sent"] == 1
     [message] = list_messages(database)
     assert (message.status, message.body, message.error) == ("sent", "Hi Ana", None)

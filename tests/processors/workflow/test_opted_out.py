@@ -33,7 +33,7 @@ def test_marketing_is_suppressed_and_counted(engine, database, add_workflow, add
     assert list_messages(database) == []
     found = suppressed(database)
     assert sorted(row.data["channel"] for row in found) == ["email", "sms"]
-    assert {(row.org_id, row.lead_id) for row in found} == {(ORG, "lead_1")}
+    assert {(row.org_id, row.contact_id) for row in found} == {(ORG, "lead_1")}
     with database.read() as session:
         [mail] = session.scalars(select(WorkflowStep).where(WorkflowStep.node_id == "mail"))
         [tag] = session.scalars(select(WorkflowStep).where(WorkflowStep.node_id == "tag"))

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from processors.database.models import (
     AnalyticsEvent,
-    Lead,
+    Contact,
     Message,
     StoredDeadLetter,
     Workflow,
@@ -77,9 +77,9 @@ def test_a_lead_becomes_messages_however_often_each_job_runs(engine, database, a
     execution = only_execution(database)
     assert execution.status == "completed"
     assert execution.completed_at is not None
-    assert execution.lead_id is not None
-    [lead] = rows(database, Lead)
-    assert (lead.id, lead.tags) == (execution.lead_id, ["welcomed"])
+    assert execution.contact_id is not None
+    [lead] = rows(database, Contact)
+    assert (lead.id, lead.tags) == (execution.contact_id, ["welcomed"])
     [waited] = {delay.total_seconds() > 7_190 for delay in engine.delays}
     assert waited
     events = Counter(e.event for e in rows(database, AnalyticsEvent))
@@ -126,7 +126,7 @@ def test_an_event_that_means_nothing_is_told_to_operators(engine, database, even
     assert words in str(engine.ran[0].raised)
     [letter] = rows(database, StoredDeadLetter)
     assert words in letter.error
-    assert rows(database, Lead) == []
+    assert rows(database, Contact) == []
 
 
 def test_an_event_of_an_organisations_own_starts_what_listens(engine, database, add_workflow):
@@ -149,7 +149,7 @@ def test_trigger_nodes_are_alternatives_each_with_its_own_filter(engine, databas
     for source, tags in (("phone", ["b", "both"]), ("web", ["a", "both"]), ("street", [])):
         lead = {"email": f"{source}@example.com", "source": source}
         trigger(engine, lead, job_id=source)
-        [found] = [lead for lead in rows(database, Lead) if lead.source == source]
+        [found] = [lead for lead in rows(database, Contact) if lead.source == source]
         assert sorted(found.tags) == tags, source
     assert {e.status for e in rows(database, WorkflowExecution)} == {"completed"}
 
@@ -162,11 +162,11 @@ def test_every_event_of_the_crm_is_an_activity_of_its_lead(
         "conditionType": "activity", "activityType": "emailOpened"})  # fmt: skip
     add_workflow([TRIGGER, opened, TAG], [edge("t", "c"), edge("c", "tag", "true")])
     trigger(engine, {"lead_id": "lead_1"}, job_id="before")
-    assert rows(database, Lead)[0].tags == []
+    assert rows(database, Contact)[0].tags == []
     opening = {"trigger_type": "email.opened", "trigger_data": {"lead_id": "lead_1"}}
     engine.start("process_trigger", opening, job_id="opened")
     trigger(engine, {"lead_id": "lead_1"}, job_id="after")
-    assert rows(database, Lead)[0].tags == ["welcomed"]
+    assert rows(database, Contact)[0].tags == ["welcomed"]
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_two_events_are_two_executions_of_one_lead(engine, database, add_workflo
     for number in range(2):
         trigger(engine, {"email": "ANA@example.com", "first_name": "Ana"}, job_id=f"event_{number}")
     assert len(rows(database, WorkflowExecution)) == 2
-    assert len(rows(database, Lead)) == 1
+    assert len(rows(database, Contact)) == 1
     assert len(list_messages(database)) == 2
 
 
@@ -278,7 +278,7 @@ def test_a_diamond_joins_once(engine, database, add_workflow):
     trigger(engine)
     assert len(engine.of_kind("execute_node")) == 3
     assert only_execution(database).status == "completed"
-    assert sorted(rows(database, Lead)[0].tags) == ["a", "b", "c"]
+    assert sorted(rows(database, Contact)[0].tags) == ["a", "b", "c"]
 
 
 def test_a_loop_by_edges_does_not_start_and_says_why(engine, database, add_workflow):
@@ -351,7 +351,7 @@ def test_an_operator_retries_a_failed_step(engine, database, add_workflow, add_l
     assert "the lead has no email" in only_execution(database).error_message
     [failed] = engine.of_kind("execute_node")
     with database.write() as session:
-        session.get_one(Lead, (ORG, "lead_1")).email = "ana@example.com"
+        session.get_one(Contact, (ORG, "lead_1")).email = "ana@example.com"
     engine.run(failed.job)
     engine.drain()
     assert only_execution(database).status == "completed"
@@ -415,11 +415,11 @@ def test_activity_conditions_look_at_what_the_lead_did(engine, database, add_wor
         "timeframe": {"value": 3, "unit": "days"}})  # fmt: skip
     add_workflow([TRIGGER, opened, TAG], [edge("t", "c"), edge("c", "tag", "true")])
     trigger(engine, {"lead_id": "lead_1"}, job_id="before")
-    assert rows(database, Lead)[0].tags == []
+    assert rows(database, Contact)[0].tags == []
     event = {"event": "email_opened", "data": {"lead_id": "lead_1"}}
     engine.start("track_event", event, job_id="opened")
     trigger(engine, {"lead_id": "lead_1"}, job_id="after")
-    assert rows(database, Lead)[0].tags == ["welcomed"]
+    assert rows(database, Contact)[0].tags == ["welcomed"]
 
 
 def test_crm_jobs_and_their_refusals(engine, database, add_lead):
@@ -430,7 +430,7 @@ def test_crm_jobs_and_their_refusals(engine, database, add_lead):
     assert engine.ran[0].value["changed"] == ["goal", "score", "status"]
     assert engine.ran[1].value["changed"] == []
     engine.run(NewJob("add_tag", ORG, {"lead_id": "lead_1", "tag": "vip"}), times=2)
-    [lead] = rows(database, Lead)
+    [lead] = rows(database, Contact)
     assert (lead.status, lead.score, lead.tags) == ("hot", 100, ["vip"])
     assert lead.custom_fields == {"goal": "run"}
     for kind, payload in [("update_lead", update), ("add_tag", {"lead_id": "lead_1", "tag": "x"})]:
@@ -509,7 +509,7 @@ def test_texts_of_any_length_fit_or_are_refused(engine, database, add_workflow):
     trigger(engine, {"lead": lead}, kind="A" * 80)
     assert not list(engine.failures())
     assert only_execution(database).status == "completed"
-    [stored] = rows(database, Lead)
+    [stored] = rows(database, Contact)
     assert (len(stored.id), len(stored.first_name), stored.score) == (100, 200, 100)
 
 

@@ -3,19 +3,19 @@
 import pytest
 from sqlalchemy import select
 
-from processors.crm.leads import lead_of_event, update_lead_fields
-from processors.database.models import Lead, Organisation, utc_now
+from processors.crm.contacts import contact_of_event, update_contact_fields
+from processors.database.models import Contact, Organisation, utc_now
 from tests.processors.harness import ORG
 
 
 def leads(database):
     with database.read() as session:
-        return list(session.scalars(select(Lead).order_by(Lead.created_at)))
+        return list(session.scalars(select(Contact).order_by(Contact.created_at)))
 
 
 def report(database, org=ORG, **person):
     with database.write() as session:
-        lead = lead_of_event(session, org, {"lead": person})
+        lead = contact_of_event(session, org, {"lead": person})
         return lead.id if lead else None
 
 
@@ -118,8 +118,8 @@ def test_two_people_stay_two(database):
 def test_a_change_stores_the_one_spelling(database, add_lead):
     add_lead()
     with database.write() as session:
-        lead = session.get_one(Lead, (ORG, "lead_1"))
-        update_lead_fields(
+        lead = session.get_one(Contact, (ORG, "lead_1"))
+        update_contact_fields(
             lead, {"phone": "07700 900777", "email": "ANA@EXAMPLE.COM"}, now=utc_now()
         )
     [lead] = leads(database)
