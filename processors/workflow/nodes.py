@@ -312,5 +312,5 @@ class Workflow:
     version: int
     nodes: Mapping[str, Node]
     edges: tuple[Edge, ...]
-    settings: WorkflowSettings = WorkflowSettings()
+    settings: WorkflowSettings = field(default_factory=WorkflowSettings)
     variables: Json = field(default_factory=dict)

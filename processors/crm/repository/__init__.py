@@ -1,0 +1,1 @@
+"""Whose data workflows read and write: one protocol over our own tables or the CRM's."""

@@ -1,0 +1,82 @@
+"""What the domain asks of the CRM's data, whatever tables they are in.
+
+A repository is bound to one transaction of the database that holds workflows and executions. Its
+records are plain mappings with the names of our own tables (`processors.database.models`); a
+mapping to another schema translates tables, columns and values.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+Entity = Literal[
+    "contact", "user", "booking", "class_session", "membership", "payment", "task", "note",
+    "opportunity",
+]  # fmt: skip
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """What an upsert did. `changes`: of each field that differs, the value before and after."""
+
+    record: Record
+    is_new: bool
+    changes: Mapping[str, tuple[Any, Any]]
+
+
+class Repository(Protocol):
+    """The CRM's data within one transaction.
+
+    Every method raises `DatabaseUnavailableError` when the database does not answer, and
+    `ValueError` with one line for a field or a value that cannot be stored.
+    """
+
+    def organisation(self, org: str) -> Record | None:
+        """The organisation, with ``business_hours`` and ``settings``."""
+
+    def holidays(self, org: str) -> frozenset[Any]:
+        """Days (`datetime.date`) on which it is closed."""
+
+    def get(self, org: str, entity: Entity, record_id: str, *, lock: bool = False) -> Record | None:
+        """One record; locked until the transaction ends if asked for."""
+
+    def find_contact(self, org: str, *, email: str | None, phone: str | None) -> Record | None:
+        """The contact of an address or a number, in whatever spelling."""
+
+    def find(
+        self, org: str, entity: Entity, where: Mapping[str, Any], *, limit: int = 1_000
+    ) -> Sequence[Record]:
+        """Records whose fields equal `where` (a list: one of them), the oldest first."""
+
+    def upsert(
+        self, org: str, entity: Entity, record_id: str, fields: Record, *, occurred_at: datetime
+    ) -> Upserted:
+        """Create a record or merge fields into it.
+
+        The newest `occurred_at` of each field wins; None never overwrites; unknown fields become
+        ``custom_fields``.
+        """
+
+    def add_activities(self, activities: Iterable[Mapping[str, Any]]) -> None:
+        """Rows of `Activity`; one whose id is there already is left as it is."""
+
+    def count_activities(
+        self, org: str, contact_id: str, types: Iterable[str], *, since: datetime | None
+    ) -> int:
+        """How many activities of these types a contact has."""
+
+    def add_score_change(
+        self,
+        org: str,
+        contact_id: str,
+        *,
+        before: int,
+        after: int,
+        reason: str,
+        at: datetime,
+        key: uuid.UUID,
+    ) -> None:
+        """A row of history; one whose key is there already is left as it is."""
