@@ -228,7 +228,7 @@ minutes = st.integers(0, 1439)
 spans = st.tuples(minutes, minutes).filter(lambda pair: pair[0] != pair[1])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     moment=moments,
     zones=st.lists(st.sampled_from(ZONES), min_size=1, max_size=3),
@@ -250,7 +250,7 @@ def test_a_message_leaves_within_the_window(
         assert found <= moment + timedelta(days=1) + SPREAD + timedelta(hours=1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     moment=moments,
     zone=st.sampled_from(ZONES),
