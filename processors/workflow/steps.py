@@ -19,10 +19,10 @@ from processors.database.models import (
 from processors.errors import DefinitionError
 from processors.event_names import canonical
 from processors.texts.interpolation import interpolate
-from processors.workflow.actions import ActionContext, HandOver, run_action
-from processors.workflow.conditions import Facts, holds
+from processors.workflow.decisions.conditions import Facts, holds
 from processors.workflow.definition import Graph, Node
 from processors.workflow.durations import duration
+from processors.workflow.old_actions import ActionContext, HandOver, run_action
 from processors.workflow.opted_out import (
     has_opted_out,
     is_marketing,
