@@ -104,10 +104,10 @@ def derived_id(org: str, address: str) -> str:
 
 def _by_address(repository: Repository, org: str, fields: Mapping[str, Any]) -> str | None:
     email, phone = fields.get("email"), fields.get("phone")
-    if not (email or phone):
+    if not (address := email or phone):
         return None
     found = repository.find_contact(org, email=email, phone=phone)
-    return derived_id(org, email or phone) if found is None else str(found["id"])
+    return derived_id(org, str(address)) if found is None else str(found["id"])
 
 
 def update_contact_fields(
