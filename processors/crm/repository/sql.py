@@ -199,8 +199,8 @@ class SqlRepository:
         reason: str,
         at: datetime,
         key: uuid.UUID,
-    ) -> None:
-        """A row of history."""
+    ) -> bool:
+        """A row of history; False, and nothing is written, if there is one with that key."""
         row = {
             "id": key.hex,
             "org_id": org,
@@ -210,7 +210,8 @@ class SqlRepository:
             "reason": reason[:_MOST_REASON] or None,
             "changed_at": at,
         }
-        self._connection.execute(self._insert(_SCORES).on_conflict_do_nothing(), row)
+        statement = self._insert(_SCORES).on_conflict_do_nothing().returning(_SCORES.c.id)
+        return self._connection.execute(statement, row).first() is not None
 
     def _place(self, org: str) -> Place:
         """Where reports of that organisation come from.
