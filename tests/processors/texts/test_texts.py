@@ -1,5 +1,7 @@
 """What reaches a person: no placeholder, no program's notation, and whose fault it is by name."""
 
+import shutil
+
 import pytest
 from sqlalchemy import select
 
@@ -18,9 +20,9 @@ NOTATION = ("{{", "None", "null", "['", '["', "undefined", "True", "False")
 
 
 @pytest.fixture
-def database_url(tmp_path):
+def database_url(sqlite_original, tmp_path):
     """One database is enough: what is shown here happens before anything is stored."""
-    return f"sqlite:///{tmp_path / 'atlas.db'}"
+    return f"sqlite:///{shutil.copyfile(sqlite_original, tmp_path / 'atlas.db')}"
 
 
 def sms(text, **config):
