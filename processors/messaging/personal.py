@@ -3,12 +3,13 @@
 import html
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from processors.crm.finding import find_by_address
 from processors.crm.scope import build_scope
-from processors.database.models import Contact, Organisation, utc_now
+from processors.database.models import Contact, Organisation
 from processors.errors import DefinitionError
 from processors.messaging.ledger import Draft
 from processors.senders.refusals import NO_VALUE
@@ -29,7 +30,13 @@ def needs_filling(*texts: str | None) -> bool:
 
 
 def personal(
-    session: Session, org: str, drafts: Iterable[Draft], *, limits: Limits, is_html: bool = False
+    session: Session,
+    org: str,
+    drafts: Iterable[Draft],
+    *,
+    limits: Limits,
+    now: datetime,
+    is_html: bool = False,
 ) -> list[Draft]:
     """The drafts with their variables filled in from the lead who has that address or number.
 
@@ -41,6 +48,7 @@ def personal(
         org: whose leads and whose name.
         drafts: one a recipient.
         limits: of the channel.
+        now: the time that variables tell.
         is_html: the body is HTML, so that what is put in is escaped.
     """
     organisation = session.get(Organisation, org)
@@ -50,7 +58,7 @@ def personal(
         column = "email" if draft.channel == "email" else "phone"
         try:
             lead = find_by_address(session, org, {column: draft.recipient})
-            return _filled(draft, organisation, lead, limits, escape)
+            return _filled(draft, organisation, lead, limits, escape=escape, now=now)
         except DefinitionError as error:
             return replace(draft, refused=str(error), code=NO_VALUE)
 
@@ -62,7 +70,9 @@ def _filled(
     organisation: Organisation | None,
     lead: Contact | None,
     limits: Limits,
+    *,
     escape: Callable[[str], str],
+    now: datetime,
 ) -> Draft:
     scope = build_scope(
         organisation=organisation,
@@ -72,7 +82,7 @@ def _filled(
         variables={},
         outputs={},
         workflow={},
-        now=utc_now(),
+        now=now,
     )
     body = fill(draft.body, scope, escape=escape, limit=limits.body)
     subject = draft.subject and fill(draft.subject, scope, limit=limits.subject)
