@@ -46,7 +46,7 @@ def unserved(settings: Settings) -> dict[str, str]:
         sender = messaging.providers(channel)[0]
         if sender in ("outbox", "simulated"):
             found[f"communication:{channel}"] = (
-                f"{channel.upper()}_SENDER={sender} stores messages and delivers none; {instead}"
+                f"{channel.upper()}_SENDER={sender} delivers nothing; {instead}"
             )
     return found
 

@@ -114,7 +114,7 @@ class Blocking:
 
 def sender(controller: Controller, url: str = "smtp://127.0.0.1:{port}", **options: Any):
     server = SmtpServer.from_url(url.format(port=controller.port))
-    return Blocking(SmtpSender(server, timeout_s=5, **options))
+    return Blocking(SmtpSender(server, timeout_s=60, **options))
 
 
 def message(**fields: Any) -> OutgoingMessage:

@@ -21,7 +21,7 @@ from tui.text.alerts import alert_lines
 from tui.text.health import queue_health
 
 EMAIL = (
-    "EMAIL_SENDER=outbox stores messages and delivers none; set EMAIL_SENDER and RESEND_API_KEY, "
+    "EMAIL_SENDER=outbox delivers nothing; set EMAIL_SENDER and RESEND_API_KEY, "
     "SENDGRID_API_KEY or SMTP_URL"
 )
 SMTP = {"EMAIL_SENDER": "smtp", "SMTP_URL": "smtp://127.0.0.1:1"}
