@@ -1,6 +1,9 @@
 """What a job's messages say, to whom, and as whom: its drafts. Blocking."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -22,6 +25,7 @@ from runtime.context import JobContext
 
 _Send = SendEmail | SendSms | SendWhatsapp
 _EMAIL = Limits(MAX_BODY)
+_NO_CONTENT: Mapping[str, Any] = MappingProxyType({})
 _TEXTS = {"sms": Limits(MAX_SMS), "whatsapp": Limits(MAX_WHATSAPP)}
 
 
@@ -87,20 +91,32 @@ def whatsapp_drafts(ctx: JobContext, payload: SendWhatsapp) -> list[Draft]:
     body = payload.message or ""
     if payload.template is not None:
         body = render("whatsapp", payload.template, payload.template_data).body.strip()
-    return _text_drafts(ctx, payload, "whatsapp", body)
+    if payload.content_sid is None:
+        return _text_drafts(ctx, payload, "whatsapp", body)
+    values = "".join(f"; {name}: {value}" for name, value in payload.content_variables.items())
+    return _text_drafts(
+        ctx, payload, "whatsapp", f"template {payload.content_sid}{values}",
+        {"content_sid": payload.content_sid, "content_variables": payload.content_variables},
+    )  # fmt: skip
 
 
 def _text_drafts(
-    ctx: JobContext, payload: SendSms | SendWhatsapp, channel: Channel, body: str
+    ctx: JobContext,
+    payload: SendSms | SendWhatsapp,
+    channel: Channel,
+    body: str,
+    content: Mapping[str, Any] = _NO_CONTENT,
 ) -> list[Draft]:
     with resources_of(ctx).database.read() as session:
         organisation = session.get(Organisation, ctx.org)
         identity = _identity(organisation)
+        country = _country(session, organisation)
         drafts = [
-            *_numbers(payload, channel, body, identity, _country(session, organisation)),
-            *_refused(payload, channel, body),
+            replace(draft, options={**draft.options, **content})
+            for draft in _numbers(payload, channel, body, identity, country)
         ]
-        if needs_filling(body):
+        drafts += _refused(payload, channel, body)
+        if not content and needs_filling(body):
             drafts = personal(session, ctx.org, drafts, limits=_TEXTS[channel], now=ctx.now())
     return drafts
 

@@ -7,15 +7,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from processors.addresses.mail_address import address_spelling
-from processors.database.insert import insert_new
-from processors.database.models import Message, Organisation, Suppression
 from processors.errors import DefinitionError, RecipientError, TemplateError
 from processors.messaging.content import email_drafts, files_of, sms_drafts, whatsapp_drafts
 from processors.messaging.delivery import Attempt, Work, deliver
 from processors.messaging.events import message_event
 from processors.messaging.ledger import Draft, Origin, reserve
 from processors.messaging.outgoing import outgoing
+from processors.messaging.permission import note_refusal, permitted
 from processors.messaging.tally import Tally
 from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
 from processors.resources import resources_of
@@ -66,16 +64,26 @@ async def _send(
     ctx: JobContext, payload: _Send, channel: Channel, prepare: _Prepare
 ) -> dict[str, Any]:
     """The database's part runs in threads, the providers' in the event loop."""
+    try:
+        return await _sent(ctx, payload, channel, prepare)
+    except (TemplateError, DefinitionError) as error:
+        await asyncio.to_thread(_close_unsendable, ctx, payload, str(error))
+        raise
+
+
+async def _sent(
+    ctx: JobContext, payload: _Send, channel: Channel, prepare: _Prepare
+) -> dict[str, Any]:
     route = resources_of(ctx).routes[channel]
     if route.first.guarantee is Guarantee.STORED:
         return await asyncio.to_thread(_store, ctx, payload, channel, prepare)
-    drafts = await asyncio.to_thread(_prepared, ctx, payload, prepare)
+    drafts = await asyncio.to_thread(_prepared, prepare)
     files = files_of(payload)
     work = Work(
         origin=Origin.of(ctx, payload),
-        drafts=lambda _session: drafts,
+        drafts=lambda session: permitted(session, ctx, payload, channel, drafts),
         to_message=lambda row: outgoing(row, files),
-        suppress=lambda session, row, reason: _suppress(session, ctx, row, reason),
+        suppress=lambda session, row, reason: note_refusal(session, ctx, row, reason),
         tell=_progress(ctx, len(drafts)),
     )
     attempt = Attempt(ctx.attempt, ctx.attempt >= ctx.max_attempts, ctx.deadline, ctx.now)
@@ -89,9 +97,10 @@ async def _send(
 def _store(ctx: JobContext, payload: _Send, channel: Channel, prepare: _Prepare) -> dict[str, Any]:
     """The outbox: writing the rows is delivering them, in one transaction with what follows."""
     resources = resources_of(ctx)
-    drafts = _prepared(ctx, payload, prepare)
+    drafts = _prepared(prepare)
     provider = resources.routes[channel].first.name
     with resources.database.write() as session:
+        drafts = permitted(session, ctx, payload, channel, drafts)
         tally = _stored(session, ctx, payload, drafts, provider)
         jobs = _settle(session, ctx, payload, tally)
     return _ended(ctx, payload, channel, tally, jobs)
@@ -116,34 +125,16 @@ def _stored(
     return tally
 
 
-def _prepared(ctx: JobContext, payload: _Send, prepare: _Prepare) -> list[Draft]:
-    """The drafts; what makes the message impossible closes the step that waits for it."""
-    try:
-        drafts = prepare()
-    except (TemplateError, DefinitionError) as error:
-        tally = Tally(rejected=len(payload.to), failed=[str(error)])
-        with resources_of(ctx).database.write() as session:
-            jobs = _settle(session, ctx, payload, tally)
-        ctx.client.enqueue_many(jobs)
-        raise
-    return [*{draft.recipient.casefold(): draft for draft in reversed(drafts)}.values()][::-1]
+def _prepared(prepare: _Prepare) -> list[Draft]:
+    """The drafts, one for each recipient however often they are named."""
+    return [*{draft.recipient.casefold(): draft for draft in reversed(prepare())}.values()][::-1]
 
 
-def _suppress(session: Session, ctx: JobContext, row: Message, reason: str) -> None:
-    """Nothing further goes to an address that a provider refuses for good."""
-    if session.get(Organisation, row.org_id) is None:
-        return
-    is_mail = row.channel == "email"
-    suppression = {
-        "org_id": row.org_id,
-        "channel": row.channel,
-        "address": address_spelling(row.recipient) if is_mail else row.recipient,
-        "reason": reason,
-        "source": row.provider,
-        "detail": None,
-        "occurred_at": ctx.now(),
-    }
-    insert_new(session, Suppression, [suppression])
+def _close_unsendable(ctx: JobContext, payload: _Send, reason: str) -> None:
+    """Close the waiting step as failed: the message is impossible."""
+    with resources_of(ctx).database.write() as session:
+        jobs = _settle(session, ctx, payload, Tally(rejected=len(payload.to), failed=[reason]))
+    ctx.client.enqueue_many(jobs)
 
 
 def _finish(ctx: JobContext, payload: _Send, channel: Channel, tally: Tally) -> dict[str, Any]:

@@ -52,6 +52,8 @@ def outgoing(row: Message, files: Sequence[File] = ()) -> OutgoingMessage:
         headers=options.get("headers", {}),
         attachments=files,
         service=options.get("service"),
+        content_sid=options.get("content_sid"),
+        content_variables=options.get("content_variables", {}),
         own_sender=options.get("own_sender", False),
         copy=row.copies,
     )

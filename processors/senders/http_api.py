@@ -7,8 +7,10 @@ only an answer tells. There is no retry here: the job's own attempts are the onl
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import httpx
@@ -124,10 +126,16 @@ class HttpApi:
         if self._client is None or self._loop is not loop:
             self._client = httpx.AsyncClient(
                 headers=self._headers, auth=self._auth, timeout=_TIMEOUT, limits=_LIMITS,
-                follow_redirects=False,
+                verify=_tls(), follow_redirects=False,
             )  # fmt: skip
             self._loop = loop
         return self._client
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for all providers of a process: reading the certificates takes a while."""
+    return httpx.create_ssl_context()
 
 
 def _object(text: str) -> dict[str, Any]:

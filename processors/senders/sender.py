@@ -31,6 +31,8 @@ class OutgoingMessage:
         sender: who sends it: a mailbox, a number, or None for the provider's default.
         headers: further headers of an e-mail, such as List-Unsubscribe.
         service: Twilio's messaging service that sends it instead of a number.
+        content_sid: template that WhatsApp approved, sent instead of the body.
+        content_variables: its values.
         own_sender: the sender is the organisation's, not the deployment's.
         copy: 0 for the message itself, 1 for the first one sent again although the one before may
             have arrived.
@@ -49,6 +51,8 @@ class OutgoingMessage:
     headers: Mapping[str, str] = field(default_factory=dict)
     attachments: Sequence[File] = ()
     service: str | None = None
+    content_sid: str | None = None
+    content_variables: Mapping[str, str] = field(default_factory=dict)
     own_sender: bool = False
     copy: int = 0
 

@@ -1,5 +1,6 @@
 """Text messages and WhatsApp by Twilio (twilio.com/docs/messaging/api/message-resource)."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -68,7 +69,7 @@ class TwilioSender:
         Raises:
             SendError: see `processors.senders.sender`.
         """
-        form = {"To": self._prefix + message.recipient, "Body": message.body} | self._who(message)
+        form = {"To": self._prefix + message.recipient} | self._who(message) | _content(message)
         if self._account.callback:
             form["StatusCallback"] = self._account.callback
         answer = await self._api.call("POST", f"{self._path}/Messages.json", data=form)
@@ -133,6 +134,13 @@ class TwilioSender:
                 if isinstance(error, RejectedError)
                 else RejectedError(error.reason, code=code)
             )
+
+
+def _content(message: OutgoingMessage) -> dict[str, str]:
+    if message.content_sid is None:
+        return {"Body": message.body}
+    variables = json.dumps(dict(message.content_variables), ensure_ascii=False)
+    return {"ContentSid": message.content_sid, "ContentVariables": variables}
 
 
 def _matching(found: list[Any], body: str, who: dict[str, str], since: datetime) -> Iterator[Sent]:
