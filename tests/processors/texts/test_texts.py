@@ -208,7 +208,7 @@ def test_who_was_not_known_gets_the_filled_text_once_the_job_is_retried(engine, 
 def test_a_direct_text_is_filled_in_by_number(engine, database, add_lead):
     add_lead(phone="07700 900123")
     job = NewJob("send_sms", ORG, {"to": "+44 7700 900123", "message": "Hi {{firstName}}"})
-    assert engine.call(job) == {"sent": 1, "rejected": 0, "unknown": 0}
+    assert engine.call(job) == {"sent": 1, "rejected": 0, "unknown": 0, "suppressed": 0}
     assert [m.body for m in list_messages(database)] == ["Hi Ana"]
 
 
