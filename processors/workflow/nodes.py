@@ -81,7 +81,7 @@ class ActionSettings(Settings):
 
 
 class ConditionSettings(Settings):
-    """A group or a comparison, see `processors.workflow.conditions`."""
+    """A group or a comparison, see `processors.workflow.decisions.conditions`."""
 
     condition: Json
 

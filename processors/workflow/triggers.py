@@ -10,8 +10,8 @@ from processors.errors import DefinitionError
 from processors.event_names import canonical
 from processors.texts.interpolation import lookup
 from processors.texts.values import MISSING
-from processors.workflow.comparisons import compare
-from processors.workflow.conditions import Facts, field_value, holds
+from processors.workflow.decisions.comparisons import compare
+from processors.workflow.decisions.conditions import Facts, field_value, holds
 from processors.workflow.nodes import TriggerSettings, Workflow
 
 
@@ -65,21 +65,26 @@ def filter_holds(found: Mapping[str, Any], event: str, facts: Facts) -> bool:
     Raises:
         DefinitionError: its condition cannot be decided.
     """
-    if (also := found.get("also")) and not filter_holds(also, event, facts):
-        return False
-    if (condition := found.get("condition")) and not holds(condition, facts):
-        return False
-    if (source := found.get("source")) and not facts.compare("in", "source", source):
-        return False
-    if (tags := found.get("tags")) and not facts.compare("has_any", "tags", tags):
-        return False
-    if (score := found.get("score")) and not _score_fits(score, facts):
-        return False
-    for name, values in found.get("equal", {}).items():
-        if not facts.compare("in", f"trigger.{name}", values):
-            return False
-    changed = found.get("changed")
-    return not changed or any(_has_changed(entry, facts) for entry in changed)
+    return all(_holds(name, value, event, facts) for name, value in found.items())
+
+
+def _holds(name: str, wanted: Any, event: str, facts: Facts) -> bool:
+    match name:
+        case "also":
+            found = filter_holds(wanted, event, facts)
+        case "condition":
+            found = holds(wanted, facts)
+        case "source":
+            found = facts.compare("in", "source", wanted)
+        case "tags":
+            found = facts.compare("has_any", "tags", wanted)
+        case "score":
+            found = _score_fits(wanted, facts)
+        case "equal":
+            found = all(facts.compare("in", f"trigger.{k}", v) for k, v in wanted.items())
+        case _:
+            found = any(_has_changed(entry, facts) for entry in wanted)
+    return found
 
 
 def _score_fits(bounds: Mapping[str, Any], facts: Facts) -> bool:

@@ -68,7 +68,7 @@ def save_workflow(
     """
     reading = read_workflow(definition)
     chosen = status or definition.get("status")
-    if problems := list(_problems(session, org, definition, reading, chosen)):
+    if problems := list(_problems(session, org, reading, chosen)):
         more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
         raise DefinitionError("\n".join([*problems[:_SHOWN], *more]))
     assert reading.workflow is not None
@@ -95,9 +95,7 @@ def roll_back(
         DefinitionError: there is no such version, or this release cannot run it any more.
     """
     old = version_of(session, org, workflow_id, version)
-    return save_workflow(
-        session, org, {**old.definition, "id": workflow_id}, author=author, at=at
-    )
+    return save_workflow(session, org, {**old.definition, "id": workflow_id}, author=author, at=at)
 
 
 def exported(row: WorkflowRow, *, content: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -123,9 +121,7 @@ def _locked(
     return session.scalars(query.with_for_update().execution_options(populate_existing=True)).one()
 
 
-def _problems(
-    session: Session, org: str, definition: Mapping[str, Any], reading: Reading, status: object
-) -> Iterator[str]:
+def _problems(session: Session, org: str, reading: Reading, status: object) -> Iterator[str]:
     if session.get(Organisation, org) is None:
         yield f"there is no organisation {org!r}"
     yield from map(str, reading.problems)
