@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from processors.addresses.phone import e164
+from processors.campaigns.settling import settle_recipient, withheld
 from processors.crm.organisations import country_of
 from processors.database.models import Message, Organisation, utc_now
 from processors.errors import RecipientError, TemplateError
@@ -23,7 +24,7 @@ from processors.templates.rendering import render
 from processors.workflow.delivered import settle_step
 from runtime.client import NewJob
 from runtime.context import JobContext
-from runtime.outcomes import DeadLetter, Retry
+from runtime.outcomes import Cancel, DeadLetter, Retry
 
 _Send = SendEmail | SendSms | SendWhatsapp
 _EMAIL = Limits(MAX_BODY)
@@ -162,7 +163,8 @@ def _send(
 ) -> dict[str, Any]:
     resources = resources_of(ctx)
     sender = resources.senders[channel]
-    origin = Origin.of(ctx, payload.execution_id, payload.node_id, payload.tracking_id)
+    _require_wanted(ctx, payload)
+    origin = Origin.of(ctx, payload)
     if sender.guarantee is Guarantee.STORED:
         with resources.database.write() as session:
             tally = _store(session, sender.name, origin, drafts)
@@ -216,7 +218,31 @@ def _store(session: Session, provider: str, origin: Origin, drafts: Sequence[Dra
     return tally
 
 
+def _require_wanted(ctx: JobContext, payload: _Send) -> None:
+    """Ask a campaign whether its message may leave now.
+
+    Raises:
+        Cancel: it was paused or cancelled meanwhile, or is too late.
+    """
+    if payload.campaign_id is None or payload.recipient_number is None:
+        return
+    with resources_of(ctx).database.write() as session:
+        reason = withheld(session, payload.campaign_id, payload.recipient_number, ctx.now())
+    if reason is not None:
+        raise Cancel(reason)
+
+
 def _settle(session: Session, ctx: JobContext, payload: _Send, tally: Tally) -> list[NewJob]:
+    if payload.campaign_id is not None and payload.recipient_number is not None:
+        status = "unknown" if tally.unknown else "refused" if tally.unreachable else "failed"
+        settle_recipient(
+            session,
+            payload.campaign_id,
+            payload.recipient_number,
+            "sent" if tally.sent else status,
+            _reason(tally, tally.failed) if tally.failed else None,
+            ctx.now(),
+        )
     if payload.execution_id is None or payload.node_id is None:
         return []
     return settle_step(

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from processors.database.insert import insert_new
 from processors.database.models import Message
+from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
 from processors.senders.refusals import NOT_VALID
 from processors.senders.sender import Channel
 from runtime.context import JobContext
@@ -28,29 +29,33 @@ from runtime.context import JobContext
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a message is sent for: a step of an execution, or a job of its own."""
+    """What a message is sent for: a step of an execution, a campaign, or a job of its own."""
 
     org: str
     job_id: str
     execution_id: uuid.UUID | None = None
     node_id: str | None = None
     tracking_id: str | None = None
+    campaign_id: uuid.UUID | None = None
 
     @classmethod
-    def of(
-        cls,
-        ctx: JobContext,
-        execution_id: uuid.UUID | None,
-        node_id: str | None,
-        tracking_id: str | None,
-    ) -> "Origin":
+    def of(cls, ctx: JobContext, payload: SendEmail | SendSms | SendWhatsapp) -> "Origin":
         """The origin of a job's messages."""
-        return cls(ctx.org, ctx.job_id, execution_id, node_id, tracking_id)
+        return cls(
+            ctx.org,
+            ctx.job_id,
+            payload.execution_id,
+            payload.node_id,
+            payload.tracking_id,
+            payload.campaign_id,
+        )
 
     def effect_key(self, channel: Channel, recipient: str) -> str:
         """The same for every attempt to send this message to this recipient over this channel."""
         if self.execution_id is not None:
             cause = f"step:{self.execution_id}:{self.node_id}"
+        elif self.campaign_id is not None:
+            cause = f"campaign:{self.campaign_id}"
         else:
             cause = f"job:{self.job_id}"
         text = f"{self.org}\n{cause}\n{channel}\n{recipient.casefold()}"
@@ -130,6 +135,7 @@ def _row(origin: Origin, draft: Draft, provider: str, status: str, now: datetime
         "execution_id": origin.execution_id,
         "node_id": origin.node_id,
         "tracking_id": origin.tracking_id,
+        "campaign_id": origin.campaign_id,
         "created_at": now,
         "sent_at": now if sent else None,
     }

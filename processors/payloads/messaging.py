@@ -75,13 +75,19 @@ class _Send(Payload):
     # Set by the workflow engine: the step that waits for this delivery.
     execution_id: uuid.UUID | None = None
     node_id: Name | None = None
-    # Set by it too: whom the step could not address, and why; they are recorded as refused.
+    # Set by a campaign: whose message this is, and to which of its recipients.
+    campaign_id: uuid.UUID | None = None
+    recipient_number: Annotated[int, Field(ge=0)] | None = None
+    # Set by the workflow engine too: whom the step could not address, and why; they are recorded as
+    # refused.
     refused: Annotated[dict[Name, Reason], Field(max_length=_MAX_RECIPIENTS)] = {}
 
     @model_validator(mode="after")
     def _origin(self) -> Self:
         if (self.execution_id is None) != (self.node_id is None):
             raise ValueError("execution_id and node_id go together")
+        if (self.campaign_id is None) != (self.recipient_number is None):
+            raise ValueError("campaign_id and recipient_number go together")
         return self
 
 
