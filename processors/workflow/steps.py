@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from processors.compliance.opted_out import has_opted_out
 from processors.crm.contacts import get_contact
 from processors.crm.scope import build_scope
 from processors.database.models import (
@@ -19,16 +20,11 @@ from processors.database.models import (
 from processors.errors import DefinitionError
 from processors.event_names import canonical
 from processors.texts.interpolation import interpolate
-from processors.workflow.actions import ActionContext, HandOver, run_action
-from processors.workflow.conditions import Facts, holds
+from processors.workflow.decisions.conditions import Facts, holds
 from processors.workflow.definition import Graph, Node
 from processors.workflow.durations import duration
-from processors.workflow.opted_out import (
-    has_opted_out,
-    is_marketing,
-    note_suppressed,
-    without_lead,
-)
+from processors.workflow.old_actions import ActionContext, HandOver, run_action
+from processors.workflow.opted_out import is_marketing, note_suppressed, without_lead
 from processors.workflow.progress import complete, fail
 from processors.workflow.validator import NODE_TYPES
 
