@@ -204,3 +204,6 @@ def _words(error: ValidationError) -> str:
         message = problem["msg"].removeprefix("Value error, ")
         found.append(f"{where}: {message}" if where else message)
     return "; ".join(found)[:500]
+
+
+__all__ = ["Bulk", "BulkText", "CampaignRef", "Recipient", "SavedSegment", "load_job"]

@@ -29,12 +29,12 @@ def pause(session: Session, campaign_id: uuid.UUID, *, reason: str = "") -> None
 
 
 def resume(session: Session, campaign_id: uuid.UUID, *, now: datetime) -> list[NewJob]:
-    """Go on with a paused campaign; the job to enqueue after the commit.
+    """Go on with a paused campaign, or with one whose job was lost; the job to enqueue.
 
     Raises:
-        DefinitionError: there is no such campaign, or it is not paused.
+        DefinitionError: there is no such campaign, or it is loading or over.
     """
-    campaign = _get(session, campaign_id, "resume", ("paused",))
+    campaign = _get(session, campaign_id, "resume", ("paused", "scheduled", "running"))
     later = campaign.scheduled_for is not None and campaign.scheduled_for > now
     campaign.status, campaign.reason = "scheduled" if later else "running", None
     # The job of the batch that found the campaign paused may still come, and must do nothing.

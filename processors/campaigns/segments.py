@@ -1,7 +1,7 @@
 """Saved segments: a group of conditions, and the contacts for whom it holds."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,10 @@ from processors.database.engine import Database
 from processors.database.models import Activity, Contact, Organisation, Segment
 from processors.errors import DefinitionError
 from processors.event_names import canonical
-from processors.workflow.conditions import Facts, holds
+from processors.workflow.decisions.conditions import Facts, holds
+from processors.workflow.definition.conditions import read_condition
+from processors.workflow.definition.fields import Fields
+from processors.workflow.definition.problems import Findings
 
 # Contacts that are read and looked at together.
 PAGE = 500
@@ -71,7 +74,7 @@ def save_segment(
     organisation = session.get(Organisation, org)
     if organisation is None:
         raise DefinitionError(f"there is no organisation {org[:60]!r}")
-    check_conditions(organisation, conditions, now=now)
+    conditions = check_conditions(conditions)
     segment = session.get(Segment, (org, segment_id))
     if segment is None:
         segment = Segment(org_id=org, id=segment_id, created_at=now)
@@ -80,17 +83,21 @@ def save_segment(
     segment.conditions, segment.updated_at = dict(conditions), now
 
 
-def check_conditions(
-    organisation: Organisation, conditions: Mapping[str, Any], *, now: datetime
-) -> None:
-    """Refuse conditions that cannot be decided.
+def check_conditions(conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """The conditions as they are decided.
 
     Raises:
-        DefinitionError: what is wrong with the first of them that is.
+        DefinitionError: some cannot be decided; all of what is wrong with them.
     """
-    for single in _singles(conditions):
-        scope = _scope(organisation, None, now)
-        holds(single, Facts(scope, now, lambda _activity, _span: 0))
+    findings = Findings()
+    fields = Fields(conditions, "", findings)
+    condition = read_condition(fields)
+    fields.finish()
+    if findings.problems:
+        raise DefinitionError("; ".join(map(str, findings.problems)))
+    if condition is None:
+        raise DefinitionError("a segment needs a condition, such as a field and an operator")
+    return condition
 
 
 def pick(
@@ -194,7 +201,7 @@ def _matches(
         return False
 
 
-def _scope(organisation: Organisation, contact: Contact | None, now: datetime) -> dict[str, Any]:
+def _scope(organisation: Organisation, contact: Contact, now: datetime) -> dict[str, Any]:
     return build_scope(
         organisation=organisation,
         lead=contact,
@@ -205,18 +212,3 @@ def _scope(organisation: Organisation, contact: Contact | None, now: datetime) -
         workflow={},
         now=now,
     )
-
-
-def _singles(conditions: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Every condition of a group by itself, so that none hides behind another one's result."""
-    for word in ("conditions", "and", "or", "not", "all", "any", "AND", "OR", "NOT", "ALL", "ANY"):
-        parts = conditions.get(word)
-        if parts is not None:
-            for part in parts if isinstance(parts, list) else [parts]:
-                if isinstance(part, Mapping):
-                    yield from _singles(part)
-            # The group itself: its logic, and whether it lists conditions at all.
-            if not isinstance(parts, list) or not parts:
-                yield conditions
-            return
-    yield conditions

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from processors.errors import DefinitionError
-from processors.workflow.conditions import Facts, holds
+from processors.workflow.decisions.conditions import Facts, holds
 from processors.workflow.definition.fields import Fields, holds_variables
 
 _GROUPS = ("and", "or", "not", "all", "any", "AND", "OR", "NOT", "ALL", "ANY")
