@@ -131,6 +131,9 @@ def _send(campaign: Campaign, recipient: CampaignRecipient, text: Personal) -> N
         "to": recipient.address,
         "campaign_id": campaign.id,
         "recipient_number": recipient.number,
+        "purpose": campaign.purpose,
+        "contact_id": recipient.contact_id,
+        "not_after": campaign.not_after,
     }
     if campaign.channel == "email":
         payload |= {"subject": text.subject, "html" if campaign.is_html else "text": text.body}

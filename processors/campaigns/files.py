@@ -20,7 +20,7 @@ def read_recipients(files: Sequence[str]) -> Iterator[dict[str, Any]]:
     """The recipients of files, one after the other.
 
     A CSV file has a line of names first; a ``.jsonl`` file has one object a line, with ``to`` or as
-    flat as a row. ``-`` is standard input, as CSV. What is neither address nor id is a variable.
+    flat as a row. ``-`` is standard input, as CSV. What is neither the address nor the id is a variable.
 
     Raises:
         DefinitionError: a file cannot be read, or a row names no address; with file and line.
@@ -37,11 +37,11 @@ def read_recipients(files: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 def _recipient(row: Mapping[str, Any], where: str) -> dict[str, Any]:
     known = {snake_case(str(key).strip()): value for key, value in row.items()}
-    address = next((str(known[key]).strip() for key in _ADDRESS if known.get(key)), "")
-    if not address:
+    column = next((key for key in _ADDRESS if known.get(key)), None)
+    if column is None:
         raise DefinitionError(f"{where}: no address; allowed columns: {', '.join(_ADDRESS)}")
     variables = known.pop("variables", None)
-    found: dict[str, Any] = {"to": address}
+    found: dict[str, Any] = {"to": str(known.pop(column)).strip()}
     found["variables"] = {
         key: value for key, value in known.items() if key not in _ID and value not in (None, "")
     }

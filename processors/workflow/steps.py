@@ -9,11 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from processors.compliance.opted_out import has_opted_out
-from processors.crm.contacts import get_contact
+from processors.crm.repository.opening import repository_of
 from processors.crm.scope import build_scope
 from processors.database.models import (
     AnalyticsEvent,
-    Organisation,
     WorkflowExecution,
     WorkflowStep,
 )
@@ -97,9 +96,13 @@ def _action(run: _Run) -> None:
     lead = None
     execution, step = run.execution, run.step
     if execution.contact_id is not None and run.node.action in ("add_tag", "update_lead"):
-        lead = get_contact(run.session, execution.org_id, execution.contact_id, lock=True)
+        lead = repository_of(run.session).get(
+            execution.org_id, "contact", execution.contact_id, lock=True
+        )
     origin = {"execution_id": str(execution.id), "node_id": step.node_id}
-    context = ActionContext(run.facts.scope, lead, origin, run.facts.now)
+    context = ActionContext(
+        run.facts.scope, lead, origin, run.facts.now, repository_of(run.session)
+    )
     result = run_action(run.node, context)
     if isinstance(result, HandOver):
         payload = _to_those_who_want_it(run, result)
@@ -117,7 +120,7 @@ def _to_those_who_want_it(run: _Run, message: HandOver) -> dict[str, Any] | None
     """The message without a lead that has opted out; None when nobody is left, and it is done."""
     execution, payload = run.execution, message.payload
     lead = (
-        get_contact(run.session, execution.org_id, execution.contact_id)
+        repository_of(run.session).get(execution.org_id, "contact", execution.contact_id)
         if execution.contact_id
         else None
     )
@@ -138,20 +141,22 @@ def _to_those_who_want_it(run: _Run, message: HandOver) -> dict[str, Any] | None
 def facts_of(session: Session, execution: WorkflowExecution, now: datetime) -> Facts:
     """What conditions and variables of this execution see now."""
     org, lead_id = execution.org_id, execution.contact_id
+    repository = repository_of(session)
     rows = session.execute(
         select(WorkflowStep.node_id, WorkflowStep.output_data).where(
             WorkflowStep.execution_id == execution.id, WorkflowStep.status == "completed"
         )
     )
     scope = build_scope(
-        organisation=session.get(Organisation, org),
-        lead=get_contact(session, org, lead_id) if lead_id else None,
+        organisation=repository.organisation(org),
+        contact=repository.get(org, "contact", lead_id) if lead_id else None,
         trigger_type=execution.trigger_type,
         trigger_data=execution.trigger_data,
         variables=execution.variables,
         outputs={row.node_id: row.output_data or {} for row in rows},
         workflow={"id": execution.workflow_id, "name": execution.definition.get("name", "")},
         now=now,
+        began_at=execution.started_at,
     )
     return activity_facts(session, org, lead_id, scope, now)
 

@@ -8,9 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from processors.crm.contacts import contact_of_event
+from processors.crm.repository.opening import repository_of
+from processors.crm.repository.protocol import Record
 from processors.crm.scope import build_scope, default_variables
 from processors.database.insert import insert_new
-from processors.database.models import AnalyticsEvent, Contact, Organisation, Workflow, utc_now
+from processors.database.models import AnalyticsEvent, Organisation, Workflow, utc_now
 from processors.errors import DefinitionError
 from processors.event_names import KNOWN, canonical
 from processors.payloads.workflow import ProcessTrigger
@@ -66,7 +68,7 @@ def process_trigger(ctx: JobContext, payload: ProcessTrigger) -> dict[str, Any]:
 
 def _lead_of(
     session: Session, ctx: JobContext, event: str, payload: ProcessTrigger
-) -> Contact | None:
+) -> Record | None:
     """The lead of an event that is one, and whose activity the event is."""
     if session.get(Organisation, ctx.org) is None:
         raise DeadLetter(f"there is no organisation {ctx.org!r}")
@@ -75,7 +77,9 @@ def _lead_of(
             f"{payload.trigger_type!r} is no event of the CRM, and no workflow listens to it"
         )
     try:
-        lead = contact_of_event(session, ctx.org, payload.trigger_data)
+        lead = contact_of_event(
+            repository_of(session), ctx.org, payload.trigger_data, occurred_at=ctx.enqueued_at
+        )
     except ValueError as error:
         raise DeadLetter(f"the event's lead cannot be stored: {error}") from error
     if lead is not None:
@@ -91,13 +95,13 @@ def _is_event(session: Session, org: str, event: str) -> bool:
     return any(name and canonical(name) == event for name in stored)
 
 
-def _note_activity(session: Session, ctx: JobContext, event: str, lead: Contact) -> None:
+def _note_activity(session: Session, ctx: JobContext, event: str, lead: Record) -> None:
     """Whatever the CRM reports of a lead is something that the lead did."""
     row = {
         "id": uuid.uuid5(uuid.NAMESPACE_URL, f"activity:{ctx.org}:{ctx.job_id}"),
         "org_id": ctx.org,
         "event": event,
-        "contact_id": lead.id,
+        "contact_id": lead["id"],
         "user_id": None,
         "session_id": None,
         "data": {"job_id": ctx.job_id},
@@ -127,15 +131,15 @@ def _listening(session: Session, org: str, event: str) -> list[Workflow]:
 
 
 def _passes(
-    session: Session, workflow: Workflow, event: str, payload: ProcessTrigger, lead: Contact | None
+    session: Session, workflow: Workflow, event: str, payload: ProcessTrigger, lead: Record | None
 ) -> list[str] | None:
     """The trigger nodes to start at, None when the event does not pass."""
     graph = Graph.read(workflow.nodes, workflow.edges)
     refuse_cycle(graph)
     now = utc_now()
     scope = build_scope(
-        organisation=session.get(Organisation, workflow.org_id),
-        lead=lead,
+        organisation=repository_of(session).organisation(workflow.org_id),
+        contact=lead,
         trigger_type=event,
         trigger_data=payload.trigger_data,
         variables=default_variables(workflow.variables),
@@ -143,7 +147,7 @@ def _passes(
         workflow={"id": workflow.id, "name": workflow.name},
         now=now,
     )
-    facts = activity_facts(session, workflow.org_id, lead.id if lead else None, scope, now)
+    facts = activity_facts(session, workflow.org_id, lead["id"] if lead else None, scope, now)
     return starting_triggers(graph, workflow.trigger_config, event, facts)
 
 
