@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypedDict, Unpack
 
+from processors.record_calls import AsyncRecordCalls, RecordCalls
 from runtime.async_client import AsyncAtlasClient
 from runtime.client import AtlasClient
 from runtime.jobs.new_job import JobRef, NewJob
@@ -57,7 +58,7 @@ class EventDetails(TypedDict, total=False):
     session_id: str
 
 
-class CrmClient(AtlasClient):
+class CrmClient(RecordCalls, AtlasClient):
     """`AtlasClient` with the CRM's calls as typed methods.
 
     Each raises `InvalidJobError` if the job does not validate (then nothing was queued) and
@@ -141,7 +142,7 @@ class CrmClient(AtlasClient):
         return self.enqueue(tracked(org, name, details, job_id))
 
 
-class AsyncCrmClient(AsyncAtlasClient):
+class AsyncCrmClient(AsyncRecordCalls, AsyncAtlasClient):
     """The same for asyncio; each method does what its namesake of `CrmClient` does."""
 
     async def trigger_workflow(
