@@ -1,7 +1,7 @@
 """The twelve queues, the providers and all kinds of jobs, as data."""
 
 from processors.payloads.campaigns import LoadCampaign, SendBatch
-from processors.payloads.crm import AddTag, TrackEvent, UpdateLead
+from processors.payloads.crm import AddTag, TrackEvent, UpdateLead, UpsertRecords
 from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
 from processors.payloads.system import (
     Audit,
@@ -148,6 +148,14 @@ KINDS = (
         retry=_OTHERS,
         timeout_s=30,
         hint=("lead_id", "tag"),
+    ),
+    Kind(
+        "upsert_records",
+        "workflow:actions",
+        UpsertRecords,
+        "processors.crm.upserts:upsert_records",
+        retry=_UPDATE_LEAD,
+        timeout_s=60,
     ),
     Kind(
         "send_email",

@@ -3,7 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, cast
 
 from sqlalchemy import Connection, Table, bindparam, false, func, select, update
@@ -26,6 +26,7 @@ _HOLIDAYS = cast("Table", Holiday.__table__)
 _SCORES = cast("Table", ScoreChange.__table__)
 _DAYS = select(_HOLIDAYS.c.day).where(_HOLIDAYS.c.org_id == bindparam("org"))
 _MOST_REASON = 500
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SqlRepository:
@@ -122,6 +123,13 @@ class SqlRepository:
             found += [table.read(row, kinds) for row in rows]
         found.sort(key=lambda record: (record["created_at"], record["id"]))
         return found[:limit]
+
+    def check(self, org: str, entity: Entity, record_id: str, fields: Record) -> None:
+        """Refuse what `upsert` would refuse."""
+        cleaned = clean(entity, fields, self._place(org))
+        record = self._fresh(org, entity, Report(record_id, fields, _EPOCH), cleaned)
+        table = _home(self._schema.tables[entity], record)
+        table.write(record, frozenset(record))
 
     def upsert(
         self,
@@ -259,15 +267,11 @@ class SqlRepository:
         """Lock what is there and insert what is not; the ids of those."""
         unknown = {r.id for r, _ in cleaned if (org, entity, r.id) not in self._locked}
         self._read(org, entity, unknown, lock=True)
-        defaults = ENTITIES[entity].defaults
-        blank = dict.fromkeys(ENTITIES[entity].kinds)
         fresh: dict[str, tuple[TableMap, dict[str, Any]]] = {}
         for report, fields in cleaned:
             if report.id in fresh or (org, entity, report.id) in self._locked:
                 continue
-            record = blank | created(
-                report.id, org, fields, defaults, occurred_at=report.occurred_at
-            )
+            record = self._fresh(org, entity, report, fields)
             fresh[report.id] = (_home(self._schema.tables[entity], record), record)
         inserted: set[str] = set()
         for table in self._schema.tables[entity]:
@@ -281,6 +285,13 @@ class SqlRepository:
                 if (org, entity, record_id) not in self._locked:
                     raise ValueError(f"the id {record_id[:60]!r} is another organisation's")
         return inserted
+
+    @staticmethod
+    def _fresh(org: str, entity: Entity, report: Report, fields: Record) -> dict[str, Any]:
+        """A new record of a report, with every field."""
+        known = ENTITIES[entity]
+        record = created(report.id, org, fields, known.defaults, occurred_at=report.occurred_at)
+        return dict.fromkeys(known.kinds) | record
 
     def _insert_into(self, table: TableMap, records: Sequence[dict[str, Any]]) -> set[str]:
         if not records:
