@@ -53,12 +53,8 @@ ALIASES = {
     "scheduled": "scheduled_time",
     "webhook": "webhook_received",
     "membership_expiry": "membership_expiring",
-    "email_open": "email_opened",
-    "email_click": "email_clicked",
     "sms_replied": "sms_reply",
-    "sms_received": "sms_reply",
     "whatsapp_replied": "whatsapp_reply",
-    "whatsapp_received": "whatsapp_reply",
     "email_replied": "email_reply",
     "email_received": "email_reply",
 }
