@@ -50,11 +50,11 @@ def _audits(settings: "Settings", *, repair: bool) -> Iterable[AuditResult]:
 
 def _commands() -> Iterable["click.Command"]:
     from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
-    from processors.messaging.commands import outbox  # noqa: PLC0415 - imports click
+    from processors.messaging.commands import messages  # noqa: PLC0415 - imports click
     from processors.workflow.commands import workflows  # noqa: PLC0415
     from processors.workflow.trigger_command import trigger  # noqa: PLC0415
 
-    return (outbox, dead_letters, trigger, workflows)
+    return (messages, dead_letters, trigger, workflows)
 
 
 application = Application(
@@ -68,5 +68,9 @@ application = Application(
     settings_groups=(CrmSettings,),
     probe=_probe,
     recurring=RECURRING,
-    middleware=(LogContext(), TraceContext(), OneAtATime({"audit", "repair_executions"})),
+    middleware=(
+        LogContext(),
+        TraceContext(),
+        OneAtATime({"audit", "reconcile_messages", "repair_executions"}),
+    ),
 )

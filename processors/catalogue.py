@@ -1,7 +1,13 @@
 """The twelve queues, the providers and all kinds of jobs, as data."""
 
 from processors.payloads.crm import AddTag, TrackEvent, UpdateLead
-from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
+from processors.payloads.messaging import (
+    ReconcileMessages,
+    ResendMessage,
+    SendEmail,
+    SendSms,
+    SendWhatsapp,
+)
 from processors.payloads.system import (
     Audit,
     CheckHealth,
@@ -171,6 +177,27 @@ KINDS = (
         retry=_SEND_TEXT,
         timeout_s=60,
         hint=("to", "template"),
+    ),
+    *(
+        Kind(
+            f"resend_{channel}",
+            f"communication:{channel}",
+            ResendMessage,
+            "processors.messaging.resending:resend",
+            retry=_SEND_EMAIL if channel == "email" else _SEND_TEXT,
+            timeout_s=60,
+            hint=("message_id",),
+        )
+        for channel in ("email", "sms", "whatsapp")
+    ),
+    Kind(
+        "reconcile_messages",
+        "system:retry",
+        ReconcileMessages,
+        "processors.messaging.reconciling:reconcile_messages",
+        retry=_OTHERS,
+        timeout_s=120,
+        priority=Priority.LOW,
     ),
     Kind(
         "track_event",

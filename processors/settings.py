@@ -84,6 +84,8 @@ def _default_database(value: Any) -> Any:
 
 
 _LEAST_SECRET = 16
+
+
 def _own_server(host: str) -> bool:
     """Whether a request stays on this machine or in a private network."""
     try:
