@@ -57,7 +57,8 @@ async def send_whatsapp(ctx: JobContext, payload: SendWhatsapp) -> dict[str, Any
     """Send a WhatsApp message to each number.
 
     Raises:
-        Retry, RecipientError, TemplateError, DefinitionError, DeadLetter, Snooze, Cancel: as `send_email`.
+        Retry, RecipientError, TemplateError, DefinitionError, DeadLetter, Snooze, Cancel: as
+            `send_email`.
     """
     return await _send(ctx, payload, "whatsapp", lambda: whatsapp_drafts(ctx, payload))
 

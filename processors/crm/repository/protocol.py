@@ -79,6 +79,15 @@ class Repository(Protocol):
     ) -> Sequence[Record]:
         """Records whose fields equal `where` (a list: one of them), the oldest first."""
 
+    def page(
+        self, org: str, entity: Entity, *, cursor: str | None, limit: int
+    ) -> tuple[Sequence[Record], str | None]:
+        """All records, some at a time: those after `cursor`, and the cursor of the next page.
+
+        The first page has no cursor, the last one gives none. What is added while pages are read
+        may be missed, and nothing else.
+        """
+
     def upsert(
         self,
         org: str,
