@@ -80,7 +80,9 @@ def _settle_send(session: Session, letter: StoredDeadLetter, now: datetime) -> l
         else:
             jobs += settle_step(session, **step, error=None)
     if payload.campaign_id is not None and payload.recipient_number is not None:
-        status = "sent" if not failed else "unknown" if counts["unknown"] else "failed"
+        status = "unknown" if counts["unknown"] else "failed"
+        if not failed:
+            status = "sent" if counts["sent"] else "suppressed"
         reason = reason_of(letter) if failed else None
         settle_recipient(
             session, payload.campaign_id, payload.recipient_number, status, reason, now

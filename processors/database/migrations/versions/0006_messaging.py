@@ -143,7 +143,7 @@ def upgrade() -> None:
         sa.Column("delay_between_batches_ms", sa.Integer(), nullable=False),
         sa.Column("is_html", sa.Boolean(), nullable=False),
         sa.Column("segment_id", sa.String(length=100), nullable=True),
-        sa.Column("cursor", sa.String(length=100), nullable=True),
+        sa.Column("cursor", sa.String(length=200), nullable=True),
         sa.Column("next_part", sa.Integer(), nullable=False),
         sa.Column("total", sa.Integer(), nullable=False),
         sa.Column("duplicates", sa.Integer(), nullable=False),
