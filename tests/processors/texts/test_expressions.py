@@ -206,7 +206,7 @@ PARTS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(PARTS, max_size=25).map("".join))
 def test_whatever_is_written_is_computed_or_refused_in_one_line(text):
     try:
