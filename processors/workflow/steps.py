@@ -19,7 +19,7 @@ from processors.database.models import (
 from processors.errors import DefinitionError
 from processors.texts.interpolation import interpolate
 from processors.workflow.decisions.conditions import Facts, holds
-from processors.workflow.definition import Graph, Node
+from processors.workflow.definition.graph import Graph, Node
 from processors.workflow.durations import duration
 from processors.workflow.old_actions import ActionContext, HandOver, run_action
 from processors.workflow.opted_out import is_marketing, note_suppressed, without_lead

@@ -17,9 +17,8 @@ from processors.errors import DefinitionError
 from processors.event_names import KNOWN, canonical
 from processors.payloads.workflow import ProcessTrigger
 from processors.resources import resources_of
-from processors.workflow.definition import Graph
+from processors.workflow.definition.graph import Graph, starting_triggers, trigger_types
 from processors.workflow.steps import activity_facts
-from processors.workflow.triggers import starting_triggers, trigger_types
 from processors.workflow.validator import refuse_cycle
 from runtime.catalogue.catalogue import Priority
 from runtime.client import NewJob
