@@ -1,5 +1,6 @@
 """Storing one item: as a record of the CRM, a workflow, or a statement of consent."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, get_args
@@ -13,6 +14,7 @@ from processors.importing.files import MEMBER_TABLES
 from processors.importing.items import Item
 from processors.naming import snake_case
 from processors.payloads.crm import ReportedRecord
+from processors.templates.saving import NewTemplate, save_template
 from processors.texts.values import id_text, moment
 from processors.workflow.definition.saving import save_workflow
 
@@ -21,6 +23,8 @@ _ORG = ("organization_id", "organisation_id", "org_id")
 _TIMES = ("occurred_at", "updated_at", "created_at")
 _DEFINITION = ("id", "name", "description", "category", "status", "trigger_type", "trigger_config",
                "nodes", "edges", "variables", "settings")  # fmt: skip
+_BODIES = ("body", "content", "html_content", "body_template", "text_content")
+_MARKUP = re.compile(r"<[a-zA-Z!/][^>]*>")
 _STATUSES = {
     "granted": ("granted", "true", "opted_in", "subscribed"),
     "withdrawn": ("withdrawn", "false", "opted_out", "unsubscribed"),
@@ -73,12 +77,9 @@ def store_other(session: Session, org: str, item: Item, *, now: datetime) -> str
     """Store a row that is no record: ``new``, ``changed`` or ``same``.
 
     Raises:
-        ValueError, DefinitionError: it cannot be stored.
+        ValueError, DefinitionError, TemplateError: it cannot be stored.
     """
-    store = _OTHERS.get(item.kind)
-    if store is None:
-        raise ValueError(f"rows of {item.table} are not imported by this version")
-    return store(session, org, item, now)
+    return _OTHERS[item.kind](session, org, item, now)
 
 
 def _workflow(session: Session, org: str, item: Item, now: datetime) -> str:
@@ -120,9 +121,32 @@ def _consent(session: Session, org: str, item: Item, now: datetime) -> str:
     return "new" if is_new else "same"
 
 
+def _template(session: Session, org: str, item: Item, now: datetime) -> str:
+    data = _snake(item)
+    channel = data.get("channel") or data.get("type")
+    if channel is None and item.table == "email_templates":
+        channel = "email"
+    body = next((data[name] for name in _BODIES if data.get(name)), None)
+    if not isinstance(body, str) or not data.get("name"):
+        raise ValueError("has no name or no content")
+    new = NewTemplate(
+        channel=str(channel or "").strip().lower(),
+        name=str(data["name"]),
+        body=body,
+        subject=None if data.get("subject") is None else str(data["subject"]),
+        is_html=channel == "email" and _MARKUP.search(body) is not None,
+        purpose=None if data.get("purpose") is None else str(data["purpose"]),
+    )
+    saved = save_template(session, org, new, now=now)
+    if not saved.is_new:
+        return "same"
+    return "new" if saved.version == 1 else "changed"
+
+
 _OTHERS: Mapping[str, Callable[[Session, str, Item, datetime], str]] = {
     "workflow": _workflow,
     "consent": _consent,
+    "template": _template,
 }
 
 

@@ -31,7 +31,11 @@ WORKFLOW = {
     "edges": [{"id": "e", "source": "t", "target": "a"}],
 }  # fmt: skip
 ROW = WORKFLOW | {"organization_id": ORG, "total_executions": 5}
-FILES = {"leads.json": LEADS, "consents.json": CONSENTS, "organizations.json": GYM,
+TEMPLATES = [
+    {"name": "Hello", "type": "sms", "content": "Hi {{first_name}}", "variables": ["first_name"]},
+    {"name": "Offer", "type": "email", "subject": "An offer", "content": "<p>Hi</p>"},
+]
+FILES = {"message_templates.json": TEMPLATES, "leads.json": LEADS, "consents.json": CONSENTS, "organizations.json": GYM,
          "workflows.json": [ROW]}  # fmt: skip
 
 
@@ -45,7 +49,7 @@ def test_everything_is_imported_once(database, run):
     options = ("--org", ORG)
     dry = run(FILES, *options, "--dry-run")
     expected = {"organisation": {"new": 1}, "contact": {"new": 2}, "consent": {"new": 1},
-                "workflow": {"new": 1}}  # fmt: skip
+                "workflow": {"new": 1}, "template": {"new": 2}}  # fmt: skip
     assert (dry.code, dry.rows) == (0, expected)
     assert not contacts(database)
     assert run(FILES, *options).rows == expected
@@ -133,6 +137,8 @@ def test_refused_rows_are_named_and_never_stop_the_rest(database, run):
         ("leads.json", ["x"], "is no object"),
         ("bookings.json", {"id": "b", "status": "perhaps"}, "status is 'perhaps'; allowed: booked"),
         ("payments.json", {"id": "p", "amount": "9.99"}, "amount cannot be read; say amount_minor"),
+        ("templates.json", {"name": "a", "type": "push", "content": "x"}, ""),
+        ("templates.json", {"name": "a", "type": "sms"}, "has no name or no content"),
         ("stuff.json", {"id": "x"}, "cannot tell of which table it is; say --table"),
         ("holidays.json", {"day": "xmas"}, "a holiday is 'xmas'; allowed: a date"),
     ],
