@@ -35,8 +35,13 @@ TEMPLATES = [
     {"name": "Hello", "type": "sms", "content": "Hi {{first_name}}", "variables": ["first_name"]},
     {"name": "Offer", "type": "email", "subject": "An offer", "content": "<p>Hi</p>"},
 ]
-FILES = {"message_templates.json": TEMPLATES, "leads.json": LEADS, "consents.json": CONSENTS, "organizations.json": GYM,
-         "workflows.json": [ROW]}  # fmt: skip
+FILES = {
+    "message_templates.json": TEMPLATES,
+    "leads.json": LEADS,
+    "consents.json": CONSENTS,
+    "organizations.json": GYM,
+    "workflows.json": [ROW],
+}
 
 
 def contacts(database):
