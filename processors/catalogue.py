@@ -9,7 +9,14 @@ from processors.payloads.system import (
     RepairExecutions,
     RequeueDeadLetters,
 )
-from processors.payloads.workflow import ContinueWait, ExecuteNode, ExecuteWorkflow, ProcessTrigger
+from processors.payloads.workflow import (
+    ContinueWait,
+    ExecuteNode,
+    ExecuteWorkflow,
+    ProcessTrigger,
+    ScanDates,
+    StartOnDate,
+)
 from runtime.catalogue.catalogue import (
     Breaker,
     Catalogue,
@@ -36,6 +43,7 @@ PROVIDERS = (
 )
 
 _WORKFLOW = "processors.workflow.handlers"
+_DATES = "processors.workflow.dates.handlers"
 _MESSAGING = "processors.messaging.handlers"
 _CRM = "processors.crm.handlers"
 
@@ -117,6 +125,23 @@ KINDS = (
         retry=_EXECUTE_WORKFLOW,
         timeout_s=60,
         hint=("workflow_id",),
+    ),
+    Kind(
+        "scan_dates",
+        "workflow:scheduled",
+        ScanDates,
+        f"{_DATES}:scan_dates",
+        retry=_OTHERS,
+        timeout_s=60,
+    ),
+    Kind(
+        "start_on_date",
+        "workflow:scheduled",
+        StartOnDate,
+        f"{_DATES}:start_on_date",
+        retry=_OTHERS,
+        timeout_s=300,
+        hint=("workflow_id", "day"),
     ),
     Kind(
         "continue_wait",

@@ -79,6 +79,43 @@ class Repository(Protocol):
     ) -> Sequence[Record]:
         """Records whose fields equal `where` (a list: one of them), the oldest first."""
 
+    def find_between(
+        self,
+        org: str,
+        entity: Entity,
+        field: str,
+        first: Any,
+        last: Any,
+        *,
+        where: Mapping[str, Any] = ...,
+        after: str = "",
+        limit: int = 500,
+    ) -> Sequence[Record]:
+        """A page of records, by id, whose date or time lies from `first` until before `last`.
+
+        Args:
+            org: the organisation.
+            entity: what kind of record.
+            field: a date or a time of it.
+            first: of the same type as the field.
+            last: not included.
+            where: what else they equal, as for `find`.
+            after: the id that the page before ended with.
+            limit: of one page.
+        """
+
+    def find_anniversaries(
+        self,
+        org: str,
+        entity: Entity,
+        field: str,
+        days: Sequence[tuple[int, int]],
+        *,
+        after: str = "",
+        limit: int = 500,
+    ) -> Sequence[Record]:
+        """A page of records, by id, whose date is one of `days` (month, day) in any year."""
+
     def upsert(
         self,
         org: str,

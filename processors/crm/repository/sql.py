@@ -2,11 +2,23 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, bindparam, false, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    extract,
+    false,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -26,6 +38,7 @@ _HOLIDAYS = cast("Table", Holiday.__table__)
 _SCORES = cast("Table", ScoreChange.__table__)
 _DAYS = select(_HOLIDAYS.c.day).where(_HOLIDAYS.c.org_id == bindparam("org"))
 _MOST_REASON = 500
+_EVERYTHING: Mapping[str, Any] = {}
 
 
 class SqlRepository:
@@ -121,6 +134,71 @@ class SqlRepository:
             rows = self._connection.execute(query.order_by(*order).limit(limit)).mappings()
             found += [table.read(row, kinds) for row in rows]
         found.sort(key=lambda record: (record["created_at"], record["id"]))
+        return found[:limit]
+
+    def find_between(
+        self,
+        org: str,
+        entity: Entity,
+        field: str,
+        first: date,
+        last: date,
+        *,
+        where: Mapping[str, Any] = _EVERYTHING,
+        after: str = "",
+        limit: int = 500,
+    ) -> list[Record]:
+        """A page of records whose date or time lies within a span."""
+
+        def lies_within(table: TableMap) -> ColumnElement[bool]:
+            column = table.column(field)
+            others = (_equals(table, entity, name, value) for name, value in where.items())
+            return and_(column >= first, column < last, *others)
+
+        return self._page(org, entity, field, lies_within, after=after, limit=limit)
+
+    def find_anniversaries(
+        self,
+        org: str,
+        entity: Entity,
+        field: str,
+        days: Sequence[tuple[int, int]],
+        *,
+        after: str = "",
+        limit: int = 500,
+    ) -> list[Record]:
+        """A page of records whose date is one of some days in any year."""
+
+        def is_one_of(table: TableMap) -> ColumnElement[bool]:
+            column = table.column(field)
+            return or_(
+                *(
+                    and_(extract("month", column) == month, extract("day", column) == day)
+                    for month, day in days
+                )
+            )
+
+        return self._page(org, entity, field, is_one_of, after=after, limit=limit)
+
+    def _page(
+        self,
+        org: str,
+        entity: Entity,
+        field: str,
+        fits: Callable[[TableMap], ColumnElement[bool]],
+        *,
+        after: str,
+        limit: int,
+    ) -> list[Record]:
+        found: list[Record] = []
+        for table in self._schema.tables[entity]:
+            if field not in table.columns:
+                continue
+            own = table.column("id")
+            query = table.everything.where(table.column("org_id") == org, own > after, fits(table))
+            rows = self._connection.execute(query.order_by(own).limit(limit)).mappings()
+            found += [table.read(row, ENTITIES[entity].kinds) for row in rows]
+        found.sort(key=lambda record: str(record["id"]))
         return found[:limit]
 
     def upsert(
