@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from processors.compliance.deciding import Allow, Decision, Defer, Recipient, Sending, decide_each
 from processors.compliance.recording import Statement, suppress
-from processors.crm.finding import find_by_address
-from processors.database.models import Contact, Message, Organisation
+from processors.crm.repository.opening import repository_of
+from processors.crm.repository.protocol import Record, Repository
+from processors.database.models import Message, Organisation
 from processors.messaging.ledger import Draft, Origin
 from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
 from processors.senders.sender import Channel
@@ -39,7 +40,7 @@ def permitted(
         Recipient(
             draft.recipient,
             origin.effect_key(channel, draft.recipient),
-            _contact(session, ctx.org, draft) if needs_contact else None,
+            _contact(repository_of(session), ctx.org, draft) if needs_contact else None,
         )
         for draft in drafts
     ]
@@ -47,15 +48,19 @@ def permitted(
     return [_decided(draft, each) for draft, each in zip(drafts, decisions, strict=True)]
 
 
-def _contact(session: Session, org: str, draft: Draft) -> Contact | None:
+def _contact(repository: Repository, org: str, draft: Draft) -> Record | None:
     if draft.refused:
         return None
     if draft.contact_id is not None:
-        found = session.get(Contact, (org, draft.contact_id))
+        found = repository.get(org, "contact", draft.contact_id)
         if found is not None:
             return found
-    column = "email" if draft.channel == "email" else "phone"
-    return find_by_address(session, org, {column: draft.recipient})
+    is_email = draft.channel == "email"
+    return repository.find_contact(
+        org,
+        email=draft.recipient if is_email else None,
+        phone=None if is_email else draft.recipient,
+    )
 
 
 def _decided(draft: Draft, decision: Decision) -> Draft:

@@ -2,8 +2,8 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -12,10 +12,8 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    extract,
     false,
     func,
-    or_,
     select,
     update,
 )
@@ -26,9 +24,10 @@ from processors.addresses.countries import country_code
 from processors.crm.entities import ENTITIES, clean
 from processors.crm.fields import Place
 from processors.crm.merging import created, merge
+from processors.crm.repository.dated import is_one_of_days, is_within, page
 from processors.crm.repository.finding import search_contact
 from processors.crm.repository.mapping import CrmSchema, TableMap
-from processors.crm.repository.protocol import Entity, Record, Report, Ties, Upserted
+from processors.crm.repository.protocol import Entity, Record, Report, Span, Ties, Upserted
 from processors.database.models import Activity, Holiday, ScoreChange
 from processors.errors import DefinitionError
 from processors.texts.wording import zone_of
@@ -38,7 +37,7 @@ _HOLIDAYS = cast("Table", Holiday.__table__)
 _SCORES = cast("Table", ScoreChange.__table__)
 _DAYS = select(_HOLIDAYS.c.day).where(_HOLIDAYS.c.org_id == bindparam("org"))
 _MOST_REASON = 500
-_EVERYTHING: Mapping[str, Any] = {}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SqlRepository:
@@ -141,21 +140,28 @@ class SqlRepository:
         org: str,
         entity: Entity,
         field: str,
-        first: date,
-        last: date,
+        span: Span,
         *,
-        where: Mapping[str, Any] = _EVERYTHING,
+        where: Mapping[str, Any] | None = None,
         after: str = "",
         limit: int = 500,
     ) -> list[Record]:
         """A page of records whose date or time lies within a span."""
 
-        def lies_within(table: TableMap) -> ColumnElement[bool]:
-            column = table.column(field)
-            others = (_equals(table, entity, name, value) for name, value in where.items())
-            return and_(column >= first, column < last, *others)
+        def fits(table: TableMap) -> ColumnElement[bool]:
+            others = (_equals(table, entity, n, value) for n, value in (where or {}).items())
+            return and_(is_within(table.column(field), span), *others)
 
-        return self._page(org, entity, field, lies_within, after=after, limit=limit)
+        return page(
+            self._connection,
+            self._schema,
+            org,
+            entity,
+            field=field,
+            fits=fits,
+            after=after,
+            limit=limit,
+        )
 
     def find_anniversaries(
         self,
@@ -169,37 +175,26 @@ class SqlRepository:
     ) -> list[Record]:
         """A page of records whose date is one of some days in any year."""
 
-        def is_one_of(table: TableMap) -> ColumnElement[bool]:
-            column = table.column(field)
-            return or_(
-                *(
-                    and_(extract("month", column) == month, extract("day", column) == day)
-                    for month, day in days
-                )
-            )
+        def fits(table: TableMap) -> ColumnElement[bool]:
+            return is_one_of_days(table.column(field), days)
 
-        return self._page(org, entity, field, is_one_of, after=after, limit=limit)
+        return page(
+            self._connection,
+            self._schema,
+            org,
+            entity,
+            field=field,
+            fits=fits,
+            after=after,
+            limit=limit,
+        )
 
-    def _page(
-        self,
-        org: str,
-        entity: Entity,
-        field: str,
-        fits: Callable[[TableMap], ColumnElement[bool]],
-        *,
-        after: str,
-        limit: int,
-    ) -> list[Record]:
-        found: list[Record] = []
-        for table in self._schema.tables[entity]:
-            if field not in table.columns:
-                continue
-            own = table.column("id")
-            query = table.everything.where(table.column("org_id") == org, own > after, fits(table))
-            rows = self._connection.execute(query.order_by(own).limit(limit)).mappings()
-            found += [table.read(row, ENTITIES[entity].kinds) for row in rows]
-        found.sort(key=lambda record: str(record["id"]))
-        return found[:limit]
+    def check(self, org: str, entity: Entity, record_id: str, fields: Record) -> None:
+        """Refuse what `upsert` would refuse."""
+        cleaned = clean(entity, fields, self._place(org))
+        record = self._fresh(org, entity, Report(record_id, fields, _EPOCH), cleaned)
+        table = _home(self._schema.tables[entity], record)
+        table.write(record, frozenset(record))
 
     def upsert(
         self,
@@ -337,15 +332,11 @@ class SqlRepository:
         """Lock what is there and insert what is not; the ids of those."""
         unknown = {r.id for r, _ in cleaned if (org, entity, r.id) not in self._locked}
         self._read(org, entity, unknown, lock=True)
-        defaults = ENTITIES[entity].defaults
-        blank = dict.fromkeys(ENTITIES[entity].kinds)
         fresh: dict[str, tuple[TableMap, dict[str, Any]]] = {}
         for report, fields in cleaned:
             if report.id in fresh or (org, entity, report.id) in self._locked:
                 continue
-            record = blank | created(
-                report.id, org, fields, defaults, occurred_at=report.occurred_at
-            )
+            record = self._fresh(org, entity, report, fields)
             fresh[report.id] = (_home(self._schema.tables[entity], record), record)
         inserted: set[str] = set()
         for table in self._schema.tables[entity]:
@@ -359,6 +350,13 @@ class SqlRepository:
                 if (org, entity, record_id) not in self._locked:
                     raise ValueError(f"the id {record_id[:60]!r} is another organisation's")
         return inserted
+
+    @staticmethod
+    def _fresh(org: str, entity: Entity, report: Report, fields: Record) -> dict[str, Any]:
+        """A new record of a report, with every field."""
+        known = ENTITIES[entity]
+        record = created(report.id, org, fields, known.defaults, occurred_at=report.occurred_at)
+        return dict.fromkeys(known.kinds) | record
 
     def _insert_into(self, table: TableMap, records: Sequence[dict[str, Any]]) -> set[str]:
         if not records:

@@ -80,7 +80,7 @@ def _page(
         case "membership_expiring":
             end = day + timedelta(days=trigger.days)
             found = repository.find_between(
-                org, "membership", "ends_on", end, end + timedelta(days=1),
+                org, "membership", "ends_on", (end, end + timedelta(days=1)),
                 where={"status": _RUNNING}, after=after, limit=PAGE,
             )  # fmt: skip
         case "days_since_last_visit":
@@ -90,7 +90,7 @@ def _page(
                 for each in (seen, seen + timedelta(days=1))
             )
             found = repository.find_between(
-                org, "contact", "last_visit_at", first, last, after=after, limit=PAGE
+                org, "contact", "last_visit_at", (first, last), after=after, limit=PAGE
             )
     return list(found)
 
