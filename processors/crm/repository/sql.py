@@ -7,12 +7,9 @@ from datetime import UTC, date, datetime
 from typing import Any, cast
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Table,
-    and_,
     bindparam,
-    false,
     func,
     select,
     update,
@@ -24,10 +21,12 @@ from processors.addresses.countries import country_code
 from processors.crm.entities import ENTITIES, clean
 from processors.crm.fields import Place
 from processors.crm.merging import created, merge
-from processors.crm.repository.dated import is_one_of_days, is_within, page
+from processors.crm.repository.dated import DatedPages, equals
 from processors.crm.repository.finding import search_contact
 from processors.crm.repository.mapping import CrmSchema, TableMap
-from processors.crm.repository.protocol import Entity, Record, Report, Span, Ties, Upserted
+from processors.crm.repository.mirror import mirror_organisation
+from processors.crm.repository.protocol import Entity, Record, Report, Ties, Upserted
+from processors.crm.repository.values import read_value, write_value
 from processors.database.models import Activity, Holiday, ScoreChange
 from processors.errors import DefinitionError
 from processors.texts.wording import zone_of
@@ -40,7 +39,7 @@ _MOST_REASON = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class SqlRepository:
+class SqlRepository(DatedPages):
     """See `processors.crm.repository.protocol.Repository`; make one for each transaction.
 
     Rows that it locked are remembered, so nothing else may write them in the same transaction.
@@ -69,13 +68,22 @@ class SqlRepository:
             return known
         table = self._schema.organisations
         query = table.everything.where(table.column("id") == bindparam("org"))
-        row = self._connection.execute(query, {"org": org}).mappings().one_or_none()
+        try:
+            values = {"org": _key(table, "id", org)}
+        except ValueError:
+            return None
+        row = self._connection.execute(query, values).mappings().one_or_none()
         if row is None:
             return None
-        record: dict[str, Any] = {str(name): value for name, value in row.items()}
-        record["country"] = record["country"] or self._default_country
+        record = dict.fromkeys(("email", "phone")) | {
+            str(name): read_value(value, None) for name, value in row.items()
+        }
+        record["country"] = record.get("country") or self._default_country
+        record["timezone"] = record.get("timezone") or "Europe/London"
         record["settings"] = record.get("settings") or {}
         record["business_hours"] = record.get("business_hours") or {}
+        if self._schema.name != "own":
+            mirror_organisation(self._connection, record)
         self._organisations[org] = record
         return record
 
@@ -126,68 +134,14 @@ class SqlRepository:
         kinds = ENTITIES[entity].kinds
         found: list[Record] = []
         for table in self._schema.tables[entity]:
-            query = table.everything.where(table.column("org_id") == org)
+            query = table.everything.where(table.column("org_id") == _key(table, "org_id", org))
             for name, value in where.items():
-                query = query.where(_equals(table, entity, name, value))
+                query = query.where(equals(table, entity, name, value))
             order = (table.column("created_at"), table.column("id"))
             rows = self._connection.execute(query.order_by(*order).limit(limit)).mappings()
             found += [table.read(row, kinds) for row in rows]
         found.sort(key=lambda record: (record["created_at"], record["id"]))
         return found[:limit]
-
-    def find_between(
-        self,
-        org: str,
-        entity: Entity,
-        field: str,
-        span: Span,
-        *,
-        where: Mapping[str, Any] | None = None,
-        after: str = "",
-        limit: int = 500,
-    ) -> list[Record]:
-        """A page of records whose date or time lies within a span."""
-
-        def fits(table: TableMap) -> ColumnElement[bool]:
-            others = (_equals(table, entity, n, value) for n, value in (where or {}).items())
-            return and_(is_within(table.column(field), span), *others)
-
-        return page(
-            self._connection,
-            self._schema,
-            org,
-            entity,
-            field=field,
-            fits=fits,
-            after=after,
-            limit=limit,
-        )
-
-    def find_anniversaries(
-        self,
-        org: str,
-        entity: Entity,
-        field: str,
-        days: Sequence[tuple[int, int]],
-        *,
-        after: str = "",
-        limit: int = 500,
-    ) -> list[Record]:
-        """A page of records whose date is one of some days in any year."""
-
-        def fits(table: TableMap) -> ColumnElement[bool]:
-            return is_one_of_days(table.column(field), days)
-
-        return page(
-            self._connection,
-            self._schema,
-            org,
-            entity,
-            field=field,
-            fits=fits,
-            after=after,
-            limit=limit,
-        )
 
     def check(self, org: str, entity: Entity, record_id: str, fields: Record) -> None:
         """Refuse what `upsert` would refuse."""
@@ -195,6 +149,24 @@ class SqlRepository:
         record = self._fresh(org, entity, Report(record_id, fields, _EPOCH), cleaned)
         table = _home(self._schema.tables[entity], record)
         table.write(record, frozenset(record))
+
+    def page(
+        self, org: str, entity: Entity, *, cursor: str | None, limit: int
+    ) -> tuple[list[Record], str | None]:
+        """All records, some at a time: table after table, each by its ids' order."""
+        tables = self._schema.tables[entity]
+        number, _, last = (cursor or "0:").partition(":")
+        table = tables[int(number)]
+        query = table.everything.where(table.column("org_id") == org)
+        if last:
+            query = query.where(table.column("id") > last)
+        query = query.order_by(table.column("id")).limit(limit)
+        kinds = ENTITIES[entity].kinds
+        found = [table.read(row, kinds) for row in self._connection.execute(query).mappings()]
+        if len(found) == limit:
+            return [*found], f"{number}:{found[-1]['id']}"
+        following = int(number) + 1
+        return [*found], f"{following}:" if following < len(tables) else None
 
     def upsert(
         self,
@@ -317,7 +289,11 @@ class SqlRepository:
             if not missing:
                 break
             query = table.by_id.with_for_update() if lock else table.by_id
-            rows = self._connection.execute(query, {"org": org, "ids": missing}).mappings()
+            try:
+                values = _keys(table, org, missing)
+            except ValueError:
+                continue  # such ids cannot be in that table
+            rows = self._connection.execute(query, values).mappings()
             for row in rows:
                 record = table.read(row, kinds)
                 found[record["id"]] = (table, record)
@@ -380,7 +356,8 @@ class SqlRepository:
             values = table.write(record, frozenset({*names, "updated_at"}))
             columns = tuple(sorted(values))
             row = {f"new_{name}": values[name] for name in columns}
-            groups[table, columns].append({"org": org, "key": record_id} | row)
+            keys = {"org": _key(table, "org_id", org), "key": _key(table, "id", record_id)}
+            groups[table, columns].append(keys | row)
         for (table, columns), rows in groups.items():
             statement = (
                 update(table.table)
@@ -389,6 +366,14 @@ class SqlRepository:
                 .values({name: bindparam(f"new_{name}") for name in columns})
             )
             self._connection.execute(statement, rows if len(rows) > 1 else rows[0])
+
+
+def _key(table: TableMap, name: str, value: str) -> Any:
+    return write_value(name, value, table.column(name).type)
+
+
+def _keys(table: TableMap, org: str, ids: Sequence[str]) -> dict[str, Any]:
+    return {"org": _key(table, "org_id", org), "ids": [_key(table, "id", one) for one in ids]}
 
 
 def _home(tables: Sequence[TableMap], record: Mapping[str, Any]) -> TableMap:
@@ -402,19 +387,3 @@ def _home(tables: Sequence[TableMap], record: Mapping[str, Any]) -> TableMap:
 def _flat(fields: Mapping[str, Any]) -> dict[str, Any]:
     own = {name: value for name, value in fields.items() if name != "custom_fields" and value != ""}
     return {**own, **fields.get("custom_fields", {})}
-
-
-def _equals(table: TableMap, entity: Entity, name: str, value: Any) -> Any:
-    known = {*ENTITIES[entity].kinds, "id", "created_at", "updated_at"}
-    if name not in known:
-        raise ValueError(f"{entity} has no field {name!r}; allowed: {', '.join(sorted(known))}")
-    if name in table.given:
-        wanted = value if isinstance(value, list | tuple) else [value]
-        return ~false() if table.given[name] in wanted else false()
-    if name not in table.columns:
-        raise ValueError(f"the table {table.table.fullname} has no column for {name}")
-    names = table.values.get(name, {})
-    if isinstance(value, list | tuple):
-        return table.column(name).in_([names.get(entry, entry) for entry in value])
-    value = names.get(value, value) if isinstance(value, str) else value
-    return table.column(name) == value
