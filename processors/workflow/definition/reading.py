@@ -121,8 +121,8 @@ def _read(raw: Mapping[str, Any], version: int, findings: Findings) -> Workflow 
     nodes, drawn = read_replies(nodes, drawn, findings)
     shape = read_shape(nodes, drawn, findings)
     _check_triggers(nodes, findings)
-    variables = read_variables(raw.get("variables"), findings)
-    check_variables(nodes, drawn, shape.bodies, variables, findings)
+    declared, variables = read_variables(raw.get("variables"), findings)
+    check_variables(nodes, drawn, shape.bodies, declared, findings)
     _check_recursion(nodes, raw["id"], findings)
     if findings.problems:
         return None

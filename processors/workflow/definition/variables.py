@@ -32,11 +32,11 @@ def check_variables(
     nodes: Mapping[str, Node],
     edges: Sequence[Edge],
     bodies: Mapping[str, frozenset[str]],
-    declared: Mapping[str, Any],
+    declared: frozenset[str],
     findings: Findings,
 ) -> None:
     """Note each variable that can never be filled in."""
-    known = set(declared) | _set_by_steps(nodes)
+    known = declared | _set_by_steps(nodes)
     outgoing = outgoing_of(edges)
     after = {node_id: reachable(node_id, outgoing) - {node_id} for node_id in nodes}
     for node in nodes.values():
@@ -53,19 +53,25 @@ def check_variables(
                     findings.refuse(node.id, f"{path}: {problem}")
 
 
-def read_variables(raw: Any, findings: Findings) -> dict[str, Any]:
-    """The declared variables with their defaults, None for those that have none."""
-    declared: dict[str, Any] = {}
-    if isinstance(raw, Mapping):
-        return {str(name): value for name, value in raw.items()}
+def read_variables(raw: Any, findings: Findings) -> tuple[frozenset[str], dict[str, Any]]:
+    """The names of the declared variables, and the values of those that have a default.
+
+    One without a default is left out of the values: its name may be that of something else, such
+    as ``gym_name``, which the organisation brings.
+    """
+    names: list[str] = []
+    values: dict[str, Any] = {}
     for number, entry in enumerate(raw if isinstance(raw, list) else []):
-        name = entry.get("name") if isinstance(entry, Mapping) else entry
+        fields = entry if isinstance(entry, Mapping) else {"name": entry}
+        name = fields.get("name")
         if not isinstance(name, str) or not name:
             findings.refuse("", f"variables[{number}] has no name")
             continue
-        default = entry.get("defaultValue", entry.get("default")) if name is not entry else None
-        declared[name] = default
-    return declared
+        names.append(name)
+        default = fields.get("defaultValue", fields.get("default"))
+        if default is not None:
+            values[name] = default
+    return frozenset(names), values
 
 
 def _names_in(text: str) -> Iterator[tuple[str, ...]]:
@@ -96,7 +102,7 @@ class _Names:
         self,
         nodes: Mapping[str, Node],
         after: Mapping[str, set[str]],
-        declared: set[str],
+        declared: frozenset[str],
         loops: Sequence[LoopSettings],
     ) -> None:
         self._nodes = nodes

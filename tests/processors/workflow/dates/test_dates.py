@@ -15,6 +15,7 @@ from processors.senders.outbox import OutboxSender
 from processors.workflow.dates.due import birthdays_of, find_due, is_due
 from processors.workflow.definition.saving import save_workflow
 from processors.workflow.nodes import DateTrigger
+from runtime.jobs.new_job import NewJob
 from runtime.testing import InlineWorker
 from tests.processors.harness import ORG
 from tests.processors.shapes import TAG, chain, node
@@ -107,7 +108,7 @@ def test_each_contact_starts_once_however_often_the_day_is_scanned(database, mak
         started = [job for job in worker.jobs if job.kind == "execute_workflow"]
         assert len(started) == 1
         payload = {"workflow_id": "w", "node_id": "t", "day": "2026-11-25"}
-        worker.client.enqueue("start_on_date", ORG, payload)
+        worker.client.enqueue(NewJob("start_on_date", ORG, payload))
         worker.run()
         assert len([job for job in worker.jobs if job.kind == "execute_workflow"]) == 1
         worker.advance(timedelta(days=1))

@@ -340,7 +340,7 @@ def test_settings_of_a_workflow():
     )  # fmt: skip
     assert workflow.settings.stop_on == ("sms_reply", "booking_confirmed")
     assert (workflow.settings.priority, workflow.settings.max_executions) == ("high", 5)
-    assert workflow.variables == {"days": 3, "gym": None}
+    assert workflow.variables == {"days": 3}
     first, second = workflow.nodes["a"], workflow.nodes["b"]
     assert (first.retry.attempts, first.retry.base_s) == (4, 2)
     assert (second.retry.attempts, second.on_error) == (1, OnError.CONTINUE)
