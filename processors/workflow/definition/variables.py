@@ -7,7 +7,8 @@ node's id, or a near miss of one of the names that always exist.
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from processors.naming import snake_case
@@ -38,7 +39,11 @@ def check_variables(
     """Note each variable that can never be filled in."""
     known = declared | _set_by_steps(nodes)
     outgoing = outgoing_of(edges)
-    after = {node_id: reachable(node_id, outgoing) - {node_id} for node_id in nodes}
+
+    @cache
+    def after(node_id: str) -> frozenset[str]:
+        return frozenset(reachable(node_id, outgoing) - {node_id})
+
     for node in nodes.values():
         settings = node.settings.model_dump(exclude_unset=True)
         settings = settings.get("config", settings) if node.type == "action" else settings
@@ -101,7 +106,7 @@ class _Names:
     def __init__(
         self,
         nodes: Mapping[str, Node],
-        after: Mapping[str, set[str]],
+        after: Callable[[str], frozenset[str]],
         declared: frozenset[str],
         loops: Sequence[LoopSettings],
     ) -> None:
@@ -142,7 +147,7 @@ class _Names:
             return f"there is no node {step[:60]!r}"
         if self._nodes[step].type == "loop":
             return "a loop's item is {{loop.item}}"
-        if node_id not in self._after[step]:
+        if node_id not in self._after(step):
             return f"the node {step[:60]!r} does not come before this one"
         return None
 
