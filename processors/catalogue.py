@@ -9,7 +9,13 @@ from processors.payloads.system import (
     RepairExecutions,
     RequeueDeadLetters,
 )
-from processors.payloads.workflow import ContinueWait, ExecuteNode, ExecuteWorkflow, ProcessTrigger
+from processors.payloads.workflow import (
+    AdvanceExecution,
+    ContinueWait,
+    ExecuteNode,
+    ExecuteWorkflow,
+    ProcessTrigger,
+)
 from runtime.catalogue.catalogue import (
     Breaker,
     Catalogue,
@@ -35,7 +41,7 @@ PROVIDERS = (
     Provider("whatsapp", breaker=_TEXTS),
 )
 
-_WORKFLOW = "processors.workflow.handlers"
+_WORKFLOW = "processors.workflow.execution.handlers"
 _MESSAGING = "processors.messaging.handlers"
 _CRM = "processors.crm.handlers"
 
@@ -85,7 +91,7 @@ KINDS = (
         "process_trigger",
         "workflow:triggers",
         ProcessTrigger,
-        "processors.workflow.triggering:process_trigger",
+        "processors.workflow.execution.triggering:process_trigger",
         retry=_OTHERS,
         timeout_s=30,
         priority=Priority.HIGH,
@@ -101,10 +107,20 @@ KINDS = (
         hint=("workflow_id", "trigger_type"),
     ),
     Kind(
+        "advance_execution",
+        "workflow:actions",
+        AdvanceExecution,
+        f"{_WORKFLOW}:advance_execution",
+        retry=_OTHERS,
+        timeout_s=60,
+        hint=("node_id", "execution_id"),
+    ),
+    Kind(
+        # What earlier versions have enqueued.
         "execute_node",
         "workflow:actions",
         ExecuteNode,
-        f"{_WORKFLOW}:execute_node",
+        f"{_WORKFLOW}:advance_execution",
         retry=_OTHERS,
         timeout_s=30,
         hint=("node_id",),

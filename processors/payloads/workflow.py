@@ -38,7 +38,7 @@ class ExecuteWorkflow(Payload):
     Attributes:
         execution_id: makes the run idempotent beyond the job's own life; default is derived from
             the job's id.
-        start_at: the trigger nodes that the event passed; default is all of them.
+        start_at: the trigger nodes that the event passed; default is the first.
     """
 
     workflow_id: Id
@@ -49,8 +49,20 @@ class ExecuteWorkflow(Payload):
     variables: Data = {}
 
 
+class AdvanceExecution(Payload):
+    """Go on with an execution as far as it goes.
+
+    Attributes:
+        node_id: key of the step that may run; None when something has happened outside, such as an
+            event.
+    """
+
+    execution_id: uuid.UUID
+    node_id: Name | None = None
+
+
 class ExecuteNode(Payload):
-    """Run one step of an execution."""
+    """Run one step of an execution: what earlier versions have enqueued."""
 
     execution_id: uuid.UUID
     node_id: Name

@@ -70,6 +70,7 @@ from processors.database.models.workflows import (
     WorkflowExecution,
     WorkflowStep,
     WorkflowVersion,
+    WorkflowWait,
 )
 
 __all__ = [
@@ -121,5 +122,6 @@ __all__ = [
     "WorkflowExecution",
     "WorkflowStep",
     "WorkflowVersion",
+    "WorkflowWait",
     "utc_now",
 ]
