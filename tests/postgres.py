@@ -104,7 +104,7 @@ class PrivatePostgres:
                 start_new_session=True, **identity,
             )  # fmt: skip
         self._guard = Guard(self._server.pid, remove=[self._root])
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 psycopg.connect(self._address("postgres"), connect_timeout=5).close()

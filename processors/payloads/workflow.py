@@ -73,3 +73,17 @@ class ContinueWait(Payload):
 
     execution_id: uuid.UUID
     node_id: Name
+
+
+class RunAction(Payload):
+    """Carry out an action that calls something outside, and settle its step.
+
+    Attributes:
+        action: its registered name.
+        config: its settings, variables filled in.
+    """
+
+    execution_id: uuid.UUID
+    node_id: Name
+    action: Name
+    config: Data = {}

@@ -8,7 +8,7 @@ from typing import Any
 from processors.errors import DefinitionError
 from processors.event_names import meant
 from processors.texts.interpolation import malformed
-from processors.workflow.conditions import Facts, holds
+from processors.workflow.decisions.conditions import Facts, holds
 from processors.workflow.definition import Node
 from processors.workflow.durations import duration
 

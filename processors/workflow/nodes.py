@@ -81,7 +81,7 @@ class ActionSettings(Settings):
 
 
 class ConditionSettings(Settings):
-    """A group or a comparison, see `processors.workflow.conditions`."""
+    """A group or a comparison, see `processors.workflow.decisions.conditions`."""
 
     condition: Json
 
@@ -305,12 +305,28 @@ class WorkflowSettings(Settings):
 
 @dataclass(frozen=True)
 class Workflow:
-    """A definition that can run; make one with `processors.workflow.reading`."""
+    """A definition that can run; made by `processors.workflow.definition.reading`.
+
+    What a reading guarantees: `edges` lead nowhere in a circle. Into a node that is no ``merge``
+    at most one of them is passed in one execution (or iteration): where parallel branches met
+    undrawn, a merge was put in. Every branch is one of the node's own. The nodes of a loop's body
+    can be reached by its ``body`` edge alone.
+
+    Attributes:
+        edges: all that lead on.
+        returns: from a node of a loop's body back to that loop. A loop that has any goes on only
+            after an iteration in which one of them was passed, and else leaves by ``done``; a loop
+            without any goes on to its end.
+        bodies: of each loop the ids of its body's nodes, those of inner loops included.
+        variables: declared ones with their defaults; None without one.
+    """
 
     id: str
     name: str
     version: int
     nodes: Mapping[str, Node]
     edges: tuple[Edge, ...]
+    returns: tuple[Edge, ...] = ()
+    bodies: Mapping[str, frozenset[str]] = field(default_factory=dict)
     settings: WorkflowSettings = field(default_factory=WorkflowSettings)
     variables: Json = field(default_factory=dict)

@@ -13,7 +13,6 @@ from processors.database.models import AnalyticsEvent, Contact
 from processors.event_names import SERVICE
 from processors.workflow.execution.store import Execution
 
-_TAGS = frozenset({"unsubscribed", "unsubscribe", "optedout", "optout", "donotcontact"})
 # As many digits as a number has without its country and its trunk prefix, in most countries.
 _DIGITS = 9
 
@@ -26,12 +25,6 @@ def is_marketing(config: Mapping[str, Any], trigger_type: str) -> bool:
     """
     purpose = str(config.get("purpose") or "").lower()
     return purpose == "marketing" or (purpose != "transactional" and trigger_type not in SERVICE)
-
-
-def has_opted_out(lead: Contact) -> bool:
-    """Whether a tag or the lead's status says so, in any spelling."""
-    words = (*map(str, lead.tags), lead.status)
-    return any(_letters(word) in _TAGS for word in words)
 
 
 def without_lead(recipients: list[str], lead: Contact) -> list[str]:
@@ -67,10 +60,6 @@ def note_suppressed(
         "occurred_at": now,
     }
     insert_new(session, AnalyticsEvent, [row])
-
-
-def _letters(word: str) -> str:
-    return "".join(char for char in word.casefold() if char.isalnum())
 
 
 def _tail(number: str) -> str:

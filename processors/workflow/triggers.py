@@ -7,8 +7,8 @@ from processors.errors import DefinitionError
 from processors.event_names import canonical
 from processors.texts.interpolation import lookup
 from processors.texts.values import MISSING
-from processors.workflow.comparisons import compare
-from processors.workflow.conditions import Facts, field_value, holds
+from processors.workflow.decisions.comparisons import compare
+from processors.workflow.decisions.conditions import Facts, field_value, holds
 from processors.workflow.definition import Graph, Node
 
 # Events of which lead filters (source, tags, score) speak.

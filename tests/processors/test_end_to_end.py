@@ -78,10 +78,10 @@ class Server:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            assert self.process.wait(40) == 0, self.log.read_text()
+            assert self.process.wait(60) == 0, self.log.read_text()
         self.database.close()
 
-    def until(self, condition: Callable[[], bool], *, within_s: float = 40) -> None:
+    def until(self, condition: Callable[[], bool], *, within_s: float = 60) -> None:
         deadline = time.monotonic() + within_s
         while not condition():
             assert time.monotonic() < deadline, self.log.read_text()[-3_000:]

@@ -26,8 +26,11 @@ ROOT = Path(__file__).parents[2]
 APPLICATION = "tests.runtime.engine_app"
 
 
-def wait_until(condition: Callable[[], object], *, timeout_s: float = 20.0) -> None:
-    """Poll until the condition holds; fail with its last value otherwise."""
+def wait_until(condition: Callable[[], object], *, timeout_s: float = 60.0) -> None:
+    """Poll until the condition holds; fail with its last value otherwise.
+
+    The time only ends what hangs: a busy machine may need most of it.
+    """
     end = time.monotonic() + timeout_s
     while not (value := condition()):
         assert time.monotonic() < end, f"still {value!r} after {timeout_s} s"

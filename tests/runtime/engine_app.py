@@ -123,7 +123,11 @@ application = Application(
             Kind("outcome", "test:plain", Note, f"{__name__}:outcome"),
             Kind(
                 "isolated", "test:plain", Note, f"{__name__}:isolated",
-                retry=ONCE, timeout_s=5, isolated=True,
+                retry=ONCE, timeout_s=300, isolated=True,
+            ),
+            Kind(
+                "hurried", "test:plain", Note, f"{__name__}:isolated",
+                retry=ONCE, timeout_s=1, isolated=True,
             ),
             Kind("chain", "test:plain", Note, f"{__name__}:chain"),
             Kind("fair", "test:fair", Note, f"{__name__}:echo"),

@@ -19,7 +19,7 @@ from tui.session import Options  # noqa: E402
 from tui.source import sample_source  # noqa: E402
 
 _WATCHED_S = 330
-_SETTLE_S = 10.0
+_SETTLE_S = 60.0
 
 
 def sample_app(
@@ -39,7 +39,7 @@ async def settle(pilot: Pilot[None], app: DashApp) -> None:
     """Wait until nothing is being read or laid out any more and everything is painted.
 
     Raises:
-        TimeoutError: that did not happen within ten seconds.
+        TimeoutError: that did not happen within a minute.
     """
     async with asyncio.timeout(_SETTLE_S):
         await pilot.pause()

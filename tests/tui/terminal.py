@@ -65,7 +65,7 @@ class Terminal:
                 except OSError:
                     return
 
-    def wait_for(self, text, seconds=20.0):
+    def wait_for(self, text, seconds=60.0):
         """Read until the text was written."""
         end = time.monotonic() + seconds
         while text not in self.output:
@@ -81,7 +81,7 @@ class Terminal:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS
 
-    def wait_exit(self, seconds=10.0):
+    def wait_exit(self, seconds=60.0):
         """The exit code, once it ended."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

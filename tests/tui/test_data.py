@@ -120,7 +120,7 @@ def test_background_goes_on_after_an_error():
     background, seen, done = Background("test"), [], threading.Event()
     background.submit(lambda: 1 / 0, lambda outcome: seen.append(outcome.error))
     background.submit(lambda: 7, lambda outcome: (seen.append(outcome.value), done.set()))
-    assert done.wait(5)
+    assert done.wait(60)
     assert seen == ["ZeroDivisionError: division by zero", 7]
     background.stop()
 
@@ -133,7 +133,7 @@ class Gate(SampleSource):
         self.open = threading.Event()
 
     def snapshot(self):
-        assert self.open.wait(5)
+        assert self.open.wait(60)
         return super().snapshot()
 
 
@@ -146,9 +146,9 @@ def test_a_slow_source_is_asked_less_often_and_only_the_last_wish_is_read():
     for offset in (0, 10, 20):
         poller.fetch(PageRequest(None, JobState.FAILED, offset=offset, limit=10))
     source.open.set()
-    assert delivered.acquire(timeout=5)
+    assert delivered.acquire(timeout=60)
     poller.delivered()
-    assert delivered.acquire(timeout=5)
+    assert delivered.acquire(timeout=60)
     poller.delivered()
     assert source.calls == ["snapshot", "page"]
     assert arrived[1].request.offset == 20

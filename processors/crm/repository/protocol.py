@@ -78,5 +78,5 @@ class Repository(Protocol):
         reason: str,
         at: datetime,
         key: uuid.UUID,
-    ) -> None:
-        """A row of history; one whose key is there already is left as it is."""
+    ) -> bool:
+        """A row of history; False, and nothing is written, if there is one with that key."""

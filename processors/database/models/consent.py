@@ -45,7 +45,8 @@ class Consent(Base):
 class Suppression(Base):
     """An address that gets nothing over a channel, whatever was agreed before.
 
-    A row is removed when the person asks for messages again (START); `consents` keeps the history.
+    For the reason ``unsubscribe`` no marketing, but still what somebody booked or owes. A row is
+    removed when the person asks for messages again (START); `consents` keeps the history.
     """
 
     __tablename__ = "suppressions"

@@ -164,7 +164,7 @@ def test_readers_do_not_wait_for_a_writer(database):
 
         thread = threading.Thread(target=read)
         thread.start()
-        thread.join(10)
+        thread.join(60)
     assert found == [2]
 
 

@@ -1,7 +1,9 @@
 """The demo: its workload is valid and repeatable, and the program leaves nothing behind."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -115,12 +117,12 @@ class Demo:
     def atlas(self, *arguments: str, module: str = "runtime.cli") -> subprocess.CompletedProcess:
         return subprocess.run(
             [sys.executable, "-m", module, *arguments],
-            capture_output=True, text=True, timeout=30, env=self.environment, check=False,
+            capture_output=True, text=True, timeout=60, env=self.environment, check=False,
         )  # fmt: skip
 
     def join(self) -> None:
         """Point `atlas` at the running demo, as its hint says."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while (found := self.atlas("--env", module="processors.demo")).returncode:
             assert time.monotonic() < deadline, found.stderr
         for line in found.stdout.splitlines():
@@ -129,7 +131,7 @@ class Demo:
 
     def until_workers(self) -> list[psutil.Process]:
         """All processes of the demo, once its workers run."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             status = self.atlas("status", "--json")
             if status.returncode == 0 and json.loads(status.stdout)["workers"]:
@@ -137,8 +139,28 @@ class Demo:
             assert time.monotonic() < deadline, status.stderr
             assert self.process.poll() is None, self.process.communicate()
 
+    def until_it_ends(self) -> tuple[list[psutil.Process], str, str]:
+        """All processes it ever had, and what it printed."""
+        family: set[psutil.Process] = set()
+        while self.process.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                family.update(self.process.children(recursive=True))
+            time.sleep(0.05)
+        return list(family), *self.process.communicate()
+
+    def until_delivered(self, address: str) -> None:
+        """Until the outbox says what became of the message to this address."""
+        deadline = time.monotonic() + 60
+        while True:
+            outbox = self.atlas("outbox", "--org", "org_harbour", "--limit", "500", "--json")
+            assert outbox.returncode == 0, outbox.stderr
+            states = [m["status"] for m in json.loads(outbox.stdout) if m["to"] == address]
+            if {"sent", "rejected", "unknown"} & set(states):
+                return
+            assert time.monotonic() < deadline, states
+
     def assert_nothing_left(self, family: list[psutil.Process]) -> None:
-        assert still_running(family, within_s=10) == []
+        assert still_running(family, within_s=60) == []
         assert list(self.temporary.iterdir()) == []
         assert [path for path in self.home.rglob("*") if "atlas-queue" in str(path)] == []
 
@@ -157,31 +179,20 @@ def demo(tmp_path_factory, request):
     for demo in started:
         if demo.process.poll() is None:
             demo.process.terminate()
-        demo.process.communicate(timeout=30)
+        demo.process.communicate(timeout=60)
 
 
 def test_headless_shows_the_status_and_what_was_delivered(demo):
-    running = demo("--seconds", "8")
-    running.join()
-    family = running.until_workers()
-    lead = {"first_name": "Zelda", "email": "zelda@example.com", "score": 80}
-    pushed = running.atlas(
-        "trigger", "lead_created", "--org", "org_harbour", "--data", json.dumps(lead)
+    """However little a slow machine gets done in that time: the report says what it was."""
+    running = demo("--seconds", "3")
+    family, out, err = running.until_it_ends()
+    assert len(family) >= 3, "Redis, the worker and the workload"
+    assert "communication:email" in out, err
+    report = re.fullmatch(
+        r"(\d+) messages delivered, \d+ refused or without an answer", out.splitlines()[-1]
     )
-    assert pushed.returncode == 0, pushed.stderr
-    deadline = time.monotonic() + 20
-    while True:
-        outbox = running.atlas("outbox", "--org", "org_harbour", "--limit", "500", "--json")
-        assert outbox.returncode == 0, outbox.stderr
-        mine = [m for m in json.loads(outbox.stdout) if m["to"] == "zelda@example.com"]
-        if mine and mine[0]["status"] in ("sent", "rejected", "unknown"):
-            break
-        assert time.monotonic() < deadline
-    out, err = running.process.communicate(timeout=60)
-    assert running.process.returncode == 0, err
-    assert "communication:email" in out
-    assert "messages delivered" in out
-    assert int(out.strip().splitlines()[-1].split()[0]) > 0
+    assert report, out
+    assert running.process.returncode == int(report[1] == "0"), err
     running.assert_nothing_left(family)
 
 
@@ -193,13 +204,19 @@ def test_headless_shows_the_status_and_what_was_delivered(demo):
         pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
     ],
 )
-def test_a_signal_ends_everything_in_order(demo, number):
+def test_a_trigger_is_delivered_and_a_signal_ends_everything_in_order(demo, number):
     running = demo("--seconds", "300")
     running.join()
     family = running.until_workers()
     assert len(family) >= 4
+    lead = {"first_name": "Zelda", "email": "zelda@example.com", "score": 80}
+    pushed = running.atlas(
+        "trigger", "lead_created", "--org", "org_harbour", "--data", json.dumps(lead)
+    )
+    assert pushed.returncode == 0, pushed.stderr
+    running.until_delivered("zelda@example.com")
     running.process.send_signal(number)
-    running.process.communicate(timeout=30)
+    running.process.communicate(timeout=60)
     assert running.process.returncode == 128 + number
     running.assert_nothing_left(family)
 
@@ -212,7 +229,7 @@ def test_a_demo_that_is_killed_leaves_no_process(demo):
     running.process.kill()
     running.process.wait()
     # Its Redis is gone at the same moment: the worker waits for it as long as it may (13 s).
-    assert still_running(family, within_s=40) == []
+    assert still_running(family, within_s=80) == []
 
 
 def test_without_a_demo_there_is_no_address(demo, tmp_path):

@@ -113,12 +113,12 @@ def test_concurrent_attempts_call_the_provider_once(with_provider, database, gua
 
     def hold():
         inside.set()
-        assert go.wait(20)
+        assert go.wait(60)
 
     provider.hook = hold
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(engine.call, mail())
-        assert inside.wait(20)
+        assert inside.wait(60)
         provider.hook = lambda: None
         if guarantee is Guarantee.KEYLESS:
             with pytest.raises(Snooze):

@@ -100,7 +100,7 @@ def certificate(tmp_path_factory):
 
 def sender(controller: Controller, url: str = "smtp://127.0.0.1:{port}", **options: Any):
     server = SmtpServer.from_url(url.format(port=controller.port))
-    return SmtpSender(server, timeout_s=5, **options)
+    return SmtpSender(server, timeout_s=60, **options)
 
 
 def message(**fields: Any) -> OutgoingMessage:

@@ -116,7 +116,7 @@ def test_who_finds_none_free_waits_for_one(small) -> None:
     waiter = threading.Thread(target=lambda: got.append(pool.borrow()))
     waiter.start()
     pool.give_back(held)
-    waiter.join(20)
+    waiter.join(60)
     assert got == [held]
 
 

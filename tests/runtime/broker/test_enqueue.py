@@ -150,7 +150,7 @@ def test_a_client_made_before_a_fork_works_in_both_processes(
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", "/"),
         },
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 0

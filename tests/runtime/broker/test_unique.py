@@ -63,7 +63,7 @@ def test_throttle_holds_for_its_period_whatever_became_of_the_job(client, broker
     put(client, "a", unique=unique)
     finish(broker, ended(claim(broker).jobs[0]))
     assert put(client, "b", unique=unique).outcome == "held"
-    wait_until(lambda: put(client, "b", unique=unique).created, timeout_s=2)
+    wait_until(lambda: put(client, "b", unique=unique).created)
 
 
 def test_debounce_restarts_the_time_and_takes_the_newest_data(client, broker, raw) -> None:

@@ -97,7 +97,7 @@ def run_program(environment: dict[str, str]) -> Callable[..., Outcome]:
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            timeout=30,
+            timeout=60,
             check=False,
         )
         return Outcome(done.returncode, done.stdout, done.stderr)

@@ -76,7 +76,7 @@ def test_a_signal_ends_it_in_order(
         assert serving[0]["slots"] == 4
         assert str(serving[0]["pid"]) in atlas("workers").out
         worker.send_signal(how)
-        assert worker.wait(20) == 0
+        assert worker.wait(60) == 0
         assert atlas("workers", "--json").json == []
         assert atlas("workers").out.startswith("no worker is running")
     finally:

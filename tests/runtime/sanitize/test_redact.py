@@ -118,8 +118,8 @@ def test_any_payload_can_be_redacted_and_stays_json(value: object):
 def test_hostile_text_costs_linear_time():
     pieces = ("a", "a.", "a@", "password", "password='", "+", "+44", "eyJ", "api_", "x://",
               "-----BEGIN PRIVATE KEY-----", "Bearer ", "token=\\")  # fmt: skip
-    started = time.perf_counter()
+    started = time.process_time()
     for piece in pieces:
         redact_text(piece * (20_000 // len(piece)))
     # Measured: 0.3 s for all; a quadratic pattern takes minutes.
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10

@@ -66,7 +66,7 @@ def dashboard(engine: Settings, redis_url: str) -> Iterator[str]:
         return True
 
     try:
-        wait_until(answers, timeout_s=30)
+        wait_until(answers)
         yield address
     finally:
         process.terminate()

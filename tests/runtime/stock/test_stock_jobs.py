@@ -197,7 +197,7 @@ def test_callbacks_meta_and_returned_retries(
     ]
     worker.start_process()
     everyone = [job.id for job in (*jobs, *dependents)]
-    wait_until(lambda: all(fetch(j).get_status() in FINALS for j in everyone), timeout_s=60)
+    wait_until(lambda: all(fetch(j).get_status() in FINALS for j in everyone))
     assert sorted(told.read_text().splitlines()) == [
         "bad failed RuntimeError",
         "good finished 5",
@@ -248,7 +248,7 @@ def test_dependents_of_stock_jobs_go_at_once_and_wake_a_worker(
     second = queue.enqueue(f"{HERE}.add", 2, 2, depends_on=first)
     third = queue.enqueue(f"{HERE}.add", 3, 3, depends_on=second)
     worker.start_process(without)
-    wait_until(lambda: fetch(third.id).get_status() is JobStatus.FINISHED, timeout_s=30)
+    wait_until(lambda: fetch(third.id).get_status() is JobStatus.FINISHED)
     assert not raw.exists(keys.dependents(first.id), keys.dependents(second.id))
 
 

@@ -94,7 +94,7 @@ def test_a_stop_while_it_is_waited_for_is_in_order(reader: Reader, worker: Worke
     worker.start()
     wait_until(lambda: outages(reader) == AWAY)
     worker.process.send_signal(signal.SIGTERM)
-    assert worker.process.wait(15) == 0
+    assert worker.process.wait(60) == 0
     assert reader.snapshot().workers == ()
 
 

@@ -10,7 +10,7 @@ from processors.naming import snake_case
 from processors.texts.interpolation import interpolate, lookup
 from processors.texts.values import MISSING
 from processors.texts.wording import zone_of
-from processors.workflow.comparisons import compare
+from processors.workflow.decisions.comparisons import compare
 from processors.workflow.durations import duration
 
 KINDS = ("lead_score", "tags", "field_comparison", "multi_condition", "activity")
@@ -45,7 +45,7 @@ class Facts:
         """Whether the field's value stands to `expected` as the operator says.
 
         Raises:
-            DefinitionError: see `processors.workflow.comparisons.compare`.
+            DefinitionError: see `processors.workflow.decisions.comparisons.compare`.
         """
         return compare(
             operator,

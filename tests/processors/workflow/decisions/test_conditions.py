@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from processors.errors import DefinitionError
-from processors.workflow.conditions import Facts, holds
+from processors.workflow.decisions.conditions import Facts, holds
 
 SCOPE = {
     "lead": {"score": 60, "tags": ["vip"], "custom_fields": {"goal": "strength"}},

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from processors.errors import DefinitionError
 from processors.texts.values import MISSING, moment
-from processors.workflow.comparisons import compare, comparisons
+from processors.workflow.decisions.comparisons import compare, comparisons
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 

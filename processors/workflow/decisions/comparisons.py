@@ -19,7 +19,7 @@ from processors.texts.values import (
     shown,
     truth,
 )
-from processors.workflow.comparison_names import comparison_name
+from processors.workflow.decisions.comparison_names import comparison_name
 
 _Comparison: TypeAlias = Callable[[Any, Any, "Reading"], bool]
 

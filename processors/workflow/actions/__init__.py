@@ -1,0 +1,1 @@
+"""What an action node does: the registry, its actions, and their settings."""

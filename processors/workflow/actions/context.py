@@ -1,0 +1,57 @@
+"""What an action is told, and the few things that all of them need of it."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any
+
+from processors.crm.repository.protocol import Record, Repository
+
+_NAMESPACE = uuid.UUID("6f0c3a52-0c35-5f0e-9f0f-6d1f3ab4c9d1")
+
+
+@dataclass(frozen=True, slots=True)
+class ActionContext:
+    """What an action works with.
+
+    Attributes:
+        org: whose execution.
+        execution_id: which one.
+        step_key: the step within it; holds the node's id and, in a loop, the iteration.
+        now: the time; actions never read the host's.
+        zone: the organisation's time zone, by which dates without one are read.
+        scope: variables by name, see `processors.crm.scope`.
+        contact_id: whom the execution is about; None for an event that names nobody.
+        repository: the CRM's data, within the transaction that closes the step.
+    """
+
+    org: str
+    execution_id: uuid.UUID
+    step_key: str
+    now: datetime
+    zone: tzinfo
+    scope: Mapping[str, Any]
+    contact_id: str | None
+    repository: Repository
+
+    def contact(self) -> Record:
+        """The execution's contact, locked until the transaction ends.
+
+        Raises:
+            ValueError: the event named nobody, or the contact does not exist any more.
+        """
+        if self.contact_id is None:
+            raise ValueError("the event that started the workflow names no contact")
+        found = self.repository.get(self.org, "contact", self.contact_id, lock=True)
+        if found is None:
+            raise ValueError(f"the contact {self.contact_id!r} does not exist any more")
+        return found
+
+    def key(self, part: str = "") -> uuid.UUID:
+        """An id for what this step makes: the same whenever the step runs again.
+
+        Args:
+            part: tells apart the several things that one step makes.
+        """
+        return uuid.uuid5(_NAMESPACE, f"{self.execution_id}:{self.step_key}:{part}")

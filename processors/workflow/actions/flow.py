@@ -1,0 +1,106 @@
+"""Actions that move executions: start and stop workflows, set variables, wait for a reply."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from processors.errors import DefinitionError
+from processors.workflow.actions.config import ActionConfig, Also, Filled
+from processors.workflow.actions.context import ActionContext
+from processors.workflow.actions.outcomes import AwaitEvent, Done, StartWorkflow, StopWorkflows
+from processors.workflow.actions.registry import action
+from processors.workflow.durations import duration
+from processors.workflow.nodes import EventWait
+
+REPLIES = {
+    "sms": "sms_replied",
+    "whatsapp": "whatsapp_replied",
+    "email": "email_replied",
+}
+# A step's name for a variable: as it stands between braces, without a dot.
+_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
+
+
+class StartWorkflowConfig(ActionConfig):
+    """Another workflow of the organisation, for the same contact; `data` is its event's data."""
+
+    workflow_id: Annotated[str, Also("workflow"), Field(min_length=1, max_length=100)]
+    data: Annotated[Mapping[str, Any], Also("trigger_data", "input")] = {}
+    is_awaited: Annotated[bool, Also("wait", "wait_for_completion")] = False
+
+
+@action("start_workflow", StartWorkflowConfig, aliases=("trigger_workflow", "run_workflow"))
+def start_workflow(config: StartWorkflowConfig, _ctx: ActionContext) -> StartWorkflow:
+    """Start another workflow for the contact, and wait for its end if asked to."""
+    return StartWorkflow(config.workflow_id, config.data, config.is_awaited)
+
+
+class StopWorkflowConfig(ActionConfig):
+    """One workflow, or all of them when none is named."""
+
+    workflow_id: Annotated[str | None, Also("workflow"), Field(max_length=100)] = None
+    reason: Annotated[str, Field(max_length=500)] = ""
+
+
+@action("stop_workflow", StopWorkflowConfig, aliases=("stop_workflows", "remove_from_workflow"))
+def stop_workflow(config: StopWorkflowConfig, _ctx: ActionContext) -> StopWorkflows:
+    """End the contact's other open executions of a workflow, or of all."""
+    return StopWorkflows(config.workflow_id, config.reason)
+
+
+class SetVariableConfig(ActionConfig):
+    """One variable as `name` and `value`, or several as `variables`."""
+
+    BLANKS = frozenset({"value"})
+
+    name: Annotated[str | None, Also("variable", "variable_name", "key"), Field(pattern=_NAME)] = (
+        None
+    )
+    value: Any = None
+    variables: Mapping[Annotated[str, Field(pattern=_NAME)], Any] = {}
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if (self.name is None) is not bool(self.variables):
+            raise ValueError("there is nothing to set; allowed: name with value, or variables")
+        return self
+
+
+@action("set_variable", SetVariableConfig, aliases=("set_variables",))
+def set_variable(config: SetVariableConfig, _ctx: ActionContext) -> Done:
+    """Set variables of the execution."""
+    found = dict(config.variables) or {str(config.name): config.value}
+    return Done(found, found)
+
+
+def _span(timeout: Any) -> Mapping[str, Any]:
+    """A span of time, in any of the ways that waits are written."""
+    span = timeout if isinstance(timeout, Mapping) else {"duration": timeout}
+    try:
+        duration(span)
+    except DefinitionError as error:
+        raise ValueError(str(error)) from None
+    return span
+
+
+class WaitForReplyConfig(ActionConfig):
+    """Until the contact answers on a channel (any, if none is named), or `timeout` is over."""
+
+    channel: Annotated[
+        str | None,
+        BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+        Field(pattern="^(sms|whatsapp|email|any)$"),
+    ] = None
+    timeout: Annotated[
+        Mapping[str, Any], BeforeValidator(_span), Also("timeframe", "wait", "duration")
+    ]
+    filter: Annotated[Mapping[str, Any], Filled.RAW] = {}
+
+
+@action("wait_for_reply", WaitForReplyConfig, aliases=("await_reply",))
+def wait_for_reply(config: WaitForReplyConfig, _ctx: ActionContext) -> AwaitEvent:
+    """Wait until the contact replies; the reply is the step's output."""
+    one = REPLIES.get(config.channel or "any")
+    events = (one,) if one is not None else tuple(REPLIES.values())
+    return AwaitEvent(EventWait(events=events, filter=config.filter, timeout=config.timeout))

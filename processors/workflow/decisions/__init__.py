@@ -1,0 +1,1 @@
+"""How conditions are decided: groups, kinds, comparisons."""
