@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
-from processors.crm.finding import find_by_address
+from processors.crm.repository.opening import repository_of
+from processors.crm.repository.protocol import Record
 from processors.crm.scope import build_scope
-from processors.database.models import Contact, Organisation, utc_now
+from processors.database.models import utc_now
 from processors.errors import DefinitionError
 from processors.messaging.ledger import Draft
 from processors.senders.refusals import NO_VALUE
@@ -43,14 +44,19 @@ def personal(
         limits: of the channel.
         is_html: the body is HTML, so that what is put in is escaped.
     """
-    organisation = session.get(Organisation, org)
+    repository = repository_of(session)
+    organisation = repository.organisation(org)
     escape: Callable[[str], str] = html.escape if is_html else str
 
     def filled(draft: Draft) -> Draft:
-        column = "email" if draft.channel == "email" else "phone"
+        is_email = draft.channel == "email"
         try:
-            lead = find_by_address(session, org, {column: draft.recipient})
-            return _filled(draft, organisation, lead, limits, escape)
+            contact = repository.find_contact(
+                org,
+                email=draft.recipient if is_email else None,
+                phone=None if is_email else draft.recipient,
+            )
+            return _filled(draft, organisation, contact, limits, escape)
         except DefinitionError as error:
             return replace(draft, refused=str(error), code=NO_VALUE)
 
@@ -59,14 +65,14 @@ def personal(
 
 def _filled(
     draft: Draft,
-    organisation: Organisation | None,
-    lead: Contact | None,
+    organisation: Record | None,
+    contact: Record | None,
     limits: Limits,
     escape: Callable[[str], str],
 ) -> Draft:
     scope = build_scope(
         organisation=organisation,
-        lead=lead,
+        contact=contact,
         trigger_type="",
         trigger_data={},
         variables={},
