@@ -15,6 +15,7 @@ from processors.payloads.workflow import (
     ExecuteNode,
     ExecuteWorkflow,
     ProcessTrigger,
+    StopWorkflows,
 )
 from runtime.catalogue.catalogue import (
     Breaker,
@@ -114,6 +115,15 @@ KINDS = (
         retry=_OTHERS,
         timeout_s=60,
         hint=("node_id", "execution_id"),
+    ),
+    Kind(
+        "stop_workflows",
+        "workflow:actions",
+        StopWorkflows,
+        f"{_WORKFLOW}:stop_workflows",
+        retry=_OTHERS,
+        timeout_s=60,
+        hint=("workflow_id",),
     ),
     Kind(
         # What earlier versions have enqueued.

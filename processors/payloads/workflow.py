@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field
 
 from processors.event_names import meant
 from processors.naming import name_key
-from processors.payloads.base import Data, Id, Name, Payload
+from processors.payloads.base import Data, Id, Name, Payload, Reason
 
 
 def _event(value: str) -> str:
@@ -66,6 +66,19 @@ class ExecuteNode(Payload):
 
     execution_id: uuid.UUID
     node_id: Name
+
+
+class StopWorkflows(Payload):
+    """End the other open executions of an execution's contact.
+
+    Attributes:
+        workflow_id: only those of one workflow.
+    """
+
+    execution_id: uuid.UUID
+    node_id: Name
+    workflow_id: Id | None = None
+    reason: Reason = ""
 
 
 class ContinueWait(Payload):

@@ -55,7 +55,8 @@ def settle_step(
         else:
             advance.fail(step, error, output)
 
-    return _settle(session, org, execution_id, node_id, now, close, ("running", "failed"))
+    statuses = ("running", "failed")
+    return _settle(session, org, execution_id, node_id, close, now=now, statuses=statuses)
 
 
 def fail_step(
@@ -88,7 +89,7 @@ def fail_step(
     def close(advance: Advance, step: Step) -> None:
         advance.fail(step, error, output)
 
-    return _settle(session, org, execution_id, node_id, now, close, (waits_as,))
+    return _settle(session, org, execution_id, node_id, close, now=now, statuses=(waits_as,))
 
 
 def _settle(
@@ -96,8 +97,9 @@ def _settle(
     org: str,
     execution_id: uuid.UUID,
     key: str,
-    now: datetime,
     close: _Close,
+    *,
+    now: datetime,
     statuses: tuple[str, ...],
 ) -> list[NewJob]:
     execution = lock_execution(session, org, execution_id)
@@ -128,4 +130,6 @@ def _settle(
     except Exception:  # noqa: BLE001 - whatever it was, it comes again in the execution's own job
         (execution.status, execution.error_message, execution.completed_at,
          execution.variables) = before  # fmt: skip
+        # What it remembers of this transaction has been undone.
+        session.info.pop("repository", None)
         return go_on(0)

@@ -21,7 +21,10 @@ def workflow_of(session: Session, org: str, workflow_id: str, *, lock: bool = Fa
     found = session.scalars(query.with_for_update() if lock else query).one_or_none()
     if found is None:
         ids = session.scalars(
-            select(WorkflowRow.id).where(WorkflowRow.org_id == org).order_by(WorkflowRow.id).limit(20)
+            select(WorkflowRow.id)
+            .where(WorkflowRow.org_id == org)
+            .order_by(WorkflowRow.id)
+            .limit(20)
         ).all()
         raise DefinitionError(
             f"the organisation {org} has no workflow {workflow_id[:60]!r}; it has: "
@@ -69,9 +72,7 @@ def delete_workflow(session: Session, org: str, workflow_id: str) -> None:
             f"the workflow {workflow_id!r} has {count} executions, whose history would be lost; "
             "allowed: atlas workflow archive"
         )
-    session.execute(
-        delete(WorkflowRow).where(WorkflowRow.org_id == org, WorkflowRow.id == row.id)
-    )
+    session.execute(delete(WorkflowRow).where(WorkflowRow.org_id == org, WorkflowRow.id == row.id))
 
 
 def set_archived(session: Session, org: str, workflow_id: str) -> WorkflowRow:

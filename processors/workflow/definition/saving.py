@@ -95,9 +95,7 @@ def roll_back(
         DefinitionError: there is no such version, or this release cannot run it any more.
     """
     old = version_of(session, org, workflow_id, version)
-    return save_workflow(
-        session, org, {**old.definition, "id": workflow_id}, author=author, at=at
-    )
+    return save_workflow(session, org, {**old.definition, "id": workflow_id}, author=author, at=at)
 
 
 def exported(row: WorkflowRow, *, content: Mapping[str, Any] | None = None) -> dict[str, Any]:

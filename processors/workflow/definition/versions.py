@@ -127,4 +127,3 @@ def versions_of(session: Session, org: str, workflow_id: str) -> list[WorkflowVe
         WorkflowVersion.org_id == org, WorkflowVersion.workflow_id == workflow_id
     )
     return list(session.scalars(query.order_by(WorkflowVersion.version.desc())))
-

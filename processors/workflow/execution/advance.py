@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from processors.database.models import WorkflowExecution, WorkflowStep
 from processors.errors import DefinitionError
-from processors.workflow.conditions import holds
+from processors.workflow.decisions.conditions import holds
 from processors.workflow.execution import store
 from processors.workflow.execution.board import Board, Step, running_iterations
 from processors.workflow.execution.choosing import retry_delay
@@ -190,6 +190,20 @@ class Advance:
         execution.status, execution.error_message = "running", None
         execution.completed_at, execution.is_changed = None, True
 
+    @staticmethod
+    def key_in(step: Step, run: int) -> str:
+        """What a step is called in a replay."""
+        return step_key(step.node_id, step.path, run)
+
+    def begin_again(self, first: Step, again: Iterable[Step]) -> None:
+        """Begin once more with a step; what followed it belongs to the past."""
+        for step in again:
+            if step.is_open:
+                self.cancel(step)
+            self._past.append(step.key)
+            self.board.forget(step)
+        self._open(first.node_id, first.path, is_skipping=False)
+
     # The advance itself.
 
     def run(self, budget: int = BUDGET) -> None:
@@ -326,7 +340,9 @@ class Advance:
         self._touch(loop)
         if loop.key in self.failures:
             broken = broken or self.failures[loop.key]
-        breaks = broken is None and self._breaks(loop, settings, number)
+        breaks = broken is None and (
+            not self.board.leads_back(loop, number) or self._breaks(loop, settings, number)
+        )
         if failure is None:
             self._past += [step.key for step in self.board.forget_iteration(loop, number)]
         if left:

@@ -211,6 +211,11 @@ class Board:
                 found.append(node_id)
         return found
 
+    def forget(self, step: Step) -> None:
+        """Take a step off the board: it belongs to the past."""
+        self.steps.pop((step.node_id, step.path), None)
+        self._arrived[step.path].pop(step.node_id, None)
+
     def forget_iteration(self, loop: Step, number: int) -> list[Step]:
         """Take an iteration's steps off the board: they no longer matter."""
         path = (*loop.path, number)
@@ -223,6 +228,18 @@ class Board:
         """Whether a step belongs to the iteration of `loop` that `path` names."""
         return step.path[: len(path)] == path and bool(
             self._in_loop([step.node_id], path, step.path, loop.node_id)
+        )
+
+    def leads_back(self, loop: Step, number: int) -> bool:
+        """Whether an iteration came back to its loop; without such edges it always does."""
+        if loop.node_id not in self.plan.returning_loops:
+            return True
+        path = (*loop.path, number)
+        return any(
+            step.status in ("completed", "skipped")
+            and step.path == path
+            and self.plan.leads_back(step.node_id, step.branch)
+            for step in self.steps.values()
         )
 
     def failure_in(self, loop: Step, number: int) -> Step | None:

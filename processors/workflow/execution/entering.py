@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from processors.database.models import Organisation, WorkflowExecution
+from processors.database.models import WorkflowExecution
 from processors.workflow.execution import store
 from processors.workflow.execution.advance import Advance, has_goal_met
 from processors.workflow.execution.hearing import rows_from_the_start
@@ -43,7 +43,6 @@ def enter(
     session: Session,
     plan: Plan,
     start: Start,
-    organisation: Organisation | None,
     now: datetime,
     *,
     budget: int,
@@ -54,7 +53,6 @@ def enter(
         session: a write transaction; it holds the lock on the contact's row.
         plan: of the workflow.
         start: what it begins with.
-        organisation: whose it is.
         now: the time.
         budget: steps to run here; 0: all of them run in a job of the execution.
 
@@ -62,7 +60,7 @@ def enter(
         StepFailedError: a step failed: throw the transaction away, and enter with a budget of 0.
         DefinitionError: the workflow cannot start.
     """
-    execution = new_execution(plan, start, organisation, now)
+    execution = new_execution(plan, start, now)
     triggers = first_triggers(plan, start.triggers)
     advance = Advance(session, execution, plan, now=now, job_id=start.job_id)
     if start.keeps_rules:

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from processors.crm.contacts import get_contact
-from processors.crm.scope import build_scope
-from processors.database.models import Activity, AnalyticsEvent, Contact
+from processors.crm.repository.opening import repository_of
+from processors.crm.repository.protocol import Record, Repository
+from processors.crm.scope import build_scope, related_records
 from processors.event_names import canonical
-from processors.workflow.conditions import Facts
+from processors.workflow.decisions.conditions import Facts
 from processors.workflow.execution.board import Board, Step
 from processors.workflow.execution.plan import Plan
 from processors.workflow.execution.store import Execution
@@ -31,19 +30,22 @@ class World:
         self.now = now
         # To enqueue after the commit, besides those that follow from the steps.
         self.jobs: list[NewJob] = []
-        self._contact: Contact | None = None
-        self._is_read = False
+        self.repository = repository_of(session)
+        self._related: dict[str, Record] | None = None
         self._scope: dict[str, Any] | None = None
 
     @property
-    def contact(self) -> Contact | None:
-        """The contact, locked until the transaction ends."""
-        if not self._is_read and self.execution.contact_id is not None:
-            self._contact = get_contact(
-                self.session, self.execution.org, self.execution.contact_id, lock=True
-            )
-        self._is_read = True
-        return self._contact
+    def organisation(self) -> Record | None:
+        """The organisation's record."""
+        return self.repository.organisation(self.execution.org)
+
+    @property
+    def contact(self) -> Record | None:
+        """The contact, locked until the transaction ends; read once."""
+        org, contact_id = self.execution.org, self.execution.contact_id
+        if contact_id is None:
+            return None
+        return self.repository.get(org, "contact", contact_id, lock=True)
 
     def has_changed(self) -> None:
         """A step has changed a variable, an output or the contact."""
@@ -63,62 +65,40 @@ class World:
             for found in sorted(board.steps.values(), key=lambda found: len(found.path))
             if found.status == "completed" and path[: len(found.path)] == found.path
         }
+        if self._related is None:
+            org, data = self.execution.org, self.execution.trigger_data
+            self._related = related_records(self.repository, org, data)
         return build_scope(
-            organisation=self.execution.organisation,
-            lead=self.contact,
+            organisation=self.organisation,
+            contact=self.contact,
             trigger_type=self.execution.trigger_type,
             trigger_data=self.execution.trigger_data,
             variables=self.execution.variables,
             outputs=outputs,
             workflow={"id": self.execution.workflow_id, "name": self.plan.workflow.name},
             now=self.now,
+            began_at=self.execution.started_at,
+            related=self._related,
         )
 
     def facts(self, board: Board, step: Step | None = None) -> Facts:
         """What conditions are decided on."""
-        return facts_of(self.session, self.execution, self.scope(board, step), self.now)
+        return facts_of(self.repository, self.execution, self.scope(board, step), self.now)
 
 
 def facts_of(
-    session: Session, execution: Execution, scope: Mapping[str, Any], now: datetime
+    repository: Repository, execution: Execution, scope: Mapping[str, Any], now: datetime
 ) -> Facts:
     """Facts whose activities are counted for the execution's contact."""
-    org, contact_id = execution.org, execution.contact_id
 
     def count(activity: str, span: timedelta | None) -> int:
-        if contact_id is None:
+        if execution.contact_id is None:
             return 0
-        names = {activity, canonical(activity)}
-        query = select(
-            _number_of(Activity, Activity.type.in_(names), org, contact_id, span and now - span),
-            _number_of(
-                AnalyticsEvent,
-                AnalyticsEvent.event.in_(names),
-                org,
-                contact_id,
-                span and now - span,
-            ),
-        )
-        return sum(session.execute(query).one())
+        types = {activity, canonical(activity)}
+        since = None if span is None else now - span
+        return repository.count_activities(execution.org, execution.contact_id, types, since=since)
 
     return Facts(scope, now, count)
-
-
-def _number_of(
-    model: type[Activity] | type[AnalyticsEvent],
-    named: Any,
-    org: str,
-    contact_id: str,
-    since: datetime | None,
-) -> Any:
-    query = (
-        select(func.count())
-        .select_from(model)
-        .where(model.org_id == org, model.contact_id == contact_id, named)
-    )
-    if since is not None:
-        query = query.where(model.occurred_at >= since)
-    return query.scalar_subquery()
 
 
 def loop_variables(board: Board, step: Step) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import uuid
 from typing import Any
 
 from processors.crm.contacts import contact_of_event
-from processors.database.models import Organisation, Workflow
+from processors.crm.repository.opening import repository_of
+from processors.database.models import Workflow
 from processors.errors import DefinitionError
 from processors.event_names import canonical
 from processors.payloads.workflow import (
@@ -16,11 +17,15 @@ from processors.payloads.workflow import (
     ContinueWait,
     ExecuteNode,
     ExecuteWorkflow,
+    StopWorkflows,
 )
 from processors.resources import resources_of
+from processors.workflow.definition.versions import current_version
+from processors.workflow.delivered import settle_step
 from processors.workflow.execution.advance import Advance
 from processors.workflow.execution.board import Step
-from processors.workflow.execution.definitions import current_version, plan_of
+from processors.workflow.execution.control import cancel, others_of
+from processors.workflow.execution.definitions import plan_of
 from processors.workflow.execution.entering import Entered, enter
 from processors.workflow.execution.moving import Before, Moved, inline, move
 from processors.workflow.execution.starting import Start
@@ -53,26 +58,30 @@ def _begin(ctx: JobContext, payload: ExecuteWorkflow, budget: int) -> tuple[Ente
             raise Cancel(f"the workflow {payload.workflow_id!r} is {workflow.status}")
         try:
             plan = plan_of(session, ctx.org, workflow.id, current_version(session, workflow))
-            contact = contact_of_event(session, ctx.org, payload.trigger_data)
+            contact = contact_of_event(
+                repository_of(session),
+                ctx.org,
+                payload.trigger_data,
+                occurred_at=ctx.enqueued_at,
+            )
         except DefinitionError as error:
             raise DeadLetter(f"the workflow {workflow.id!r} cannot run: {error}") from error
         except ValueError as error:
-            raise DeadLetter(f"the event's lead cannot be stored: {error}") from error
+            raise DeadLetter(f"the event's contact cannot be stored: {error}") from error
         start = Start(
             org=ctx.org,
             execution_id=payload.execution_id
             or uuid.uuid5(uuid.NAMESPACE_URL, f"{ctx.org}:{ctx.job_id}:{payload.workflow_id}"),
             event=canonical(payload.trigger_type),
             data=payload.trigger_data,
-            contact_id=contact.id if contact else None,
+            contact_id=contact["id"] if contact else None,
             job_id=ctx.job_id,
             triggers=payload.start_at,
             variables=payload.variables,
             priority=int(ctx.priority),
             keeps_rules=not by_hand,
         )
-        organisation = session.get(Organisation, ctx.org)
-        return enter(session, plan, start, organisation, now, budget=budget), start.execution_id
+        return enter(session, plan, start, now, budget=budget), start.execution_id
 
 
 def advance_execution(ctx: JobContext, payload: AdvanceExecution | ExecuteNode) -> dict[str, Any]:
@@ -126,6 +135,30 @@ def continue_wait(ctx: JobContext, payload: ContinueWait) -> dict[str, Any]:
         return True
 
     return _moved(ctx, payload.execution_id, before)
+
+
+def stop_workflows(ctx: JobContext, payload: StopWorkflows) -> dict[str, Any]:
+    """End the other open executions of a contact, as a step asks for, and settle that step."""
+    now, database = ctx.now(), resources_of(ctx).database
+    with database.read() as session:
+        others = others_of(session, ctx.org, payload.execution_id, payload.workflow_id)
+    reason = payload.reason or f"stopped by the execution {payload.execution_id}"
+    for execution_id in others:
+        with database.write() as session:
+            jobs = cancel(session, ctx.org, execution_id, now=now, reason=reason)
+        ctx.client.enqueue_many(jobs)
+    with database.write() as session:
+        jobs = settle_step(
+            session,
+            org=ctx.org,
+            execution_id=payload.execution_id,
+            node_id=payload.node_id,
+            output={"stopped": len(others)},
+            error=None,
+            now=now,
+        )
+    ctx.client.enqueue_many(jobs)
+    return {"stopped": len(others)}
 
 
 def _is_its_own(step: Step) -> bool:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from processors.workflow.nodes import (
     ERROR,
+    Edge,
     EventWait,
     GoalSettings,
     LoopSettings,
@@ -73,6 +74,30 @@ class Plan:
             if every or name == branch or (name is None and _takes_plain(node, branch)):
                 found[target] = None
         return tuple(found)
+
+    def leads_back(self, node_id: str, branch: str | None) -> bool:
+        """Whether a step that ended by `branch` leads back to the loop around it."""
+        inside = self.loop_of.get(node_id)
+        return any(
+            edge.target == inside
+            and (
+                edge.branch == branch
+                or (edge.branch is None and _takes_plain(self.nodes[node_id], branch))
+            )
+            for edge in self._returns.get(node_id, ())
+        )
+
+    @cached_property
+    def returning_loops(self) -> frozenset[str]:
+        """Loops that go on only after an iteration that led back to them."""
+        return frozenset(edge.target for edge in self.workflow.returns)
+
+    @cached_property
+    def _returns(self) -> Mapping[str, list[Edge]]:
+        found: dict[str, list[Edge]] = defaultdict(list)
+        for edge in self.workflow.returns:
+            found[edge.source].append(edge)
+        return found
 
     @cached_property
     def loop_of(self) -> Mapping[str, str]:
@@ -147,14 +172,6 @@ class Plan:
         if found:
             return found
         return tuple(node for node in self.nodes.values() if not self.sources.get(node.id))
-
-    @cached_property
-    def events(self) -> frozenset[str]:
-        """The events that start it."""
-        settings = (node.settings for node in self.triggers)
-        return frozenset(
-            found.event for found in settings if isinstance(found, TriggerSettings) and found.event
-        )
 
     @cached_property
     def goals(self) -> tuple[tuple[Node, GoalSettings], ...]:

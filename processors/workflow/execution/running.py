@@ -2,22 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+from processors.compliance.hours import next_open
+from processors.crm.contacts import facts_of_record
+from processors.crm.entities import ENTITIES
 from processors.crm.organisations import gym_facts
 from processors.errors import DefinitionError
 from processors.event_names import canonical
 from processors.texts.interpolation import interpolate
 from processors.texts.values import MISSING, is_missing, shown
 from processors.texts.wording import zone_of
-from processors.workflow.conditions import field_value, holds
+from processors.workflow.decisions.conditions import field_value, holds
 from processors.workflow.execution.acting import act
 from processors.workflow.execution.board import Board, Step
 from processors.workflow.execution.choosing import split_branch, switch_branch
 from processors.workflow.execution.facts import World
-from processors.workflow.execution.hours import next_open
 from processors.workflow.execution.outcomes import Ended, Loops, Outcome, Stops, Waits
-from processors.workflow.execution.querying import query_items
 from processors.workflow.execution.starting import start_child
 from processors.workflow.execution.waking import Waking, wake
 from processors.workflow.nodes import (
@@ -36,6 +37,9 @@ from processors.workflow.nodes import (
     TriggerSettings,
     WaitSettings,
 )
+
+if TYPE_CHECKING:
+    from processors.crm.repository.protocol import Entity
 
 _MAX_ITEMS = 10_000
 
@@ -126,7 +130,7 @@ def _wait(world: World, board: Board, step: Step) -> Outcome:
         wait,
         Waking(
             now=world.now,
-            zone=zone_of(gym_facts(world.execution.organisation)),
+            zone=zone_of(gym_facts(world.organisation)),
             fill=lambda value: interpolate(value, facts.scope),
             holds=lambda condition: holds(condition, facts),
             next_open=lambda start: _next_open(world, start),
@@ -146,7 +150,15 @@ def _wait(world: World, board: Board, step: Step) -> Outcome:
 
 
 def _next_open(world: World, start: datetime) -> datetime | None:
-    return next_open(world.session, world.execution.organisation, start)
+    organisation = world.organisation
+    if organisation is None:
+        return None
+    zone = zone_of(gym_facts(organisation))
+    holidays = world.repository.holidays(world.execution.org)
+    try:
+        return next_open(organisation["business_hours"], holidays, zone, start)
+    except ValueError as error:
+        raise DefinitionError(str(error)) from error
 
 
 def _loop(world: World, board: Board, step: Step) -> Outcome:
@@ -166,7 +178,7 @@ def _items(world: World, settings: LoopSettings, scope: Mapping[str, Any]) -> Se
             ) from None
         return list(found[:_MAX_ITEMS])
     if settings.kind == "query":
-        return query_items(world, settings.query or {}, scope)
+        return _records(world, settings.query or {}, scope)
     value = settings.items
     found_items = interpolate(value if isinstance(value, str) else list(value or ()), scope)
     if isinstance(found_items, str) and "{{" not in str(value):
@@ -178,6 +190,20 @@ def _items(world: World, settings: LoopSettings, scope: Mapping[str, Any]) -> Se
     if not isinstance(found_items, list | tuple):
         raise DefinitionError(f"the loop's items are {shown(found_items)}; allowed: a list")
     return list(found_items[:_MAX_ITEMS])
+
+
+def _records(world: World, query: Mapping[str, Any], scope: Mapping[str, Any]) -> Sequence[Any]:
+    """The organisation's records whose fields equal ``where``, the oldest first."""
+    entity = query.get("entity")
+    if entity not in ENTITIES:
+        known = ", ".join(ENTITIES)
+        raise DefinitionError(f"the loop's entity is {shown(entity)}; allowed: {known}")
+    where = interpolate(dict(query.get("where") or {}), scope)
+    try:
+        found = world.repository.find(world.execution.org, cast("Entity", entity), where)
+    except ValueError as error:
+        raise DefinitionError(str(error)) from error
+    return [facts_of_record(record) for record in found]
 
 
 def _goal(world: World, board: Board, step: Step) -> Outcome:

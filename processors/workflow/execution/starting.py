@@ -9,12 +9,14 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from processors.database.models import Organisation, Workflow, WorkflowExecution
+from processors.crm.repository.opening import repository_of
+from processors.database.models import Workflow, WorkflowExecution
 from processors.errors import DefinitionError
+from processors.workflow.definition.versions import current_version
 from processors.workflow.execution import store
 from processors.workflow.execution.board import Step
 from processors.workflow.execution.choosing import entry_key, refusal
-from processors.workflow.execution.definitions import current_version, plan_of
+from processors.workflow.execution.definitions import plan_of
 from processors.workflow.execution.facts import World
 from processors.workflow.execution.hearing import rows_from_the_start
 from processors.workflow.execution.jobs import start_job
@@ -56,9 +58,7 @@ class Start:
     parent_key: str | None = None
 
 
-def new_execution(
-    plan: Plan, start: Start, organisation: Organisation | None, now: datetime
-) -> Execution:
+def new_execution(plan: Plan, start: Start, now: datetime) -> Execution:
     """The execution, not written yet."""
     workflow, parent = plan.workflow, start.parent
     priority = start.priority or int(_PRIORITIES[workflow.settings.priority])
@@ -80,7 +80,6 @@ def new_execution(
         priority=priority,
         job_id=start.job_id,
         started_at=now,
-        organisation=organisation,
     )
 
 
@@ -131,7 +130,7 @@ def room(session: Session, plan: Plan, execution: Execution, now: datetime) -> t
     The organisation's ``settings``: ``max_executions`` that run at once, ``executions_per_minute``.
     A wait of 0 ends when another execution does.
     """
-    settings = execution.organisation.settings if execution.organisation else {}
+    settings = _settings(session, execution)
     most, a_minute = settings.get("max_executions"), settings.get("executions_per_minute")
     own = plan.workflow.settings.max_executions
     others = (WorkflowExecution.org_id == execution.org) & (WorkflowExecution.id != execution.id)
@@ -152,15 +151,15 @@ def room(session: Session, plan: Plan, execution: Execution, now: datetime) -> t
     return None
 
 
-def is_limited(plan: Plan, execution: Execution) -> bool:
-    """Whether others may wait for this execution's end."""
-    settings = execution.organisation.settings if execution.organisation else {}
-    return plan.workflow.settings.max_executions is not None or "max_executions" in settings
+def _settings(session: Session, execution: Execution) -> Mapping[str, Any]:
+    organisation = repository_of(session).organisation(execution.org)
+    return {} if organisation is None else organisation["settings"]
 
 
 def next_in_line(session: Session, plan: Plan, execution: Execution) -> list[Any]:
     """Jobs of the executions that may run now that this one has ended: the oldest."""
-    if not is_limited(plan, execution):
+    is_limited = "max_executions" in _settings(session, execution)
+    if not is_limited and plan.workflow.settings.max_executions is None:
         return []
     query = (
         select(WorkflowExecution.id, WorkflowExecution.priority)
@@ -211,7 +210,7 @@ def start_child(
         parent=parent,
         parent_key=step.key if is_awaited else None,
     )
-    child = new_execution(plan, start, parent.organisation, world.now)
+    child = new_execution(plan, start, world.now)
     if not is_awaited and (reason := refused(session, plan, child, world.now)) is not None:
         return Ended({"refused": reason})
     write_unbegun(session, plan, child, start.triggers, world.now)

@@ -11,7 +11,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from processors.database.models import (
-    Organisation,
     Workflow,
     WorkflowExecution,
     WorkflowStep,
@@ -37,8 +36,7 @@ _CHANGING = ("status", "variables", "error_message", "completed_at", "started_at
 class Execution:
     """An execution, as it is read and written; see `WorkflowExecution`.
 
-    `organisation` and `workflow_status` are read along with it. `rests` (no step may begin): it or
-    its workflow is paused, or it waits for room.
+    `workflow_status` is read along with it.
     """
 
     id: uuid.UUID
@@ -62,7 +60,6 @@ class Execution:
     kept: dict[str, Any] = field(default_factory=dict)
     error_message: str | None = None
     completed_at: datetime | None = None
-    organisation: Organisation | None = None
     workflow_status: str = "active"
     is_changed: bool = False
 
@@ -77,7 +74,7 @@ class Execution:
         return self.status in ENDED
 
 
-_COLUMNS = tuple(name for name in (column.name for column in _EXECUTIONS.columns))
+_COLUMNS = tuple(column.name for column in _EXECUTIONS.columns)
 _FIELD = {"org_id": "org"}
 
 
@@ -86,16 +83,16 @@ def lock_execution(session: Session, org: str, execution_id: uuid.UUID) -> Execu
 
     In every transaction it is the first row that is locked, before the contact's.
     """
-    query = _with_surroundings(WorkflowExecution.id == execution_id).where(
+    query = _with_workflow(WorkflowExecution.id == execution_id).where(
         WorkflowExecution.org_id == org
     )
     row = session.execute(query.with_for_update(of=WorkflowExecution)).one_or_none()
     return None if row is None else _execution(row)
 
 
-def _with_surroundings(where: Any) -> Select[Any]:
+def _with_workflow(where: Any) -> Select[Any]:
     return (
-        select(*_EXECUTIONS.columns, Workflow.status, Organisation)
+        select(*_EXECUTIONS.columns, Workflow.status)
         .join(
             Workflow,
             and_(
@@ -103,14 +100,13 @@ def _with_surroundings(where: Any) -> Select[Any]:
                 Workflow.id == WorkflowExecution.workflow_id,
             ),
         )
-        .join(Organisation, Organisation.id == WorkflowExecution.org_id)
         .where(where)
     )
 
 
 def _execution(row: Row[Any]) -> Execution:
     values = {_FIELD.get(name, name): value for name, value in zip(_COLUMNS, row, strict=False)}
-    return Execution(**values, workflow_status=row[-2], organisation=row[-1])
+    return Execution(**values, workflow_status=row[-1])
 
 
 def read_steps(session: Session, execution_id: uuid.UUID) -> Sequence[Row[Any]]:

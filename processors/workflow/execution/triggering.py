@@ -1,7 +1,6 @@
 """Handler of process_trigger: an event becomes an activity, moves executions on, starts others."""
 
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,9 +9,10 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from processors.crm.contacts import contact_of_event, get_contact
-from processors.database.insert import insert_new
-from processors.database.models import Activity, Contact, Organisation, Workflow
+from processors.crm.contacts import contact_of_event
+from processors.crm.repository.opening import repository_of
+from processors.crm.repository.protocol import Record
+from processors.database.models import Workflow
 from processors.errors import DefinitionError
 from processors.event_names import KNOWN, canonical
 from processors.payloads.workflow import ProcessTrigger
@@ -25,8 +25,7 @@ from processors.workflow.execution.hearing import listeners
 from processors.workflow.execution.moving import inline
 from processors.workflow.execution.plan import Plan
 from processors.workflow.execution.starting import Start, new_execution
-from processors.workflow.nodes import TriggerSettings
-from processors.workflow.triggers import filter_holds
+from processors.workflow.triggers import fired_trigger
 from runtime.catalogue.catalogue import Priority
 from runtime.client import NewJob
 from runtime.context import JobContext
@@ -63,19 +62,20 @@ def process_trigger(ctx: JobContext, payload: ProcessTrigger) -> dict[str, Any]:
         line = f"workflow {skipped['id']} cannot start: {skipped['reason']}"
         ctx.log(line)
         log.warning(line, job=ctx.job_id, org=ctx.org)
-    result: dict[str, Any] = {"matched": len(found.started), "workflows": found.started}
-    for name, some in (("refused", found.refused), ("skipped", found.skipped)):
-        if some:
-            result[name] = some
-    return result
+    more = {"refused": found.refused, "skipped": found.skipped}
+    return {
+        "matched": len(found.started),
+        "workflows": found.started,
+        **{name: some for name, some in more.items() if some},
+    }
 
 
 def _process(ctx: JobContext, payload: ProcessTrigger, budget: int) -> _Found:
     now, event = ctx.now(), canonical(payload.trigger_type)
     found = _Found()
     with resources_of(ctx).database.write() as session:
-        organisation, active = listening(session, ctx.org)
-        if organisation is None:
+        active = listening(session, ctx.org)
+        if active is None:
             raise DeadLetter(f"there is no organisation {ctx.org!r}")
         matching = [
             one for one in active if event in one.events or (one.plan is None and not one.events)
@@ -86,10 +86,20 @@ def _process(ctx: JobContext, payload: ProcessTrigger, budget: int) -> _Found:
             )
         contact = _contact(session, ctx, payload)
         event_id = uuid.uuid5(uuid.NAMESPACE_URL, f"activity:{ctx.org}:{_name(ctx, payload)}")
-        _note_activity(session, ctx, event, event_id, payload, contact)
-        if contact is not None:
-            found.jobs += _wakes(session, ctx.org, contact.id, event, event_id)
-        arrival = _Arrival(ctx, event, event_id, payload, contact, organisation, now)
+        contact_id = None if contact is None else contact["id"]
+        # Whatever the CRM reports of a contact is something that the contact did.
+        activity = {
+            "id": event_id,
+            "org_id": ctx.org,
+            "contact_id": contact_id,
+            "type": event,
+            "data": payload.trigger_data,
+            "occurred_at": ctx.enqueued_at,
+        }
+        repository_of(session).add_activities([activity])
+        if contact_id is not None:
+            found.jobs += _wakes(session, ctx.org, contact_id, event, event_id)
+        arrival = _Arrival(ctx, event, event_id, payload, contact_id, now)
         for one in matching:
             _offer(session, arrival, one, found, budget if len(matching) <= _INLINE else 0)
     return found
@@ -103,8 +113,7 @@ class _Arrival:
     event: str
     event_id: uuid.UUID
     payload: ProcessTrigger
-    contact: Contact | None
-    organisation: Organisation
+    contact_id: str | None
     now: datetime
 
     def start(self, workflow_id: str, triggers: list[str]) -> Start:
@@ -114,7 +123,7 @@ class _Arrival:
             execution_id=uuid.uuid5(uuid.NAMESPACE_URL, cause),
             event=self.event,
             data=self.payload.trigger_data,
-            contact_id=self.contact.id if self.contact else None,
+            contact_id=self.contact_id,
             job_id=self.ctx.job_id,
             event_id=self.event_id,
             triggers=triggers,
@@ -127,13 +136,11 @@ def _offer(session: Session, arrival: _Arrival, one: Listening, found: _Found, b
         found.skipped.append({"id": one.workflow_id, "reason": one.problem[:300]})
         return
     try:
-        triggers = passed_triggers(session, arrival, one.plan)
-        if not triggers:
+        trigger = _fired(session, arrival, one.plan)
+        if trigger is None:
             return
-        start = arrival.start(one.workflow_id, triggers)
-        entered: Entered = enter(
-            session, one.plan, start, arrival.organisation, arrival.now, budget=budget
-        )
+        start = arrival.start(one.workflow_id, [trigger])
+        entered: Entered = enter(session, one.plan, start, arrival.now, budget=budget)
     except DefinitionError as error:
         found.skipped.append({"id": one.workflow_id, "reason": str(error)[:300]})
         return
@@ -144,32 +151,16 @@ def _offer(session: Session, arrival: _Arrival, one: Listening, found: _Found, b
         found.started.append({"id": one.workflow_id, "name": one.name})
 
 
-def passed_triggers(session: Session, arrival: _Arrival, plan: Plan) -> list[str]:
-    """The trigger nodes that the event passes: alternatives, each with a filter of its own.
+def _fired(session: Session, arrival: _Arrival, plan: Plan) -> str | None:
+    """The trigger node that the event fires; None: it does not pass.
 
     Raises:
         DefinitionError: the conditions of a filter cannot be decided, and no other trigger passes.
     """
-    execution = new_execution(
-        plan, arrival.start(plan.workflow.id, []), arrival.organisation, arrival.now
-    )
+    start = arrival.start(plan.workflow.id, [])
+    execution = new_execution(plan, start, arrival.now)
     world = World(session, execution, plan, arrival.now)
-    passed: list[str] = []
-    problem: DefinitionError | None = None
-    for node in plan.triggers:
-        settings = node.settings
-        if not isinstance(settings, TriggerSettings) or settings.event != arrival.event:
-            continue
-        try:
-            if not settings.filter or filter_holds(
-                settings.filter, arrival.event, world.facts(Board(plan))
-            ):
-                passed.append(node.id)
-        except DefinitionError as error:
-            problem = error
-    if problem is not None and not passed:
-        raise problem
-    return passed
+    return fired_trigger(plan.workflow, arrival.event, world.facts(Board(plan)))
 
 
 def _name(ctx: JobContext, payload: ProcessTrigger) -> str:
@@ -184,36 +175,18 @@ def _is_anybodys(session: Session, event: str) -> bool:
     return any(name and canonical(name) == event for name in stored)
 
 
-def _contact(session: Session, ctx: JobContext, payload: ProcessTrigger) -> Contact | None:
+def _contact(session: Session, ctx: JobContext, payload: ProcessTrigger) -> Record | None:
     """The contact of an event that is about one, locked: its events are taken in one by one."""
+    repository = repository_of(session)
     try:
-        contact = contact_of_event(session, ctx.org, payload.trigger_data)
+        contact = contact_of_event(
+            repository, ctx.org, payload.trigger_data, occurred_at=ctx.enqueued_at
+        )
+        if contact is None:
+            return None
+        return repository.get(ctx.org, "contact", contact["id"], lock=True)
     except ValueError as error:
-        raise DeadLetter(f"the event's lead cannot be stored: {error}") from error
-    if contact is None:
-        return None
-    return get_contact(session, ctx.org, contact.id, lock=True)
-
-
-def _note_activity(
-    session: Session,
-    ctx: JobContext,
-    event: str,
-    event_id: uuid.UUID,
-    payload: ProcessTrigger,
-    contact: Contact | None,
-) -> None:
-    """Whatever the CRM reports of a contact is something that the contact did."""
-    row: Mapping[str, Any] = {
-        "id": event_id,
-        "org_id": ctx.org,
-        "contact_id": contact.id if contact else None,
-        "type": event,
-        "source": "event",
-        "data": payload.trigger_data,
-        "occurred_at": ctx.enqueued_at,
-    }
-    insert_new(session, Activity, [row])
+        raise DeadLetter(f"the event's contact cannot be stored: {error}") from error
 
 
 def _wakes(
