@@ -4,6 +4,8 @@ import difflib
 
 from processors.naming import name_key
 
+# What a contact's answer is called, by its channel; ``message_received`` is any of them.
+REPLIES = {"sms": "sms_replied", "whatsapp": "whatsapp_replied", "email": "email_replied"}
 # What the database keeps of a name.
 _MAX_NAME = 100
 # The CRM's generations name one event differently; the name on the right is ours.
@@ -12,6 +14,20 @@ ALIASES = {
     "lead_new": "lead_created",
     "lead_added": "lead_created",
     "lead_trigger": "lead_created",
+    "sms_reply": "sms_replied",
+    "sms_received": "sms_replied",
+    "whatsapp_reply": "whatsapp_replied",
+    "whatsapp_received": "whatsapp_replied",
+    "email_reply": "email_replied",
+    "inbound_sms": "sms_replied",
+    "email_open": "email_opened",
+    "email_click": "email_clicked",
+    "form_submission": "form_submitted",
+    "last_visit": "days_since_last_visit",
+    "absence": "days_since_last_visit",
+    "inactive": "days_since_last_visit",
+    "payment_succeeded": "payment_received",
+    "payment_paid": "payment_received",
     "contact_created": "lead_created",
     "lead_changed": "lead_updated",
     "lead_stage_change": "lead_stage_changed",
@@ -34,7 +50,6 @@ ALIASES = {
     "invoice_payment_failed": "payment_failed",
     "scheduled": "scheduled_time",
     "webhook": "webhook_received",
-    "form_submission": "form_submitted",
     "membership_expiry": "membership_expiring",
 }
 KNOWN = frozenset(
@@ -50,6 +65,7 @@ KNOWN = frozenset(
         "class_reminder",
         "contact_tagged",
         "custom_date_trigger",
+        "days_since_last_visit",
         "email_clicked",
         "email_event",
         "email_opened",
@@ -67,6 +83,7 @@ KNOWN = frozenset(
         "missed_session",
         "new_client",
         "payment_failed",
+        "payment_received",
         "scheduled_time",
         "waitlist_joined",
         "webhook_received",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from processors.errors import DefinitionError
-from processors.workflow.definition.action_settings import action_names, action_problems
+from processors.workflow.actions.registry import action_names, canonical_action, config_problems
 from processors.workflow.definition.branches import UNREAD, read_branches
 from processors.workflow.definition.conditions import read_condition
 from processors.workflow.definition.fields import Fields, unusable
@@ -224,14 +224,15 @@ class _Nodes:
         if node.action is None:
             self.findings.refuse(node.id, f"the action names no actionType; allowed: {allowed}")
             return None
-        if node.action not in action_names():
+        name = canonical_action(node.action)
+        if name is None:
             self.findings.refuse(
                 node.id, f"the action {node.action!r} is not supported; allowed: {allowed}"
             )
             return None
-        for problem in action_problems(node.action, config):
+        for problem in config_problems(name, config):
             self.findings.refuse(node.id, problem)
-        return ActionSettings(action=node.action, config=config)
+        return ActionSettings(action=name, config=config)
 
 
 def _stand_in(node: StoredNode) -> Node:

@@ -68,7 +68,7 @@ def save_workflow(
     """
     reading = read_workflow(definition)
     chosen = status or definition.get("status")
-    if problems := list(_problems(session, org, definition, reading, chosen)):
+    if problems := list(_problems(session, org, reading, chosen)):
         more = [f"and {len(problems) - _SHOWN} more"] if len(problems) > _SHOWN else []
         raise DefinitionError("\n".join([*problems[:_SHOWN], *more]))
     assert reading.workflow is not None
@@ -121,9 +121,7 @@ def _locked(
     return session.scalars(query.with_for_update().execution_options(populate_existing=True)).one()
 
 
-def _problems(
-    session: Session, org: str, definition: Mapping[str, Any], reading: Reading, status: object
-) -> Iterator[str]:
+def _problems(session: Session, org: str, reading: Reading, status: object) -> Iterator[str]:
     if session.get(Organisation, org) is None:
         yield f"there is no organisation {org!r}"
     yield from map(str, reading.problems)
