@@ -23,3 +23,7 @@ class TemplateError(AtlasError):
 
 class RecipientError(AtlasError):
     """The recipient cannot be reached: no such number, a landline, an opt-out."""
+
+
+class ContentError(AtlasError):
+    """A message cannot be made of its parts: too long, no way to unsubscribe, a broken link."""

@@ -61,7 +61,8 @@ def _settle_send(session: Session, letter: StoredDeadLetter, now: datetime) -> l
     payload = model.model_validate(letter.payload)
     counts = _close_messages(session, letter)
     # One transaction reserves all of a job's messages: either there are none or they are all there.
-    failed = counts["sent"] == 0 or counts["sent"] < counts.total()
+    ended_well = counts["sent"] + counts["suppressed"]
+    failed = ended_well == 0 or ended_well < counts.total()
     jobs: list[NewJob] = []
     if payload.execution_id is not None and payload.node_id is not None:
         step: dict[str, Any] = {
@@ -87,7 +88,7 @@ def _close_messages(session: Session, letter: StoredDeadLetter) -> Counter[str]:
     rows = session.scalars(
         select(Message).where(Message.job_id == letter.job_id, Message.org_id == letter.org_id)
     )
-    counts = Counter(sent=0, rejected=0, unknown=0)
+    counts = Counter(sent=0, rejected=0, unknown=0, suppressed=0)
     for row in rows:
         if row.status == "reserved":
             row.status, row.error = "rejected", reason_of(letter, row.error)

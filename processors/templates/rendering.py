@@ -35,14 +35,21 @@ _SUFFIX = {"email": ".html", "whatsapp": ".txt"}
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A rendered template; `subject` is the template's own, for e-mail."""
+    """A rendered template; `subject` is the template's own, for e-mail.
+
+    `is_trusted`: its HTML is a file of ours with values escaped, which needs no cleaning.
+    """
 
     body: str
     subject: str
+    is_html: bool = False
+    is_trusted: bool = False
 
 
-def template_names(channel: Literal["email", "whatsapp"]) -> list[str]:
-    """The templates that exist for a channel."""
+def template_names(channel: str) -> list[str]:
+    """The built-in templates of a channel."""
+    if channel not in _SUFFIX:
+        return []
     files = _DIRECTORY.glob(f"*{_SUFFIX[channel]}")
     return sorted(file.stem for file in files if not file.stem.startswith("_"))
 
@@ -66,7 +73,8 @@ def render(channel: Literal["email", "whatsapp"], name: str, data: Mapping[str, 
     except (JinjaError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise TemplateError(f"the template {name!r} cannot be rendered: {error}") from error
     # A subject is a header, not HTML: what the template escaped is text again.
-    return Rendered(body.strip() + "\n", " ".join(html.unescape(subject).split()))
+    line = " ".join(html.unescape(subject).split())
+    return Rendered(body.strip() + "\n", line, is_html=channel == "email", is_trusted=True)
 
 
 def _template(channel: Literal["email", "whatsapp"], name: str) -> JinjaTemplate:

@@ -6,6 +6,7 @@ A variable may bring what stands in its place when it has no value: ``{{lead.fir
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from processors.errors import DefinitionError, MissingValueError
@@ -128,6 +129,32 @@ def _split(text: str) -> Iterator[tuple[str, str | None]]:
             expression, at = text[opening.end() : end].strip(), end + 2
         yield literal, expression
     yield text[at:], None
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of a text; `default` stands in its place where it has no value."""
+
+    name: str
+    default: str | None = None
+
+
+def variables_in(text: str) -> list[Variable]:
+    """The variables of a text, each once, in order; one that anywhere lacks a default has none.
+
+    Raises:
+        MissingValueError: something is written as a variable and can never be one.
+    """
+    found: dict[str, Variable] = {}
+    for _, expression in _split(text):
+        if expression is None:
+            continue
+        if (match := _EXPRESSION.fullmatch(expression)) is None:
+            raise MissingValueError(_no_variable(expression))
+        name, default = match[1], match[2] if match[2] is not None else match[3]
+        if name not in found or default is None:
+            found[name] = Variable(name, default)
+    return list(found.values())
 
 
 def malformed(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Integer, Select, bindparam, case, cast, func, select
 from sqlalchemy.orm import Session
@@ -60,9 +61,16 @@ class _Cache(Generic[K, V]):
                 self._found.popitem(last=False)
 
 
-# By database: a test, and a process that moves data, have several.
-PLANS: _Cache[tuple[str, str, str, int], Plan] = _Cache(_MAX_PLANS)
-_LISTENING: _Cache[tuple[str, str], tuple[Any, list[Listening]]] = _Cache(_MAX_ORGANISATIONS)
+class _Known:
+    """What a process has read of one database."""
+
+    def __init__(self) -> None:
+        self.plans: _Cache[tuple[str, str, int], Plan] = _Cache(_MAX_PLANS)
+        self.listening: _Cache[str, tuple[Any, list[Listening]]] = _Cache(_MAX_ORGANISATIONS)
+
+
+# By the pool of connections: a process may have several databases, one after the other.
+_KNOWN: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()
 
 
 def plan_of(session: Session, org: str, workflow_id: str, version: int) -> Plan:
@@ -71,11 +79,11 @@ def plan_of(session: Session, org: str, workflow_id: str, version: int) -> Plan:
     Raises:
         DefinitionError: there is no such version, or it cannot run.
     """
-    key = (database_name(session), org, workflow_id, version)
-    plan = PLANS.get(key)
+    plans, key = _known(session).plans, (org, workflow_id, version)
+    plan = plans.get(key)
     if plan is None:
         plan = Plan(load_workflow(session, org, workflow_id, version))
-        PLANS.put(key, plan)
+        plans.put(key, plan)
     return plan
 
 
@@ -87,15 +95,15 @@ def listening(session: Session, org: str) -> list[Listening] | None:
     stamp = session.execute(_STAMP, {"org": org}).one_or_none()
     if stamp is None:
         return None
-    key = (database_name(session), org)
-    known = _LISTENING.get(key)
+    cache = _known(session).listening
+    known = cache.get(org)
     if known is not None and known[0] == tuple(stamp):
         return known[1]
     query = select(Workflow).where(Workflow.org_id == org, Workflow.status == "active")
     workflows = session.scalars(query.order_by(Workflow.id)).all()
     found = [_listening(session, workflow) for workflow in workflows]
     # A version that was written now has changed the stamp.
-    _LISTENING.put(key, (tuple(session.execute(_STAMP, {"org": org}).one()), found))
+    cache.put(org, (tuple(session.execute(_STAMP, {"org": org}).one()), found))
     return found
 
 
@@ -129,6 +137,12 @@ def _listening(session: Session, workflow: Workflow) -> Listening:
     return Listening(workflow.id, workflow.name, events_of(plan.workflow), plan)
 
 
-def database_name(session: Session) -> str:
-    """Which database a session is of."""
-    return str(session.get_bind().engine.url)
+def remember(session: Session, org: str, plan: Plan) -> None:
+    """Let a workflow be known that no JSON stands for: what tests of the engine run."""
+    workflow = plan.workflow
+    _known(session).plans.put((org, workflow.id, workflow.version), plan)
+
+
+def _known(session: Session) -> _Known:
+    pool = session.get_bind().engine.pool
+    return _KNOWN.setdefault(pool, _Known())

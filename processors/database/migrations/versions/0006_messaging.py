@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from processors.database.columns import Json, UtcDateTime
+from processors.database.columns import Json, NullableJson, UtcDateTime
 
 revision = "0006"
 down_revision = "0005"
@@ -248,6 +248,10 @@ def _new_columns() -> tuple[sa.Column[Any], ...]:
     return (
         sa.Column("contact_id", sa.String(length=100), nullable=True),
         sa.Column("campaign_id", sa.Uuid(), nullable=True),
+        sa.Column("recipient_number", sa.Integer(), nullable=True),
+        sa.Column("options", NullableJson, nullable=True),
+        sa.Column("copies", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("delays", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("purpose", sa.String(length=20), nullable=True),
         sa.Column("segments", sa.Integer(), nullable=True),
         sa.Column("delivery_status", sa.String(length=20), nullable=True),

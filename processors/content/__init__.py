@@ -1,0 +1,1 @@
+"""What a message says by the time it leaves: cleaned, complete, and with a way out."""

@@ -1,0 +1,3 @@
+from tests.processors.shared_database import database, migrated
+
+__all__ = ["database", "migrated"]
