@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from processors.compliance.opted_out import has_opted_out
 from processors.crm.organisations import gym_facts
 from processors.texts.wording import zone_of
 from processors.workflow.actions.context import ActionContext
@@ -20,6 +21,7 @@ from processors.workflow.execution.facts import World
 from processors.workflow.execution.outcomes import Ended, Handed, Outcome, Waits
 from processors.workflow.execution.starting import start_child
 from processors.workflow.nodes import ActionSettings
+from processors.workflow.opted_out import is_marketing, note_suppressed, without_lead
 
 
 def act(world: World, step: Step, settings: ActionSettings, scope: Mapping[str, Any]) -> Outcome:
@@ -39,11 +41,12 @@ def act(world: World, step: Step, settings: ActionSettings, scope: Mapping[str, 
         contact_id=execution.contact_id,
         repository=world.repository,
     )
-    match run_action(settings, context):
+    outcome = run_action(settings, context)
+    match outcome:
         case Done(output, variables):
             return Ended(output, variables=variables)
-        case HandOver(kind, payload, priority):
-            return Handed(kind, payload, priority)
+        case HandOver():
+            return _to_those_who_want_it(world, step, settings, outcome)
         case StartWorkflow(workflow_id, data, is_awaited):
             return start_child(world, step, workflow_id, data, is_awaited=is_awaited)
         case StopWorkflows(workflow_id, reason):
@@ -51,6 +54,26 @@ def act(world: World, step: Step, settings: ActionSettings, scope: Mapping[str, 
         case AwaitEvent(wait):
             until = world.now + duration(wait.timeout)
             return Waits(until, tuple(wait.events))
+
+
+def _to_those_who_want_it(
+    world: World, step: Step, settings: ActionSettings, message: HandOver
+) -> Outcome:
+    """The message without a contact that has opted out; done, when nobody is left."""
+    contact, payload = world.contact, message.payload
+    if (
+        contact is not None
+        and "to" in payload
+        and has_opted_out(contact)
+        and is_marketing(settings.config, world.execution.trigger_type)
+    ):
+        left = without_lead(payload["to"], contact)
+        if len(left) < len(payload["to"]):
+            note_suppressed(world.session, world.execution, step.key, message.kind, world.now)
+            if not left:
+                return Ended({"sent": 0, "rejected": 0, "unknown": 0, "suppressed": 1})
+            payload = {**payload, "to": left}
+    return Handed(message.kind, payload, message.priority)
 
 
 def _stop_others(world: World, step: Step, workflow_id: str | None, reason: str) -> Outcome:

@@ -152,10 +152,10 @@ class Advance:
     def fail(self, step: Step, reason: str, output: Mapping[str, Any] | None = None) -> None:
         """A step has failed: it is tried again, or closed."""
         node = self.plan.nodes[step.node_id]
-        step.error = reason[: store.MAX_ERROR]
+        step.error = " ".join(reason.split())[: store.MAX_ERROR]
         if output is not None:
             step.output = dict(output)
-        delay = retry_delay(node.retry, step.attempts)
+        delay = retry_delay(node.retry, max(1, step.attempts))
         if delay is not None:
             step.status, step.resume_at = "waiting", self.now + delay
             self._touch(step)

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from processors.crm.repository.opening import repository_of
-from processors.crm.repository.protocol import Record, Repository
+from processors.crm.repository.protocol import Record
 from processors.crm.scope import build_scope, related_records
+from processors.database.models import AnalyticsEvent
 from processors.event_names import canonical
 from processors.workflow.decisions.conditions import Facts
 from processors.workflow.execution.board import Board, Step
@@ -83,20 +85,37 @@ class World:
 
     def facts(self, board: Board, step: Step | None = None) -> Facts:
         """What conditions are decided on."""
-        return facts_of(self.repository, self.execution, self.scope(board, step), self.now)
+        return facts_of(self.session, self.execution, self.scope(board, step), self.now)
+
+
+def _analytics_events(
+    session: Session, execution: Execution, types: set[str], since: datetime | None
+) -> int:
+    """What was only counted: by `track_event`, or before there were activities."""
+    query = select(func.count()).where(
+        AnalyticsEvent.org_id == execution.org,
+        AnalyticsEvent.contact_id == execution.contact_id,
+        AnalyticsEvent.event.in_(types),
+    )
+    if since is not None:
+        query = query.where(AnalyticsEvent.occurred_at >= since)
+    return session.scalar(query) or 0
 
 
 def facts_of(
-    repository: Repository, execution: Execution, scope: Mapping[str, Any], now: datetime
+    session: Session, execution: Execution, scope: Mapping[str, Any], now: datetime
 ) -> Facts:
     """Facts whose activities are counted for the execution's contact."""
+    repository = repository_of(session)
 
     def count(activity: str, span: timedelta | None) -> int:
         if execution.contact_id is None:
             return 0
         types = {activity, canonical(activity)}
         since = None if span is None else now - span
-        return repository.count_activities(execution.org, execution.contact_id, types, since=since)
+        org, contact_id = execution.org, execution.contact_id
+        counted = repository.count_activities(org, contact_id, types, since=since)
+        return counted or _analytics_events(session, execution, types, since)
 
     return Facts(scope, now, count)
 

@@ -97,10 +97,7 @@ def advance_execution(ctx: JobContext, payload: AdvanceExecution | ExecuteNode) 
         step = _step(advance, payload.node_id)
         if ctx.attempt == 1:
             for failed in list(advance.board.steps.values()):
-                if (
-                    failed.status == "failed"
-                    and (failed.input or {}).get("failed_in") == ctx.job_id
-                ):
+                if failed.status == "failed" and _failed_in(failed, ctx.job_id, payload.node_id):
                     advance.reopen(failed)
         advance.find_room()
         return step is not None and step.status == "pending"
@@ -161,8 +158,15 @@ def stop_workflows(ctx: JobContext, payload: StopWorkflows) -> dict[str, Any]:
     return {"stopped": len(others)}
 
 
+def _failed_in(step: Step, job_id: str, key: str | None) -> bool:
+    """Whether a step failed in a job, or because that job had failed for good."""
+    found = step.input or {}
+    return found.get("failed_in") == job_id or (step.key == key and _is_its_own(step))
+
+
 def _is_its_own(step: Step) -> bool:
-    return (step.input or {}).get("kind") is None and "failed_in" not in (step.input or {})
+    found = step.input or {}
+    return "kind" not in found and "failed_in" not in found
 
 
 def _step(advance: Advance, key: str | None) -> Step | None:

@@ -70,7 +70,11 @@ def new_execution(plan: Plan, start: Start, now: datetime) -> Execution:
         status="running",
         trigger_type=start.event,
         trigger_data=dict(start.data),
-        variables={**workflow.variables, **start.variables},
+        # A declared variable without a default does not hide what has that name otherwise.
+        variables={
+            **{name: value for name, value in workflow.variables.items() if value is not None},
+            **start.variables,
+        },
         contact_id=start.contact_id,
         event_id=start.event_id,
         entry_key=entry_key(workflow.settings.reentry, start.contact_id, start.data),
