@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from processors.errors import DatabaseUnavailableError
+from processors.errors import DatabaseUnavailableError, DefinitionError
 from processors.workflow.execution.advance import BUDGET, Advance
 from processors.workflow.execution.board import Step
 from processors.workflow.execution.definitions import plan_of
+from processors.workflow.execution.moving import give_up
 from processors.workflow.execution.outcomes import Ended
 from processors.workflow.execution.store import lock_execution, read_steps
 from runtime.client import NewJob
@@ -105,7 +106,11 @@ def _settle(
     execution = lock_execution(session, org, execution_id)
     if execution is None or execution.status == "cancelled":
         return []
-    plan = plan_of(session, org, execution.workflow_id, execution.version)
+    try:
+        plan = plan_of(session, org, execution.workflow_id, execution.version)
+    except DefinitionError as error:
+        give_up(session, org, execution_id, str(error), now=now)
+        return []
     rows = read_steps(session, execution_id)
     before = (execution.status, execution.error_message, execution.completed_at,
               execution.variables)  # fmt: skip
@@ -118,7 +123,8 @@ def _settle(
             close(advance, step)
         elif step is None and not advance.is_known(key):
             return []
-        advance.run(budget if is_first else 0)
+        if is_first:
+            advance.run(budget)
         advance.save()
         return advance.jobs(offer_all=not is_first)
 

@@ -6,17 +6,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from processors.database.engine import Database
+from processors.database.models import WorkflowExecution, WorkflowStep
 from processors.errors import DatabaseUnavailableError, DefinitionError
 from processors.workflow.execution.advance import BUDGET, Advance
 from processors.workflow.execution.definitions import plan_of
 from processors.workflow.execution.outcomes import StepFailedError
-from processors.workflow.execution.store import lock_execution, read_steps
+from processors.workflow.execution.board import OPEN
+from processors.workflow.execution.store import (
+    ENDED,
+    MAX_ERROR,
+    lock_execution,
+    read_steps,
+    stop_listening,
+)
 from runtime.client import NewJob
 from runtime.errors import AtlasError
-from runtime.outcomes import Outcome
+from runtime.outcomes import DeadLetter, Outcome
 
 Result = TypeVar("Result")
 # What is to be done before it goes on; whether this is the first time that the job does it.
@@ -73,7 +82,12 @@ def move(
     while True:
         try:
             with database.write() as session:
-                advance = load(session, org, execution_id, now, job_id)
+                try:
+                    advance = load(session, org, execution_id, now, job_id)
+                except DefinitionError as error:
+                    give_up(session, org, execution_id, str(error), now=now)
+                    unreadable = str(error)
+                    break
                 if advance is None:
                     return None
                 advance.failures = failures
@@ -86,6 +100,30 @@ def move(
             if error.key in failures:
                 raise DefinitionError(str(error)) from error
             failures[error.key] = error.reason
+    # Raised after the commit: the execution has failed, and an operator is told why.
+    raise DeadLetter(f"the definition cannot run any more: {unreadable}")
+
+
+def give_up(
+    session: Session, org: str, execution_id: uuid.UUID, reason: str, *, now: datetime
+) -> None:
+    """End an execution whose version no release can run any more: as failed, with the reason."""
+    said = " ".join(reason.split())[:MAX_ERROR]
+    session.execute(
+        update(WorkflowExecution)
+        .where(
+            WorkflowExecution.id == execution_id,
+            WorkflowExecution.org_id == org,
+            WorkflowExecution.status.not_in(ENDED),
+        )
+        .values(status="failed", error_message=said, completed_at=now)
+    )
+    session.execute(
+        update(WorkflowStep)
+        .where(WorkflowStep.execution_id == execution_id, WorkflowStep.status.in_(OPEN))
+        .values(status="cancelled", completed_at=now)
+    )
+    stop_listening(session, execution_id)
 
 
 def inline(work: Callable[[int], Result]) -> Result:

@@ -215,6 +215,8 @@ def _reach(edges: Edges, starts: Iterable[str], avoiding: str) -> set[str]:
 
 def _takes_plain(node: Node, branch: str | None) -> bool:
     """Whether an edge without a branch is taken by a step that ended by `branch`."""
-    if branch is None:
-        return True
-    return branch != ERROR and node.type in ("wait", "loop") and branch != BODY
+    return (
+        branch is None
+        or (node.type == "wait" and branch in ("event", "timeout"))
+        or (node.type == "loop" and branch == DONE)
+    )
