@@ -2,18 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from processors.campaigns.settling import settle_recipient, withheld
+from processors.database.models import Message
 from processors.errors import DefinitionError, RecipientError, TemplateError
 from processors.messaging.content import email_drafts, files_of, sms_drafts, whatsapp_drafts
 from processors.messaging.delivery import Attempt, Work, deliver
 from processors.messaging.events import message_event
 from processors.messaging.ledger import Draft, Origin, reserve
 from processors.messaging.outgoing import outgoing
-from processors.messaging.permission import note_refusal, permitted
+from processors.messaging.permission import Terms, note_refusal, permitted
 from processors.messaging.tally import Tally
 from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
 from processors.resources import resources_of
@@ -21,7 +23,7 @@ from processors.senders.sender import Channel, Guarantee
 from processors.workflow.delivered import settle_step
 from runtime.client import NewJob
 from runtime.context import JobContext
-from runtime.outcomes import DeadLetter, Retry, Snooze
+from runtime.outcomes import Cancel, DeadLetter, Retry, Snooze
 
 _Send = SendEmail | SendSms | SendWhatsapp
 # Makes a job's drafts; blocking.
@@ -38,6 +40,7 @@ async def send_email(ctx: JobContext, payload: SendEmail) -> dict[str, Any]:
         DefinitionError: the organisation's settings cannot be used.
         DeadLetter: at least one recipient will not get it, or is not known to have.
         Snooze: another attempt is sending it right now, or it is too early.
+        Cancel: its campaign was paused or cancelled.
     """
     return await _send(ctx, payload, "email", lambda: email_drafts(ctx, payload))
 
@@ -46,7 +49,7 @@ async def send_sms(ctx: JobContext, payload: SendSms) -> dict[str, Any]:
     """Send a text message to each number.
 
     Raises:
-        Retry, RecipientError, DefinitionError, DeadLetter, Snooze: as `send_email`.
+        Retry, RecipientError, DefinitionError, DeadLetter, Snooze, Cancel: as `send_email`.
     """
     return await _send(ctx, payload, "sms", lambda: sms_drafts(ctx, payload))
 
@@ -55,7 +58,8 @@ async def send_whatsapp(ctx: JobContext, payload: SendWhatsapp) -> dict[str, Any
     """Send a WhatsApp message to each number.
 
     Raises:
-        Retry, RecipientError, TemplateError, DefinitionError, DeadLetter, Snooze: as `send_email`.
+        Retry, RecipientError, TemplateError, DefinitionError, DeadLetter, Snooze, Cancel: as
+            `send_email`.
     """
     return await _send(ctx, payload, "whatsapp", lambda: whatsapp_drafts(ctx, payload))
 
@@ -64,6 +68,8 @@ async def _send(
     ctx: JobContext, payload: _Send, channel: Channel, prepare: _Prepare
 ) -> dict[str, Any]:
     """The database's part runs in threads, the providers' in the event loop."""
+    if payload.campaign_id is not None:
+        await asyncio.to_thread(_require_wanted, ctx, payload)
     try:
         return await _sent(ctx, payload, channel, prepare)
     except (TemplateError, DefinitionError) as error:
@@ -80,10 +86,9 @@ async def _sent(
     drafts = await asyncio.to_thread(_prepared, prepare)
     files = files_of(payload)
     work = Work(
-        origin=Origin.of(ctx, payload),
-        drafts=lambda session: permitted(session, ctx, payload, channel, drafts),
+        rows=lambda: _reserved(ctx, payload, channel, drafts),
         to_message=lambda row: outgoing(row, files),
-        suppress=lambda session, row, reason: note_refusal(session, ctx, row, reason),
+        suppress=lambda session, row, reason: note_refusal(session, row, reason, ctx.now()),
         tell=_progress(ctx, len(drafts)),
     )
     attempt = Attempt(ctx.attempt, ctx.attempt >= ctx.max_attempts, ctx.deadline, ctx.now)
@@ -94,22 +99,49 @@ async def _sent(
     return await asyncio.to_thread(_finish, ctx, payload, channel, tally)
 
 
+def _require_wanted(ctx: JobContext, payload: _Send) -> None:
+    """Ask a campaign whether its message may leave now.
+
+    Raises:
+        Cancel: it was paused or cancelled meanwhile, or it is too late.
+    """
+    if payload.campaign_id is None or payload.recipient_number is None:
+        return
+    with resources_of(ctx).database.write() as session:
+        reason = withheld(session, payload.campaign_id, payload.recipient_number, ctx.now())
+    if reason is not None:
+        raise Cancel(reason)
+
+
 def _store(ctx: JobContext, payload: _Send, channel: Channel, prepare: _Prepare) -> dict[str, Any]:
     """The outbox: writing the rows is delivering them, in one transaction with what follows."""
     resources = resources_of(ctx)
     drafts = _prepared(prepare)
     provider = resources.routes[channel].first.name
+    origin, terms = Origin.of(ctx, payload), Terms.of(ctx.org, payload, drafts)
     with resources.database.write() as session:
-        drafts = permitted(session, ctx, payload, channel, drafts)
-        tally = _stored(session, ctx, payload, drafts, provider)
+        drafts = permitted(session, terms, drafts, key=origin.effect_key, now=ctx.now())
+        tally = _stored(session, origin, drafts, provider, ctx.now())
         jobs = _settle(session, ctx, payload, tally)
     return _ended(ctx, payload, channel, tally, jobs)
 
 
+def _reserved(
+    ctx: JobContext, payload: _Send, channel: Channel, drafts: Sequence[Draft]
+) -> list[tuple[Draft, Message]]:
+    resources, origin = resources_of(ctx), Origin.of(ctx, payload)
+    terms, now = Terms.of(ctx.org, payload, drafts), ctx.now()
+    provider = resources.routes[channel].first.name
+    with resources.database.write() as session:
+        drafts = permitted(session, terms, drafts, key=origin.effect_key, now=now)
+        rows = reserve(session, origin, drafts, provider=provider, status="reserved", now=now)
+    return [(draft, rows[origin.effect_key(channel, draft.recipient)]) for draft in drafts]
+
+
 def _stored(
-    session: Session, ctx: JobContext, payload: _Send, drafts: Sequence[Draft], provider: str
+    session: Session, origin: Origin, drafts: Sequence[Draft], provider: str, now: datetime
 ) -> Tally:
-    now, origin, tally = ctx.now(), Origin.of(ctx, payload), Tally()
+    tally = Tally()
     rows = reserve(session, origin, drafts, provider=provider, status="sent", now=now)
     for draft in drafts:
         row = rows[origin.effect_key(draft.channel, draft.recipient)]
@@ -170,6 +202,16 @@ def _progress(ctx: JobContext, total: int) -> Callable[[Tally], None]:
 
 def _settle(session: Session, ctx: JobContext, payload: _Send, tally: Tally) -> list[NewJob]:
     """Tell the step or the campaign that waits for it; jobs to enqueue after the commit."""
+    if payload.campaign_id is not None and payload.recipient_number is not None:
+        later = [reason for _, reason in tally.later]
+        settle_recipient(
+            session,
+            payload.campaign_id,
+            payload.recipient_number,
+            "deferred" if later else tally.status,
+            tally.words(later or tally.failed or tally.withheld) or None,
+            ctx.now(),
+        )
     if tally.later or payload.execution_id is None or payload.node_id is None:
         return []
     return settle_step(

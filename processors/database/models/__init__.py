@@ -3,6 +3,7 @@
 from processors.database.models.activities import (
     Activity,
     AnalyticsEvent,
+    FollowingEvents,
 )
 from processors.database.models.base import (
     NAMING,
@@ -101,6 +102,7 @@ __all__ = [
     "ClassSession",
     "Consent",
     "Contact",
+    "FollowingEvents",
     "HealthReport",
     "Holiday",
     "Membership",

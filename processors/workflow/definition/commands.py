@@ -122,10 +122,12 @@ def check(
         reading = read_workflow(raw)
         results.append(
             {"file": name, "id": raw.get("id"), "problems": _listed(reading.problems),
-             "warnings": _listed(reading.warnings)}
+             "warnings": _listed(reading.warnings),
+             "fix": _fix(name, raw) if reading.problems else []}
         )  # fmt: skip
         if not as_json:
             _say(name, reading.problems, reading.warnings)
+            _say_fix(name, results[-1]["fix"])
     if as_json:
         print_json(results)
     if any(result["problems"] for result in results):
@@ -160,9 +162,11 @@ def import_(context: click.Context, /, files: Sequence[str], **options: Any) -> 
             except DefinitionError as error:
                 failed = True
                 lines = [safe(line, _LINE) for line in str(error).splitlines()]
-                results.append({"file": name, "id": raw.get("id"), "problems": lines})
+                fix = _fix(name, raw)
+                results.append({"file": name, "id": raw.get("id"), "problems": lines, "fix": fix})
                 for line in () if as_json else lines:
                     click.echo(f"{safe(name, 200)}: not saved: {line}", err=True)
+                _say_fix(name, [] if as_json else fix)
                 continue
             results.append({"file": name, **_as_json(change)})
             if not as_json:
@@ -297,6 +301,20 @@ def _say(name: str, problems: "Sequence[Problem]", warnings: "Sequence[Problem]"
         click.echo(f"{shown}: warning: {safe(str(warning), _LINE)}")
     if not problems:
         click.echo(f"{shown}: it can be used")
+
+
+def _fix(name: str, raw: dict[str, Any]) -> list[str]:
+    """What ``--infer`` would change, as the lines of a diff."""
+    from processors.workflow.definition.inferring import difference, infer  # noqa: PLC0415
+
+    return difference(raw, infer(raw), name=name)
+
+
+def _say_fix(name: str, fix: Sequence[str]) -> None:
+    if fix:
+        click.echo(f"{safe(name, 200)}: --infer would change it so:", err=True)
+    for line in fix:
+        click.echo(safe(line, _LINE), err=True)
 
 
 def _listed(problems: "Sequence[Problem]") -> list[dict[str, str]]:

@@ -73,6 +73,8 @@ def _to_those_who_want_it(
             if not left:
                 return Ended({"sent": 0, "rejected": 0, "unknown": 0, "suppressed": 1})
             payload = {**payload, "to": left}
+    if message.purpose is not None:
+        payload = {**payload, "purpose": message.purpose}
     return Handed(message.kind, payload, message.priority)
 
 

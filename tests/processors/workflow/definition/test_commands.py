@@ -128,6 +128,11 @@ def test_infer_shows_what_it_changes(atlas):
     [file] = map(str, DEFINITIONS.glob("01-*.json"))
     refused = atlas("check", file)
     assert refused.exit_code == 2
+    assert "--infer would change it so:" in refused.output
+    assert refused.output.count('+        "actionType": "send_email"') == 2
+    imported = atlas("import", file, "--org", ORG)
+    assert imported.exit_code == 2
+    assert "--infer would change it so:" in imported.output
     result = atlas("check", file, "--infer", "--trigger", "new_lead")
     assert result.exit_code == 0, result.output
     assert '+  "trigger_type": "new_lead",' in result.output
@@ -143,7 +148,7 @@ def read(number: str, trigger: str) -> Any:
 
 def test_what_cannot_be_inferred_stays_refused():
     places = {problem.where for problem in read("03", "lead_updated").problems}
-    assert places == {"action_3", "trigger_1"}
+    assert places == {"action_1", "action_3", "trigger_1"}
     labels_only = {problem.where for problem in read("09", "new_lead").problems}
     assert labels_only == {"2", "3", "4"}
     assert "12" not in str(read("12", "campaign.started").workflow)
