@@ -1,12 +1,13 @@
 """Schedules become recurring jobs of the runtime, and go when their workflow does."""
 
+import uuid
 from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
 
 from processors import Workflows
-from processors.database.models import Organisation
+from processors.database.models import Organisation, WorkflowExecution
 from processors.errors import DefinitionError
 from processors.workflow.definition.reading import read_workflow
 from processors.workflow.definition.schedules import moment_of, plan
@@ -100,3 +101,21 @@ def test_without_schedules_redis_is_not_needed(database, make_settings):
     assert workflows.archive(ORG, "w").status == "archived"
     with pytest.raises(DefinitionError, match="no workflow 'x'"):
         workflows.delete(ORG, "x")
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_archiving_cancels_what_has_not_ended(database, make_settings, redis_url):
+    workflows = Workflows(database, make_settings(ATLAS_ENV="test", REDIS_URL=redis_url))
+    nodes = [node("t", "trigger", triggerType="new_lead"), node("w", "wait", days=2), TAG]
+    whole = {"id": "w", "nodes": nodes, "edges": [edge("t", "w"), edge("w", "tag")]}
+    workflows.save(ORG, whole, status="active")
+    with database.write() as session:
+        for status, ended in (("running", None), ("completed", NOW)):
+            session.add(WorkflowExecution(
+                id=uuid.uuid4(), org_id=ORG, workflow_id="w", version=1, status=status,
+                trigger_type="manual", job_id="j", completed_at=ended,
+            ))  # fmt: skip
+    assert workflows.archive(ORG, "w").done == ("1 executions are cancelled",)
+    assert workflows.archive(ORG, "w").done == ()
+    [info] = workflows.list(ORG)
+    assert (info.status, info.executions, info.running) == ("archived", 2, 0)
