@@ -16,7 +16,16 @@ from processors.payloads.system import (
     RepairExecutions,
     RequeueDeadLetters,
 )
-from processors.payloads.workflow import ContinueWait, ExecuteNode, ExecuteWorkflow, ProcessTrigger
+from processors.payloads.workflow import (
+    AdvanceExecution,
+    ContinueWait,
+    ExecuteNode,
+    ExecuteWorkflow,
+    ProcessTrigger,
+    ScanDates,
+    StartOnDate,
+    StopWorkflows,
+)
 from runtime.catalogue.catalogue import (
     Breaker,
     Catalogue,
@@ -42,7 +51,8 @@ PROVIDERS = (
     Provider("whatsapp", breaker=_TEXTS),
 )
 
-_WORKFLOW = "processors.workflow.handlers"
+_WORKFLOW = "processors.workflow.execution.handlers"
+_DATES = "processors.workflow.dates.handlers"
 _MESSAGING = "processors.messaging.handlers"
 _CRM = "processors.crm.handlers"
 _CAMPAIGNS = "processors.campaigns.handlers"
@@ -95,7 +105,7 @@ KINDS = (
         "process_trigger",
         "workflow:triggers",
         ProcessTrigger,
-        "processors.workflow.triggering:process_trigger",
+        "processors.workflow.execution.triggering:process_trigger",
         retry=_OTHERS,
         timeout_s=30,
         priority=Priority.HIGH,
@@ -111,10 +121,29 @@ KINDS = (
         hint=("workflow_id", "trigger_type"),
     ),
     Kind(
+        "advance_execution",
+        "workflow:actions",
+        AdvanceExecution,
+        f"{_WORKFLOW}:advance_execution",
+        retry=_OTHERS,
+        timeout_s=60,
+        hint=("node_id", "execution_id"),
+    ),
+    Kind(
+        "stop_workflows",
+        "workflow:actions",
+        StopWorkflows,
+        f"{_WORKFLOW}:stop_workflows",
+        retry=_OTHERS,
+        timeout_s=60,
+        hint=("workflow_id",),
+    ),
+    Kind(
+        # What earlier versions have enqueued.
         "execute_node",
         "workflow:actions",
         ExecuteNode,
-        f"{_WORKFLOW}:execute_node",
+        f"{_WORKFLOW}:advance_execution",
         retry=_OTHERS,
         timeout_s=30,
         hint=("node_id",),
@@ -127,6 +156,23 @@ KINDS = (
         retry=_EXECUTE_WORKFLOW,
         timeout_s=60,
         hint=("workflow_id",),
+    ),
+    Kind(
+        "scan_dates",
+        "workflow:scheduled",
+        ScanDates,
+        f"{_DATES}:scan_dates",
+        retry=_OTHERS,
+        timeout_s=60,
+    ),
+    Kind(
+        "start_on_date",
+        "workflow:scheduled",
+        StartOnDate,
+        f"{_DATES}:start_on_date",
+        retry=_OTHERS,
+        timeout_s=300,
+        hint=("workflow_id", "day"),
     ),
     Kind(
         "continue_wait",
