@@ -16,7 +16,7 @@ from processors.campaigns.settling import settle_recipient
 from processors.database.models import Message, StoredDeadLetter
 from processors.messaging.events import message_event
 from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
-from processors.payloads.workflow import ContinueWait, ExecuteNode
+from processors.payloads.workflow import ContinueWait, ExecuteNode, RequestHttp, RunAction
 from processors.senders.sender import Channel
 from processors.workflow.delivered import fail_step, settle_step
 from runtime.client import NewJob
@@ -27,9 +27,11 @@ _SENDS: dict[str, tuple[Channel, type[SendEmail | SendSms | SendWhatsapp]]] = {
     "send_whatsapp": ("whatsapp", SendWhatsapp),
 }
 # The state in which a step waits for the job of that kind.
-_STEPS: dict[str, tuple[str, type[ExecuteNode | ContinueWait]]] = {
+_STEPS: dict[str, tuple[str, type[ExecuteNode | ContinueWait | RunAction | RequestHttp]]] = {
     "execute_node": ("pending", ExecuteNode),
     "continue_wait": ("waiting", ContinueWait),
+    "run_action": ("running", RunAction),
+    "request_http": ("running", RequestHttp),
 }
 
 
