@@ -11,11 +11,14 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from processors.errors import DefinitionError
 from processors.payloads.base import storable_json
 from processors.payloads.workflow import RequestHttp, RunAction
 from processors.resources import resources_of
 from processors.settings import CrmSettings, WorkflowSettings
+from processors.workflow.actions.config import in_one_line
 from processors.workflow.actions.http import HttpRequestConfig, call_of
 from processors.workflow.actions.http_call import AgainError, CallError, Policy, send
 from processors.workflow.actions.http_guard import ForbiddenUrlError
@@ -42,7 +45,8 @@ async def run_action(ctx: JobContext, payload: RunAction) -> dict[str, Any]:
     except Outcome:
         raise
     except (DefinitionError, ValueError) as error:
-        raise await _failed(ctx, payload, f"{payload.action}: {error}") from error
+        said = in_one_line(error) if isinstance(error, ValidationError) else str(error)
+        raise await _failed(ctx, payload, f"{payload.action}: {said}") from error
     return await _done(ctx, payload, output)
 
 
