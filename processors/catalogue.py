@@ -25,6 +25,8 @@ from processors.payloads.workflow import (
     ScanDates,
     StartOnDate,
     StopWorkflows,
+    RequestHttp,
+    RunAction,
 )
 from runtime.catalogue.catalogue import (
     Breaker,
@@ -89,6 +91,8 @@ _SEND_TEXT = RetryPolicy(attempts=3, base_s=1, rules=(*_RULES, _RECIPIENT))
 _EXECUTE_WORKFLOW = RetryPolicy(attempts=5, base_s=3, rules=_RULES)
 _UPDATE_LEAD = RetryPolicy(attempts=3, backoff="fixed", base_s=5, rules=_RULES)
 _OTHERS = RetryPolicy(attempts=3, base_s=2, rules=_RULES)
+# Another system may be away for some minutes.
+_CALL = RetryPolicy(attempts=6, base_s=5, rules=_RULES)
 # A database that does not answer is what a health check must report, and soon.
 _HEALTH = RetryPolicy(attempts=3, base_s=2)
 # The next one comes in ten minutes.
@@ -146,6 +150,24 @@ KINDS = (
         f"{_WORKFLOW}:advance_execution",
         retry=_OTHERS,
         timeout_s=30,
+        hint=("node_id",),
+    ),
+    Kind(
+        "run_action",
+        "workflow:actions",
+        RunAction,
+        "processors.workflow.actions.jobs:run_action",
+        retry=_OTHERS,
+        timeout_s=60,
+        hint=("action", "node_id"),
+    ),
+    Kind(
+        "request_http",
+        "workflow:actions",
+        RequestHttp,
+        "processors.workflow.actions.jobs:request_http",
+        retry=_CALL,
+        timeout_s=60,
         hint=("node_id",),
     ),
     Kind(

@@ -118,3 +118,15 @@ class RunAction(Payload):
     node_id: Name
     action: Name
     config: Data = {}
+
+
+class RequestHttp(Payload):
+    """Make an HTTP call, and settle its step.
+
+    Attributes:
+        request: settings of the action, variables filled in.
+    """
+
+    execution_id: uuid.UUID
+    node_id: Name
+    request: Data
