@@ -3,10 +3,14 @@
 Blocking (`CrmClient`) and for asyncio (`AsyncCrmClient`).
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+import uuid
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
+from processors.bulk import Bulk, CampaignRef, Recipient, SavedSegment
+from processors.payloads.campaigns import BulkText, Channel
+from processors.record_calls import AsyncRecordCalls, RecordCalls
 from runtime.async_client import AsyncAtlasClient
 from runtime.client import AtlasClient
 from runtime.jobs.new_job import JobRef, NewJob
@@ -57,7 +61,29 @@ class EventDetails(TypedDict, total=False):
     session_id: str
 
 
-class CrmClient(AtlasClient):
+class BulkOptions(TypedDict, total=False):
+    """How a bulk message is sent.
+
+    Attributes:
+        batch_size: recipients that are handed out at a time; default 25.
+        delay_between_batches: default two seconds.
+        scheduled_for: aware; when the first batch is handed out. Default: at once.
+        not_after: aware; who has not got it by then gets nothing, and is counted as refused.
+        purpose: ``marketing`` (the default) or ``transactional``.
+        name: for people; default is the template's.
+        campaign_id: repeating a call with the same id and list changes nothing.
+    """
+
+    batch_size: int
+    delay_between_batches: timedelta
+    scheduled_for: datetime | None
+    not_after: datetime | None
+    purpose: str
+    name: str | None
+    campaign_id: uuid.UUID
+
+
+class CrmClient(RecordCalls, AtlasClient):
     """`AtlasClient` with the CRM's calls as typed methods.
 
     Each raises `InvalidJobError` if the job does not validate (then nothing was queued) and
@@ -124,6 +150,41 @@ class CrmClient(AtlasClient):
         """Send a WhatsApp message to a number or several."""
         return self.enqueue(whatsapp(org, to, content, job_id))
 
+    def schedule_bulk_communication(
+        self,
+        org: str,
+        channel: Channel,
+        recipients: Iterable[Recipient] | SavedSegment,
+        template: str | BulkText,
+        **options: Unpack[BulkOptions],
+    ) -> CampaignRef:
+        """Send one message to many, as a campaign that can be watched, paused and cancelled.
+
+        The list is read part by part and may be of any length; it is never in memory as a whole.
+        A campaign begins when its whole list is there: if `recipients` raises, or this process
+        ends, it stays ``loading``, sends nothing, and can be cancelled, or completed by the same
+        call with the same `campaign_id`.
+
+        Args:
+            org: whose contacts.
+            channel: ``email``, ``sms`` or ``whatsapp``.
+            recipients: addresses, or mappings with ``to``, and if they like ``variables`` and
+                ``contact_id``; or a `SavedSegment`.
+            template: the name of a stored template, or a `BulkText`. Variables are those of the
+                recipient, then the contact's fields.
+            options: see `BulkOptions`.
+
+        Raises:
+            InvalidJobError: an argument or a recipient is not allowed.
+            BrokerUnavailableError: Redis is away.
+        """
+        bulk = bulk_message(org, channel, template, options)
+        parts = total = 0
+        for job, brought in bulk.jobs(recipients):
+            self.enqueue(job)
+            parts, total = parts + 1, total + brought
+        return CampaignRef(bulk.campaign_id, parts, total)
+
     def update_lead(
         self, org: str, lead_id: str, updates: _Json, *, reason: str = "", job_id: str | None = None
     ) -> JobRef:
@@ -141,7 +202,7 @@ class CrmClient(AtlasClient):
         return self.enqueue(tracked(org, name, details, job_id))
 
 
-class AsyncCrmClient(AsyncAtlasClient):
+class AsyncCrmClient(AsyncRecordCalls, AsyncAtlasClient):
     """The same for asyncio; each method does what its namesake of `CrmClient` does."""
 
     async def trigger_workflow(
@@ -197,6 +258,25 @@ class AsyncCrmClient(AsyncAtlasClient):
         """Send a WhatsApp message: see `CrmClient.send_whatsapp`."""
         return await self.enqueue(whatsapp(org, to, content, job_id))
 
+    async def schedule_bulk_communication(
+        self,
+        org: str,
+        channel: Channel,
+        recipients: Iterable[Recipient] | AsyncIterable[Recipient] | SavedSegment,
+        template: str | BulkText,
+        **options: Unpack[BulkOptions],
+    ) -> CampaignRef:
+        """Send one message to many: see `CrmClient.schedule_bulk_communication`.
+
+        `recipients` may be an asynchronous iterator as well.
+        """
+        bulk = bulk_message(org, channel, template, options)
+        parts = total = 0
+        async for job, brought in bulk.jobs_async(recipients):
+            await self.enqueue(job)
+            parts, total = parts + 1, total + brought
+        return CampaignRef(bulk.campaign_id, parts, total)
+
     async def update_lead(
         self, org: str, lead_id: str, updates: _Json, *, reason: str = "", job_id: str | None = None
     ) -> JobRef:
@@ -247,6 +327,24 @@ def whatsapp(
 ) -> NewJob:
     """The job that sends a WhatsApp message."""
     return NewJob("send_whatsapp", org, {"to": to, **content}, job_id=job_id)
+
+
+def bulk_message(
+    org: str, channel: Channel, template: str | BulkText, options: BulkOptions
+) -> Bulk:
+    """A bulk message, with what was not said filled in."""
+    return Bulk(
+        org,
+        channel,
+        template,
+        batch_size=options.get("batch_size", 25),
+        delay_between_batches=options.get("delay_between_batches", timedelta(seconds=2)),
+        scheduled_for=options.get("scheduled_for"),
+        not_after=options.get("not_after"),
+        purpose=options.get("purpose", "marketing"),
+        name=options.get("name"),
+        campaign_id=options.get("campaign_id") or uuid.uuid4(),
+    )
 
 
 def lead_update(org: str, lead_id: str, updates: _Json, reason: str, job_id: str | None) -> NewJob:

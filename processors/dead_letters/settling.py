@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from processors.campaigns.settling import settle_recipient
 from processors.database.models import Message, StoredDeadLetter
 from processors.messaging.events import message_event
 from processors.payloads.messaging import ResendMessage, SendEmail, SendSms, SendWhatsapp
@@ -78,6 +79,14 @@ def _settle_send(session: Session, letter: StoredDeadLetter, now: datetime) -> l
             jobs += fail_step(session, **step, waits_as="running", error=reason_of(letter))
         else:
             jobs += settle_step(session, **step, error=None)
+    if payload.campaign_id is not None and payload.recipient_number is not None:
+        status = "unknown" if counts["unknown"] else "failed"
+        if not failed:
+            status = "sent" if counts["sent"] else "suppressed"
+        reason = reason_of(letter) if failed else None
+        settle_recipient(
+            session, payload.campaign_id, payload.recipient_number, status, reason, now
+        )
     # The handler may have reported it already: then the event's id is known.
     event = message_event(
         letter.org_id, letter.job_id, payload, channel, dict(counts), failed=failed

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from processors.campaigns.settling import settle_recipient, withheld
 from processors.database.models import Message
 from processors.errors import DefinitionError, RecipientError, TemplateError
 from processors.messaging.content import email_drafts, files_of, sms_drafts, whatsapp_drafts
@@ -22,7 +23,7 @@ from processors.senders.sender import Channel, Guarantee
 from processors.workflow.delivered import settle_step
 from runtime.client import NewJob
 from runtime.context import JobContext
-from runtime.outcomes import DeadLetter, Retry, Snooze
+from runtime.outcomes import Cancel, DeadLetter, Retry, Snooze
 
 _Send = SendEmail | SendSms | SendWhatsapp
 # Makes a job's drafts; blocking.
@@ -39,6 +40,7 @@ async def send_email(ctx: JobContext, payload: SendEmail) -> dict[str, Any]:
         DefinitionError: the organisation's settings cannot be used.
         DeadLetter: at least one recipient will not get it, or is not known to have.
         Snooze: another attempt is sending it right now, or it is too early.
+        Cancel: its campaign was paused or cancelled.
     """
     return await _send(ctx, payload, "email", lambda: email_drafts(ctx, payload))
 
@@ -47,7 +49,7 @@ async def send_sms(ctx: JobContext, payload: SendSms) -> dict[str, Any]:
     """Send a text message to each number.
 
     Raises:
-        Retry, RecipientError, DefinitionError, DeadLetter, Snooze: as `send_email`.
+        Retry, RecipientError, DefinitionError, DeadLetter, Snooze, Cancel: as `send_email`.
     """
     return await _send(ctx, payload, "sms", lambda: sms_drafts(ctx, payload))
 
@@ -56,7 +58,8 @@ async def send_whatsapp(ctx: JobContext, payload: SendWhatsapp) -> dict[str, Any
     """Send a WhatsApp message to each number.
 
     Raises:
-        Retry, RecipientError, TemplateError, DefinitionError, DeadLetter, Snooze: as `send_email`.
+        Retry, RecipientError, TemplateError, DefinitionError, DeadLetter, Snooze, Cancel: as
+            `send_email`.
     """
     return await _send(ctx, payload, "whatsapp", lambda: whatsapp_drafts(ctx, payload))
 
@@ -65,6 +68,8 @@ async def _send(
     ctx: JobContext, payload: _Send, channel: Channel, prepare: _Prepare
 ) -> dict[str, Any]:
     """The database's part runs in threads, the providers' in the event loop."""
+    if payload.campaign_id is not None:
+        await asyncio.to_thread(_require_wanted, ctx, payload)
     try:
         return await _sent(ctx, payload, channel, prepare)
     except (TemplateError, DefinitionError) as error:
@@ -92,6 +97,20 @@ async def _sent(
         wait = None if tally.retry_after_s is None else timedelta(seconds=tally.retry_after_s)
         raise Retry(wait, reason=tally.words(tally.again), fault=tally.fault)
     return await asyncio.to_thread(_finish, ctx, payload, channel, tally)
+
+
+def _require_wanted(ctx: JobContext, payload: _Send) -> None:
+    """Ask a campaign whether its message may leave now.
+
+    Raises:
+        Cancel: it was paused or cancelled meanwhile, or it is too late.
+    """
+    if payload.campaign_id is None or payload.recipient_number is None:
+        return
+    with resources_of(ctx).database.write() as session:
+        reason = withheld(session, payload.campaign_id, payload.recipient_number, ctx.now())
+    if reason is not None:
+        raise Cancel(reason)
 
 
 def _store(ctx: JobContext, payload: _Send, channel: Channel, prepare: _Prepare) -> dict[str, Any]:
@@ -183,6 +202,16 @@ def _progress(ctx: JobContext, total: int) -> Callable[[Tally], None]:
 
 def _settle(session: Session, ctx: JobContext, payload: _Send, tally: Tally) -> list[NewJob]:
     """Tell the step or the campaign that waits for it; jobs to enqueue after the commit."""
+    if payload.campaign_id is not None and payload.recipient_number is not None:
+        later = [reason for _, reason in tally.later]
+        settle_recipient(
+            session,
+            payload.campaign_id,
+            payload.recipient_number,
+            "deferred" if later else tally.status,
+            tally.words(later or tally.failed or tally.withheld) or None,
+            ctx.now(),
+        )
     if tally.later or payload.execution_id is None or payload.node_id is None:
         return []
     return settle_step(
