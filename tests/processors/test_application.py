@@ -18,7 +18,7 @@ from processors.errors import (
     RecipientError,
     TemplateError,
 )
-from processors.messaging.commands import STATUSES, outbox
+from processors.messaging.commands import STATUSES, messages
 from processors.messaging.outbox import OutboxMessage, count_messages, list_messages
 from processors.senders.by_channel import make_routes
 from processors.settings import CrmSettings
@@ -170,7 +170,7 @@ def atlas(make_settings, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(*arguments: str) -> str:
-        result = CliRunner().invoke(outbox, list(arguments), catch_exceptions=False)
+        result = CliRunner().invoke(messages, ["list", *arguments], catch_exceptions=False)
         assert result.exit_code == 0, result.output
         return result.output
 
@@ -178,7 +178,7 @@ def atlas(make_settings, tmp_path, monkeypatch):
     return run
 
 
-def test_the_outbox_command(atlas):
+def test_the_list_of_messages(atlas):
     assert atlas() == "no messages\n"
     assert json.loads(atlas("--json")) == []
     hostile = "Hi \x1b]52;c;aGk=\x07[red]\u202e"
@@ -215,7 +215,7 @@ def test_the_outbox_command(atlas):
 
 def test_wrong_options_are_refused():
     for wrong in (["--limit", "0"], ["--limit", "x"], ["--status", "lost"]):
-        assert CliRunner().invoke(outbox, wrong).exit_code == 2
+        assert CliRunner().invoke(messages, ["list", *wrong]).exit_code == 2
 
 
 def test_the_statuses_of_the_command_are_those_of_the_table():
