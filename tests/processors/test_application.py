@@ -32,6 +32,7 @@ ROOT = Path(__file__).parent.parent.parent
 RULED = set(application.catalogue.kinds) - {
     "audit", "check_health", "record_dead_letter", "repair_executions",
 }  # fmt: skip
+SENDS = {f"{verb}_{name}" for verb in ("send", "resend") for name in ("email", "sms", "whatsapp")}
 
 
 def test_importing_the_domain_is_light():
@@ -80,8 +81,10 @@ def test_the_retry_policies():
         name: (kind.retry.attempts, kind.retry.backoff, kind.retry.base_s)
         for name, kind in application.catalogue.kinds.items()
     }
-    assert policies.pop("send_email") == (5, "exponential", 2)
-    assert policies.pop("send_sms") == policies.pop("send_whatsapp") == (3, "exponential", 1)
+    for verb in ("send", "resend"):
+        assert policies.pop(f"{verb}_email") == (5, "exponential", 2)
+        for channel in ("sms", "whatsapp"):
+            assert policies.pop(f"{verb}_{channel}") == (3, "exponential", 1)
     assert policies.pop("execute_workflow") == (5, "exponential", 3)
     assert policies.pop("execute_scheduled_workflow") == (5, "exponential", 3)
     assert policies.pop("update_lead") == (3, "fixed", 5)
@@ -100,7 +103,7 @@ def test_the_retry_policies():
         ),
         (DefinitionError(), {"dead_letter": RULED}),
         (TemplateError(), {"dead_letter": RULED}),
-        (RecipientError(), {"never": {"send_email", "send_sms", "send_whatsapp"}}),
+        (RecipientError(), {"never": SENDS}),
         (OSError(), {}),
     ],
 )
