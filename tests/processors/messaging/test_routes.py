@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select, update
 
 from processors.compliance.recording import Statement, suppress
-from processors.database.models import Message, Organisation, Suppression
-from processors.errors import DefinitionError
+from processors.database.models import Contact, Message, Organisation, Suppression
+from processors.errors import DefinitionError, RecipientError
 from processors.messaging.delivery import CALL_LIMIT
 from processors.resources import Resources
 from processors.senders.route import Route
@@ -293,3 +293,17 @@ def test_marketing_waits_for_the_morning_and_has_a_way_out(two, database, make_s
     assert engine.call(mail(2, purpose="marketing"))["sent"] == 1
     assert "mailto:out@gym.example" in first.messages[0].headers["List-Unsubscribe"]
     assert "Unsubscribe" in first.messages[0].body
+
+
+def test_a_message_that_became_impossible_between_two_attempts_is_not_sent(two, database, add_lead):
+    add_lead(email="a@b.co")
+    engine, first, *_ = two(RateLimitedError("429", retry_after_s=1))
+    job = mail(text="Hi {{firstName}}")
+    with pytest.raises(Retry):
+        engine.call(job)
+    with database.write() as session:
+        session.execute(update(Contact).values(first_name=None))
+    with pytest.raises(RecipientError, match="has no value"):
+        engine.call(job, attempt=2)
+    assert len(first.calls) == 1
+    assert [row.status for row in rows(database)] == ["rejected"]
