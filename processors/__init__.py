@@ -49,12 +49,14 @@ def _audits(settings: "Settings", *, repair: bool) -> Iterable[AuditResult]:
 
 
 def _commands() -> Iterable["click.Command"]:
+    from processors.compliance.commands import consent, suppressions  # noqa: PLC0415
     from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
     from processors.messaging.commands import outbox  # noqa: PLC0415 - imports click
+    from processors.templates.commands import template  # noqa: PLC0415
     from processors.workflow.commands import workflows  # noqa: PLC0415
     from processors.workflow.trigger_command import trigger  # noqa: PLC0415
 
-    return (outbox, dead_letters, trigger, workflows)
+    return (outbox, dead_letters, trigger, workflows, template, consent, suppressions)
 
 
 application = Application(

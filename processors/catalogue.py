@@ -1,5 +1,6 @@
 """The twelve queues, the providers and all kinds of jobs, as data."""
 
+from processors.payloads.compliance import RecordConsent
 from processors.payloads.crm import AddTag, TrackEvent, UpdateLead
 from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
 from processors.payloads.system import (
@@ -144,6 +145,16 @@ KINDS = (
         retry=_OTHERS,
         timeout_s=30,
         hint=("lead_id", "tag"),
+    ),
+    Kind(
+        "record_consent",
+        "workflow:actions",
+        RecordConsent,
+        "processors.compliance.handlers:record_consent",
+        retry=_OTHERS,
+        timeout_s=30,
+        priority=Priority.HIGH,
+        hint=("channel", "status"),
     ),
     Kind(
         "send_email",

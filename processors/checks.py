@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from processors.content.unsubscribing import NO_WAY_OUT, has_way_out
 from processors.database.engine import sqlite_file
 from processors.database.migrate import HEAD, current_revision
 from processors.database.opening import database_of
@@ -34,6 +35,16 @@ def check(settings: Settings) -> Iterator[CheckResult]:
             if not delivers:
                 message = f"{sender.name}: delivers nothing, which production does not allow"
             yield CheckResult(f"{channel} sender", ok=delivers, message=message)
+    yield _unsubscribe(own, is_production=settings.environment == "production")
+
+
+def _unsubscribe(settings: CrmSettings, *, is_production: bool) -> CheckResult:
+    own = settings.unsubscribe
+    if not has_way_out(own):
+        message = f"{NO_WAY_OUT}; production sends none without"
+        return CheckResult("unsubscribe", ok=not is_production, message=message)
+    ways = [way for way in (own.url, own.email) if way]
+    return CheckResult("unsubscribe", ok=True, message=" and ".join(ways))
 
 
 def _database(settings: CrmSettings) -> CheckResult:

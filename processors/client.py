@@ -4,7 +4,7 @@ Blocking (`CrmClient`) and for asyncio (`AsyncCrmClient`).
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypedDict, Unpack
 
 from runtime.async_client import AsyncAtlasClient
@@ -55,6 +55,20 @@ class EventDetails(TypedDict, total=False):
     lead_id: str
     user_id: str
     session_id: str
+
+
+class ConsentDetails(TypedDict, total=False):
+    """What is known of a consent.
+
+    Attributes:
+        wording: what the person agreed to.
+        contact_id: of the person.
+        occurred_at: when it was given or withdrawn, aware; default is now.
+    """
+
+    wording: str
+    contact_id: str
+    occurred_at: datetime
 
 
 class CrmClient(AtlasClient):
@@ -140,6 +154,24 @@ class CrmClient(AtlasClient):
         """Count an event for analytics; starts no workflow."""
         return self.enqueue(tracked(org, name, details, job_id))
 
+    def record_consent(
+        self,
+        org: str,
+        *,
+        channel: str,
+        address: str,
+        status: str,
+        source: str,
+        job_id: str | None = None,
+        **details: Unpack[ConsentDetails],
+    ) -> JobRef:
+        """Keep a consent to marketing (``granted``) or its end (``withdrawn``) as evidence.
+
+        `channel` is email, sms or whatsapp; `source` says how it is known, such as ``form:trial``.
+        """
+        said = {"channel": channel, "address": address, "status": status, "source": source}
+        return self.enqueue(consent(org, said, details, job_id))
+
 
 class AsyncCrmClient(AsyncAtlasClient):
     """The same for asyncio; each method does what its namesake of `CrmClient` does."""
@@ -215,6 +247,21 @@ class AsyncCrmClient(AsyncAtlasClient):
         """Count an event: see `CrmClient.track_event`."""
         return await self.enqueue(tracked(org, name, details, job_id))
 
+    async def record_consent(
+        self,
+        org: str,
+        *,
+        channel: str,
+        address: str,
+        status: str,
+        source: str,
+        job_id: str | None = None,
+        **details: Unpack[ConsentDetails],
+    ) -> JobRef:
+        """Keep a consent as evidence: see `CrmClient.record_consent`."""
+        said = {"channel": channel, "address": address, "status": status, "source": source}
+        return await self.enqueue(consent(org, said, details, job_id))
+
 
 def event(org: str, trigger_type: str, data: _Json, job_id: str | None) -> NewJob:
     """The job that starts the workflows of an event."""
@@ -265,3 +312,11 @@ def lead_tag(org: str, lead_id: str, tag: str, job_id: str | None) -> NewJob:
 def tracked(org: str, name: str, details: EventDetails, job_id: str | None) -> NewJob:
     """The job that counts an event."""
     return NewJob("track_event", org, {"event": name, **details}, job_id=job_id)
+
+
+def consent(org: str, said: _Json, details: ConsentDetails, job_id: str | None) -> NewJob:
+    """The job that records a consent."""
+    # Fixed here: a job that runs twice records one statement.
+    occurred_at = details.get("occurred_at") or datetime.now(UTC)
+    payload = {**said, **details, "occurred_at": occurred_at.isoformat()}
+    return NewJob("record_consent", org, payload, job_id=job_id)
