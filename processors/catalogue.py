@@ -1,7 +1,8 @@
 """The twelve queues, the providers and all kinds of jobs, as data."""
 
+from processors.payloads.campaigns import LoadCampaign, SendBatch
 from processors.payloads.compliance import RecordConsent
-from processors.payloads.crm import AddTag, TrackEvent, UpdateLead
+from processors.payloads.crm import AddTag, TrackEvent, UpdateLead, UpsertRecords
 from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
 from processors.payloads.system import (
     Audit,
@@ -39,6 +40,7 @@ PROVIDERS = (
 _WORKFLOW = "processors.workflow.handlers"
 _MESSAGING = "processors.messaging.handlers"
 _CRM = "processors.crm.handlers"
+_CAMPAIGNS = "processors.campaigns.handlers"
 
 QUEUES = (
     Queue("workflow:triggers", slots=20, rate=RateLimit(100), fair=True),
@@ -78,6 +80,8 @@ _HEALTH = RetryPolicy(attempts=3, base_s=2)
 _AUDIT = RetryPolicy(attempts=1)
 # A record outlasts a database that is away for hours.
 _RECORD = RetryPolicy(attempts=200, base_s=2, cap_s=300)
+# A campaign outlasts a database that is away for hours; nobody would start it again.
+_CAMPAIGN = RetryPolicy(attempts=200, base_s=2, cap_s=300, rules=(_DEFINITION,))
 # The next one does not start before this one has ended.
 _REPAIR = RetryPolicy(attempts=200, base_s=2, cap_s=30)
 
@@ -157,6 +161,14 @@ KINDS = (
         hint=("channel", "status"),
     ),
     Kind(
+        "upsert_records",
+        "workflow:actions",
+        UpsertRecords,
+        "processors.crm.upserts:upsert_records",
+        retry=_UPDATE_LEAD,
+        timeout_s=60,
+    ),
+    Kind(
         "send_email",
         "communication:email",
         SendEmail,
@@ -182,6 +194,31 @@ KINDS = (
         retry=_SEND_TEXT,
         timeout_s=60,
         hint=("to", "template"),
+    ),
+    Kind(
+        "load_campaign",
+        "workflow:scheduled",
+        LoadCampaign,
+        f"{_CAMPAIGNS}:load_campaign",
+        retry=_CAMPAIGN,
+        timeout_s=60,
+        priority=Priority.LOW,
+        hint=("campaign_id", "part"),
+    ),
+    # In the queue that they fill: behind what the batch before them left, so that a campaign waits
+    # for its provider in the database, and not in Redis.
+    *(
+        Kind(
+            f"bulk_{channel}",
+            f"communication:{channel}",
+            SendBatch,
+            f"{_CAMPAIGNS}:send_batch",
+            retry=_CAMPAIGN,
+            timeout_s=60,
+            priority=Priority.LOW,
+            hint=("campaign_id", "batch"),
+        )
+        for channel in ("email", "sms", "whatsapp")
     ),
     Kind(
         "track_event",

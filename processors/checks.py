@@ -1,5 +1,6 @@
 """What ``atlas check`` says of the database and of the senders."""
 
+import asyncio
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +9,9 @@ from processors.content.unsubscribing import NO_WAY_OUT, has_way_out
 from processors.database.engine import sqlite_file
 from processors.database.migrate import HEAD, current_revision
 from processors.database.opening import database_of
-from processors.senders.by_channel import CHANNELS, make_sender
-from processors.senders.sender import SendError
-from processors.senders.unserved import unserved
+from processors.senders.by_channel import make_route
+from processors.senders.sender import CHANNELS, Sender, SendError
+from processors.senders.unserved import spare, unserved
 from processors.settings import CrmSettings
 from runtime.application import CheckResult
 from runtime.config.settings import Settings
@@ -18,23 +19,30 @@ from runtime.errors import AtlasError, SettingsError
 
 
 def check(settings: Settings) -> Iterator[CheckResult]:
-    """One result for the database and one for each sender; never raises."""
+    """One result for the database, one for each channel, and one for each key that nobody uses.
+
+    Never raises.
+    """
     own = settings.of(CrmSettings)
     yield _database(own)
     waiting = unserved(settings)
     for channel in CHANNELS:
+        subject = f"{channel} sender"
         try:
-            sender = make_sender(channel, own.messaging)
-            message = f"{sender.name}: {sender.check()}"
+            route = make_route(channel, own.messaging)
         except SettingsError as error:
-            yield CheckResult(f"{channel} sender", ok=False, message="; ".join(error.problems))
-        except SendError as error:
-            yield CheckResult(f"{channel} sender", ok=False, message=error.reason)
-        else:
-            delivers = f"communication:{channel}" not in waiting
-            if not delivers:
-                message = f"{sender.name}: delivers nothing, which production does not allow"
-            yield CheckResult(f"{channel} sender", ok=delivers, message=message)
+            yield CheckResult(subject, ok=False, message="; ".join(error.problems))
+            continue
+        if f"communication:{channel}" in waiting:
+            message = f"{route.first.name}: delivers nothing, which production does not allow"
+            yield CheckResult(subject, ok=False, message=message)
+            continue
+        results = [asyncio.run(_usable(sender)) for sender in route.senders]
+        message = "; ".join(f"{name}: {words}" for name, _, words in results)
+        yield CheckResult(subject, ok=all(ok for _, ok, _ in results), message=message)
+    for variable, advice in spare(own.messaging).items():
+        yield CheckResult(variable, ok=True, message=f"is set and not used: {advice}")
+
     yield _unsubscribe(own, is_production=settings.environment == "production")
 
 
@@ -45,6 +53,13 @@ def _unsubscribe(settings: CrmSettings, *, is_production: bool) -> CheckResult:
         return CheckResult("unsubscribe", ok=not is_production, message=message)
     ways = [way for way in (own.url, own.email) if way]
     return CheckResult("unsubscribe", ok=True, message=" and ".join(ways))
+
+
+async def _usable(sender: Sender) -> tuple[str, bool, str]:
+    try:
+        return sender.name, True, await sender.check()
+    except SendError as error:
+        return sender.name, False, error.reason
 
 
 def _database(settings: CrmSettings) -> CheckResult:

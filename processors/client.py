@@ -3,10 +3,15 @@
 Blocking (`CrmClient`) and for asyncio (`AsyncCrmClient`).
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+import uuid
+from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
+from processors.bulk import Bulk, CampaignRef, Recipient, SavedSegment
+from processors.consent_calls import AsyncConsentCalls, ConsentCalls
+from processors.payloads.campaigns import BulkText, Channel
+from processors.record_calls import AsyncRecordCalls, RecordCalls
 from runtime.async_client import AsyncAtlasClient
 from runtime.client import AtlasClient
 from runtime.jobs.new_job import JobRef, NewJob
@@ -57,21 +62,29 @@ class EventDetails(TypedDict, total=False):
     session_id: str
 
 
-class ConsentDetails(TypedDict, total=False):
-    """What is known of a consent.
+class BulkOptions(TypedDict, total=False):
+    """How a bulk message is sent.
 
     Attributes:
-        wording: what the person agreed to.
-        contact_id: of the person.
-        occurred_at: when it was given or withdrawn, aware; default is now.
+        batch_size: recipients that are handed out at a time; default 25.
+        delay_between_batches: default two seconds.
+        scheduled_for: aware; when the first batch is handed out. Default: at once.
+        not_after: aware; who has not got it by then gets nothing, and is counted as refused.
+        purpose: ``marketing`` (the default) or ``transactional``.
+        name: for people; default is the template's.
+        campaign_id: repeating a call with the same id and list changes nothing.
     """
 
-    wording: str
-    contact_id: str
-    occurred_at: datetime
+    batch_size: int
+    delay_between_batches: timedelta
+    scheduled_for: datetime | None
+    not_after: datetime | None
+    purpose: str
+    name: str | None
+    campaign_id: uuid.UUID
 
 
-class CrmClient(AtlasClient):
+class CrmClient(RecordCalls, ConsentCalls, AtlasClient):
     """`AtlasClient` with the CRM's calls as typed methods.
 
     Each raises `InvalidJobError` if the job does not validate (then nothing was queued) and
@@ -138,6 +151,41 @@ class CrmClient(AtlasClient):
         """Send a WhatsApp message to a number or several."""
         return self.enqueue(whatsapp(org, to, content, job_id))
 
+    def schedule_bulk_communication(
+        self,
+        org: str,
+        channel: Channel,
+        recipients: Iterable[Recipient] | SavedSegment,
+        template: str | BulkText,
+        **options: Unpack[BulkOptions],
+    ) -> CampaignRef:
+        """Send one message to many, as a campaign that can be watched, paused and cancelled.
+
+        The list is read part by part and may be of any length; it is never in memory as a whole.
+        A campaign begins when its whole list is there: if `recipients` raises, or this process
+        ends, it stays ``loading``, sends nothing, and can be cancelled, or completed by the same
+        call with the same `campaign_id`.
+
+        Args:
+            org: whose contacts.
+            channel: ``email``, ``sms`` or ``whatsapp``.
+            recipients: addresses, or mappings with ``to``, and if they like ``variables`` and
+                ``contact_id``; or a `SavedSegment`.
+            template: the name of a stored template, or a `BulkText`. Variables are those of the
+                recipient, then the contact's fields.
+            options: see `BulkOptions`.
+
+        Raises:
+            InvalidJobError: an argument or a recipient is not allowed.
+            BrokerUnavailableError: Redis is away.
+        """
+        bulk = bulk_message(org, channel, template, options)
+        parts = total = 0
+        for job, brought in bulk.jobs(recipients):
+            self.enqueue(job)
+            parts, total = parts + 1, total + brought
+        return CampaignRef(bulk.campaign_id, parts, total)
+
     def update_lead(
         self, org: str, lead_id: str, updates: _Json, *, reason: str = "", job_id: str | None = None
     ) -> JobRef:
@@ -154,26 +202,8 @@ class CrmClient(AtlasClient):
         """Count an event for analytics; starts no workflow."""
         return self.enqueue(tracked(org, name, details, job_id))
 
-    def record_consent(
-        self,
-        org: str,
-        *,
-        channel: str,
-        address: str,
-        status: str,
-        source: str,
-        job_id: str | None = None,
-        **details: Unpack[ConsentDetails],
-    ) -> JobRef:
-        """Keep a consent to marketing (``granted``) or its end (``withdrawn``) as evidence.
 
-        `channel` is email, sms or whatsapp; `source` says how it is known, such as ``form:trial``.
-        """
-        said = {"channel": channel, "address": address, "status": status, "source": source}
-        return self.enqueue(consent(org, said, details, job_id))
-
-
-class AsyncCrmClient(AsyncAtlasClient):
+class AsyncCrmClient(AsyncRecordCalls, AsyncConsentCalls, AsyncAtlasClient):
     """The same for asyncio; each method does what its namesake of `CrmClient` does."""
 
     async def trigger_workflow(
@@ -229,6 +259,25 @@ class AsyncCrmClient(AsyncAtlasClient):
         """Send a WhatsApp message: see `CrmClient.send_whatsapp`."""
         return await self.enqueue(whatsapp(org, to, content, job_id))
 
+    async def schedule_bulk_communication(
+        self,
+        org: str,
+        channel: Channel,
+        recipients: Iterable[Recipient] | AsyncIterable[Recipient] | SavedSegment,
+        template: str | BulkText,
+        **options: Unpack[BulkOptions],
+    ) -> CampaignRef:
+        """Send one message to many: see `CrmClient.schedule_bulk_communication`.
+
+        `recipients` may be an asynchronous iterator as well.
+        """
+        bulk = bulk_message(org, channel, template, options)
+        parts = total = 0
+        async for job, brought in bulk.jobs_async(recipients):
+            await self.enqueue(job)
+            parts, total = parts + 1, total + brought
+        return CampaignRef(bulk.campaign_id, parts, total)
+
     async def update_lead(
         self, org: str, lead_id: str, updates: _Json, *, reason: str = "", job_id: str | None = None
     ) -> JobRef:
@@ -246,21 +295,6 @@ class AsyncCrmClient(AsyncAtlasClient):
     ) -> JobRef:
         """Count an event: see `CrmClient.track_event`."""
         return await self.enqueue(tracked(org, name, details, job_id))
-
-    async def record_consent(
-        self,
-        org: str,
-        *,
-        channel: str,
-        address: str,
-        status: str,
-        source: str,
-        job_id: str | None = None,
-        **details: Unpack[ConsentDetails],
-    ) -> JobRef:
-        """Keep a consent as evidence: see `CrmClient.record_consent`."""
-        said = {"channel": channel, "address": address, "status": status, "source": source}
-        return await self.enqueue(consent(org, said, details, job_id))
 
 
 def event(org: str, trigger_type: str, data: _Json, job_id: str | None) -> NewJob:
@@ -296,6 +330,24 @@ def whatsapp(
     return NewJob("send_whatsapp", org, {"to": to, **content}, job_id=job_id)
 
 
+def bulk_message(
+    org: str, channel: Channel, template: str | BulkText, options: BulkOptions
+) -> Bulk:
+    """A bulk message, with what was not said filled in."""
+    return Bulk(
+        org,
+        channel,
+        template,
+        batch_size=options.get("batch_size", 25),
+        delay_between_batches=options.get("delay_between_batches", timedelta(seconds=2)),
+        scheduled_for=options.get("scheduled_for"),
+        not_after=options.get("not_after"),
+        purpose=options.get("purpose", "marketing"),
+        name=options.get("name"),
+        campaign_id=options.get("campaign_id") or uuid.uuid4(),
+    )
+
+
 def lead_update(org: str, lead_id: str, updates: _Json, reason: str, job_id: str | None) -> NewJob:
     """The job that sets fields of a lead."""
     payload: dict[str, Any] = {"lead_id": lead_id, "updates": updates}
@@ -312,11 +364,3 @@ def lead_tag(org: str, lead_id: str, tag: str, job_id: str | None) -> NewJob:
 def tracked(org: str, name: str, details: EventDetails, job_id: str | None) -> NewJob:
     """The job that counts an event."""
     return NewJob("track_event", org, {"event": name, **details}, job_id=job_id)
-
-
-def consent(org: str, said: _Json, details: ConsentDetails, job_id: str | None) -> NewJob:
-    """The job that records a consent."""
-    # Fixed here: a job that runs twice records one statement.
-    occurred_at = details.get("occurred_at") or datetime.now(UTC)
-    payload = {**said, **details, "occurred_at": occurred_at.isoformat()}
-    return NewJob("record_consent", org, payload, job_id=job_id)

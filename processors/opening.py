@@ -8,7 +8,7 @@ from sqlalchemy import text
 from processors.database.migrate import migrate
 from processors.database.opening import database_of
 from processors.resources import Resources
-from processors.senders.by_channel import make_senders
+from processors.senders.by_channel import make_routes
 from processors.settings import CrmSettings
 from runtime.config.settings import Settings
 
@@ -22,7 +22,7 @@ def open_resources(settings: Settings) -> Iterator[Resources]:
         DatabaseUnavailableError: the database does not answer.
     """
     own = settings.of(CrmSettings)
-    senders = make_senders(own.messaging)
+    senders = make_routes(own.messaging)
     database = database_of(own)
     try:
         migrate(database)

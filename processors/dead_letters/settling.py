@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from processors.campaigns.settling import settle_recipient
 from processors.database.models import Message, StoredDeadLetter
 from processors.messaging.events import message_event
 from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
@@ -60,7 +61,8 @@ def _settle_send(session: Session, letter: StoredDeadLetter, now: datetime) -> l
     payload = model.model_validate(letter.payload)
     counts = _close_messages(session, letter)
     # One transaction reserves all of a job's messages: either there are none or they are all there.
-    failed = counts["sent"] == 0 or counts["sent"] < counts.total()
+    ended_well = counts["sent"] + counts["suppressed"]
+    failed = ended_well == 0 or ended_well < counts.total()
     jobs: list[NewJob] = []
     if payload.execution_id is not None and payload.node_id is not None:
         step: dict[str, Any] = {
@@ -74,6 +76,12 @@ def _settle_send(session: Session, letter: StoredDeadLetter, now: datetime) -> l
             jobs += fail_step(session, **step, waits_as="running", error=reason_of(letter))
         else:
             jobs += settle_step(session, **step, error=None)
+    if payload.campaign_id is not None and payload.recipient_number is not None:
+        status = "sent" if not failed else "unknown" if counts["unknown"] else "failed"
+        reason = reason_of(letter) if failed else None
+        settle_recipient(
+            session, payload.campaign_id, payload.recipient_number, status, reason, now
+        )
     # The handler may have reported it already: then the event's id is known.
     event = message_event(
         letter.org_id, letter.job_id, payload, channel, dict(counts), failed=failed
@@ -86,7 +94,7 @@ def _close_messages(session: Session, letter: StoredDeadLetter) -> Counter[str]:
     rows = session.scalars(
         select(Message).where(Message.job_id == letter.job_id, Message.org_id == letter.org_id)
     )
-    counts = Counter(sent=0, rejected=0, unknown=0)
+    counts = Counter(sent=0, rejected=0, unknown=0, suppressed=0)
     for row in rows:
         if row.status == "reserved":
             row.status, row.error = "rejected", reason_of(letter, row.error)

@@ -10,7 +10,7 @@ from runtime.cli.shared.tables import Column, moment, table
 from runtime.sanitize.text import safe
 
 # Not imported from the models: `atlas --help` must not load SQLAlchemy. A test keeps them equal.
-STATUSES = ("reserved", "calling", "sent", "rejected", "unknown")
+STATUSES = ("reserved", "calling", "sent", "rejected", "unknown", "suppressed")
 _COLUMNS = (
     Column("CREATED"),
     Column("ORG"),

@@ -29,7 +29,10 @@ def message_event(
         counts: messages by state.
         failed: not all of them were sent.
     """
-    name = "message_failed" if failed else "message_sent"
+    if failed:
+        name = "message_failed"
+    else:
+        name = "message_suppressed" if counts["sent"] == 0 else "message_sent"
     digest = hashlib.sha256(f"{name}:{org}:{job_id}".encode()).hexdigest()[:32]
     data: dict[str, Any] = {"channel": channel, "job_id": job_id, **counts}
     if payload.tracking_id:

@@ -3,12 +3,13 @@
 import html
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from processors.crm.finding import find_by_address
+from processors.crm.repository.opening import repository_of
+from processors.crm.repository.protocol import Record
 from processors.crm.scope import build_scope
-from processors.database.models import Contact, Organisation, utc_now
 from processors.errors import DefinitionError
 from processors.messaging.ledger import Draft
 from processors.senders.refusals import NO_VALUE
@@ -29,7 +30,13 @@ def needs_filling(*texts: str | None) -> bool:
 
 
 def personal(
-    session: Session, org: str, drafts: Iterable[Draft], *, limits: Limits, is_html: bool = False
+    session: Session,
+    org: str,
+    drafts: Iterable[Draft],
+    *,
+    limits: Limits,
+    now: datetime,
+    is_html: bool = False,
 ) -> list[Draft]:
     """The drafts with their variables filled in from the lead who has that address or number.
 
@@ -41,16 +48,22 @@ def personal(
         org: whose leads and whose name.
         drafts: one a recipient.
         limits: of the channel.
+        now: the time that variables tell.
         is_html: the body is HTML, so that what is put in is escaped.
     """
-    organisation = session.get(Organisation, org)
+    repository = repository_of(session)
+    organisation = repository.organisation(org)
     escape: Callable[[str], str] = html.escape if is_html else str
 
     def filled(draft: Draft) -> Draft:
-        column = "email" if draft.channel == "email" else "phone"
+        is_email = draft.channel == "email"
         try:
-            lead = find_by_address(session, org, {column: draft.recipient})
-            return _filled(draft, organisation, lead, limits, escape)
+            contact = repository.find_contact(
+                org,
+                email=draft.recipient if is_email else None,
+                phone=None if is_email else draft.recipient,
+            )
+            return _filled(draft, organisation, contact, limits, escape=escape, now=now)
         except DefinitionError as error:
             return replace(draft, refused=str(error), code=NO_VALUE)
 
@@ -59,20 +72,22 @@ def personal(
 
 def _filled(
     draft: Draft,
-    organisation: Organisation | None,
-    lead: Contact | None,
+    organisation: Record | None,
+    contact: Record | None,
     limits: Limits,
+    *,
     escape: Callable[[str], str],
+    now: datetime,
 ) -> Draft:
     scope = build_scope(
         organisation=organisation,
-        lead=lead,
+        contact=contact,
         trigger_type="",
         trigger_data={},
         variables={},
         outputs={},
         workflow={},
-        now=utc_now(),
+        now=now,
     )
     body = fill(draft.body, scope, escape=escape, limit=limits.body)
     subject = draft.subject and fill(draft.subject, scope, limit=limits.subject)

@@ -2,10 +2,11 @@
 
 import re
 import uuid
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     Base64Bytes,
     BaseModel,
     BeforeValidator,
@@ -75,13 +76,27 @@ class _Send(Payload):
     # Set by the workflow engine: the step that waits for this delivery.
     execution_id: uuid.UUID | None = None
     node_id: Name | None = None
-    # Set by it too: whom the step could not address, and why; they are recorded as refused.
+    # Set by a campaign: whose message this is, and to which of its recipients.
+    campaign_id: uuid.UUID | None = None
+    recipient_number: Annotated[int, Field(ge=0)] | None = None
+    # What somebody agreed to: marketing needs consent and keeps to quiet hours.
+    purpose: Literal["marketing", "transactional"] = "transactional"
+    # Of no use afterwards: it is not sent any more.
+    not_after: AwareDatetime | None = None
+    # Who gets it, if that is known better than by the address.
+    contact_id: Name | None = None
+    # Another version of the text is another message; fixed when the job is made.
+    content_version: Annotated[str, Field(max_length=100), LINE] | None = None
+    # Set by the workflow engine too: whom the step could not address, and why; they are recorded as
+    # refused.
     refused: Annotated[dict[Name, Reason], Field(max_length=_MAX_RECIPIENTS)] = {}
 
     @model_validator(mode="after")
     def _origin(self) -> Self:
         if (self.execution_id is None) != (self.node_id is None):
             raise ValueError("execution_id and node_id go together")
+        if (self.campaign_id is None) != (self.recipient_number is None):
+            raise ValueError("campaign_id and recipient_number go together")
         return self
 
 
@@ -114,16 +129,27 @@ class SendSms(_Send):
 
 
 class SendWhatsapp(_Send):
-    """A WhatsApp message: free text, or one of the text templates."""
+    """A WhatsApp message: free text, one of the text templates, or an approved template.
+
+    Free text reaches only who wrote within 24 hours. `content_sid` names a template that WhatsApp
+    approved (Twilio's Content API), `content_variables` its values by number or name.
+    """
 
     to: Phones
     message: Annotated[str, Field(min_length=1, max_length=MAX_WHATSAPP), TEXT] | None = None
     template: Name | None = None
     template_data: Data = {}
+    content_sid: Annotated[str, Field(pattern=r"^HX[0-9a-fA-F]{32}$")] | None = None
+    content_variables: Annotated[
+        dict[Annotated[str, Field(pattern=r"^\w{1,40}$")], Annotated[str, Field(max_length=1_000)]],
+        Field(max_length=100),
+    ] = {}
 
     @model_validator(mode="after")
     def _one_content(self) -> Self:
-        _exactly_one(self, "message", "template")
+        _exactly_one(self, "message", "template", "content_sid")
+        if self.content_variables and self.content_sid is None:
+            raise ValueError("content_variables go with content_sid")
         return self
 
 

@@ -4,15 +4,15 @@ from processors.senders.sender import Guarantee, OutgoingMessage
 
 
 class OutboxSender:
-    """Keeps messages where ``atlas outbox`` shows them; nobody outside is reached."""
+    """Keeps messages where ``atlas messages`` shows them; nobody outside is reached."""
 
     name = "outbox"
     guarantee = Guarantee.STORED
 
-    def send(self, message: OutgoingMessage) -> str | None:
+    async def send(self, message: OutgoingMessage, /) -> str | None:
         """The row is the delivery: the ledger wrote it already."""
         return str(message.id)
 
-    def check(self) -> str:
+    async def check(self) -> str:
         """Where messages go."""
-        return "messages stay in the database (atlas outbox)"
+        return "messages stay in the database (atlas messages list)"

@@ -4,10 +4,10 @@ For the demo and for load tests. The rates are those of the workload model of th
 error codes those of the providers' own documents.
 """
 
+import asyncio
 import math
 import random
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from processors.senders.sender import (
@@ -56,7 +56,7 @@ FAULTS: dict[Channel, Faults] = {
         busy=0.007,
         down=0.005,
         rejected=(
-            ("422", "the address does not exist", 0.004),
+            ("validation_error:to", "the address does not validate", 0.004),
             ("403", "the address bounced before", 0.003),
         ),
     ),
@@ -95,7 +95,7 @@ class SimulatedSender:
 
     Args:
         channel: whose faults to show.
-        seed: makes the faults of a single thread reproducible.
+        seed: makes the faults reproducible.
         sleep: how to wait for the latency, in seconds.
     """
 
@@ -104,7 +104,7 @@ class SimulatedSender:
         channel: Channel,
         *,
         seed: int | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.name = "simulated"
         self._faults = FAULTS[channel]
@@ -112,15 +112,14 @@ class SimulatedSender:
         self._random = random.Random(seed)  # noqa: S311 - a simulation, no secret
         self._sleep = sleep
 
-    def send(self, message: OutgoingMessage) -> str | None:
+    async def send(self, message: OutgoingMessage, /) -> str | None:
         """Take a while, then deliver or fail.
 
         Raises:
             SendError: as a provider of this channel would.
         """
         faults = self._faults
-        self._sleep(self._latency_s())
-        # random.Random's C methods are atomic under the interpreter lock.
+        await self._sleep(self._latency_s())
         dice = self._random.random()
         for code, reason, share in faults.rejected:
             if (dice := dice - share) < 0:
@@ -133,9 +132,9 @@ class SimulatedSender:
             raise AmbiguousError("no answer within the time allowed")
         return f"sim_{message.id.hex}"
 
-    def check(self) -> str:
+    async def check(self) -> str:
         """Where messages go."""
-        return "a simulated provider; messages stay in the database (atlas outbox)"
+        return "a simulated provider; messages stay in the database (atlas messages list)"
 
     def _latency_s(self) -> float:
         sigma = math.log(self._faults.p95_ms / self._faults.p50_ms) / _Z95

@@ -1,15 +1,18 @@
 """E-mail by SMTP: one connection a message, TLS and login by the URL."""
 
+import asyncio
 import contextlib
 import re
-import smtplib
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import aiosmtplib
+
+from processors.senders.error_classes import refusal
 from processors.senders.mail import Mail, compose
 from processors.senders.refusals import NO_SMTPUTF8
 from processors.senders.sender import (
@@ -17,20 +20,23 @@ from processors.senders.sender import (
     Guarantee,
     NotSentError,
     OutgoingMessage,
-    RateLimitedError,
     RejectedError,
     SendError,
+    StoppedError,
     UnavailableError,
 )
 from runtime.errors import SettingsError
 
-_TIMEOUT_S = 20.0
+# How long everything before the message may take, and the message with its answer. Together they
+# are less than the time that delivery keeps free for one call.
+_TIMEOUT_S = 14.0
+_FAREWELL_S = 2.0
 _ALLOWED = (
     "allowed: smtp://[user:password@]host[:port] (STARTTLS when offered; ?starttls=require or "
     "never) or smtps://[user:password@]host[:port]"
 )
-# Replies that ask to come back later (RFC 5321 4.2.1, RFC 3463 x.4.5 and x.2.2).
-_BUSY = (421, 450, 451, 452)
+# What goes wrong on a connection; aiosmtplib's time-outs are both.
+_BROKEN = (OSError, aiosmtplib.SMTPException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ class SmtpSender:
         self._tls = tls or ssl.create_default_context()
         self._timeout_s = timeout_s
 
-    def send(self, message: OutgoingMessage) -> str | None:
+    async def send(self, message: OutgoingMessage, /) -> str | None:
         """Deliver; the Message-ID.
 
         Raises:
@@ -108,124 +114,124 @@ class SmtpSender:
         except Exception as error:
             # Whatever it is, nothing has left: not even a connection was made.
             raise NotSentError(f"the e-mail cannot be composed: {_text(error)}") from error
-        with self._connection() as smtp:
-            _until_data(smtp, mail)
-            _hand_over(smtp, mail.data)
+        async with self._connection() as smtp:
+            with _nothing_taken("the SMTP connection broke"):
+                async with asyncio.timeout(self._timeout_s):
+                    await _until_data(smtp, mail)
+            await _hand_over(smtp, mail.data, self._timeout_s)
         return mail.message_id
 
-    def check(self) -> str:
+    async def check(self) -> str:
         """Connect, log in and leave.
 
         Raises:
             SendError: that failed.
         """
-        with self._connection() as smtp:
-            smtp.noop()
+        async with self._connection() as smtp:
+            with _nothing_taken("the SMTP connection broke"):
+                await smtp.noop()
         return f"{self._server.host}:{self._server.port} answers"
 
-    @contextmanager
-    def _connection(self) -> Iterator[smtplib.SMTP]:
-        smtp = self._connect()
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[aiosmtplib.SMTP]:
+        server = self._server
+        with _nothing_taken("no SMTP connection"):
+            smtp = aiosmtplib.SMTP(
+                hostname=server.host, port=server.port, use_tls=server.implicit_tls,
+                start_tls=False, tls_context=self._tls, timeout=self._timeout_s,
+            )  # fmt: skip
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    await smtp.connect()
+                    await self._secure(smtp)
+            except BaseException:
+                smtp.close()
+                raise
         try:
             yield smtp
         finally:
             # The message was taken or it was not: how QUIT ends changes nothing.
-            with contextlib.suppress(OSError, smtplib.SMTPException):
-                smtp.quit()
+            with contextlib.suppress(*_BROKEN):
+                await smtp.quit(timeout=_FAREWELL_S)
             smtp.close()
 
-    def _connect(self) -> smtplib.SMTP:
+    async def _secure(self, smtp: aiosmtplib.SMTP) -> None:
         server = self._server
-        smtp: smtplib.SMTP | None = None
-        try:
-            if server.implicit_tls:
-                smtp = smtplib.SMTP_SSL(
-                    server.host, server.port, timeout=self._timeout_s, context=self._tls
-                )
-            else:
-                smtp = smtplib.SMTP(server.host, server.port, timeout=self._timeout_s)
-            self._secure(smtp)
-        except BaseException as error:
-            if smtp is not None:
-                smtp.close()
-            if isinstance(error, smtplib.SMTPAuthenticationError):
-                # Nothing is wrong with the message: it waits until the settings are corrected.
-                raise UnavailableError(
-                    "the SMTP server refused the login", code=str(error.smtp_code)
-                ) from error
-            if isinstance(error, OSError | smtplib.SMTPException):
-                raise UnavailableError(f"no SMTP connection: {_text(error)}") from error
-            if isinstance(error, Exception) and not isinstance(error, SendError):
-                raise NotSentError(f"no SMTP connection: {_text(error)}") from error
-            raise
-        return smtp
-
-    def _secure(self, smtp: smtplib.SMTP) -> None:
-        server = self._server
-        smtp.ehlo()
+        await smtp.ehlo()
         if not server.implicit_tls and server.starttls != "never":
-            if smtp.has_extn("starttls"):
-                smtp.starttls(context=self._tls)
-                smtp.ehlo()
+            if smtp.supports_extension("starttls"):
+                await smtp.starttls()
+                await smtp.ehlo()
             elif server.starttls == "require":
-                raise UnavailableError(
-                    "the SMTP server offers no STARTTLS, which SMTP_URL requires"
-                )
+                raise StoppedError("the SMTP server offers no STARTTLS, which SMTP_URL requires")
         if server.username is not None:
-            smtp.login(server.username, server.password or "")
+            await smtp.login(server.username, server.password or "")
 
 
-def _until_data(smtp: smtplib.SMTP, mail: Mail) -> None:
-    """MAIL, RCPT and DATA's first answer: whatever goes wrong here, the server took nothing."""
-    options: list[str] = []
+@contextlib.contextmanager
+def _nothing_taken(what: str) -> Iterator[None]:
+    """Whatever goes wrong here, the server took nothing."""
+    try:
+        yield
+    except SendError:
+        raise
+    except aiosmtplib.SMTPAuthenticationError as error:
+        # Nothing is wrong with the message: it waits until the settings are corrected.
+        raise StoppedError("the SMTP server refused the login", code=str(error.code)) from error
+    except _BROKEN as error:
+        raise UnavailableError(f"{what}: {_text(error)}") from error
+    except Exception as error:
+        # What has no form in the protocol; it was not written to the connection.
+        raise NotSentError(f"{what}: {_text(error)}") from error
+
+
+async def _until_data(smtp: aiosmtplib.SMTP, mail: Mail) -> None:
+    """MAIL, RCPT and DATA's first answer."""
+    options: list[bytes] = []
     if mail.needs_utf8:
-        if not smtp.has_extn("smtputf8"):
+        if not smtp.supports_extension("smtputf8"):
             raise RejectedError(
                 "an address is not ASCII before the @ and the SMTP server offers no SMTPUTF8",
                 code=NO_SMTPUTF8,
             )
-        smtp.command_encoding = "utf-8"
-        options = ["SMTPUTF8", "BODY=8BITMIME"]
-    try:
-        for code, reply in (
-            smtp.mail(mail.author.envelope, options),
-            smtp.rcpt(mail.recipient.envelope),
-        ):
-            if code not in (250, 251):
-                _refuse(code, reply)
-        code, reply = smtp.docmd("DATA")
-        if code != 354:
-            _refuse(code, reply)
-    except (OSError, smtplib.SMTPException) as error:
-        raise UnavailableError(f"the SMTP connection broke: {_text(error)}") from error
-    except ValueError as error:
-        # What has no form in the protocol; it was not written to the connection.
-        raise NotSentError(f"SMTP cannot say this: {_text(error)}") from error
+        options = [b"SMTPUTF8", b"BODY=8BITMIME"]
+    author = f"FROM:<{mail.author.envelope}>".encode()
+    recipient = f"TO:<{mail.recipient.envelope}>".encode()
+    for command, taken in (
+        ((b"MAIL", author, *options), (250,)),
+        ((b"RCPT", recipient), (250, 251)),
+        ((b"DATA",), (354,)),
+    ):
+        response = await smtp.execute_command(*command)
+        if response.code not in taken:
+            _refuse(response)
 
 
-def _hand_over(smtp: smtplib.SMTP, data: bytes) -> None:
+async def _hand_over(smtp: aiosmtplib.SMTP, data: bytes, timeout_s: float) -> None:
     """The message itself; from its first byte on, only an answer tells what became of it."""
     # A line of one dot would end the message (RFC 5321, 4.5.2).
     stuffed = re.sub(rb"(?m)^\.", b"..", data)
     ending = b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
+    # Not `SMTP.data`: it does not tell a connection that breaks before the message from one that
+    # breaks after it.
+    protocol = smtp.protocol
+    if protocol is None:
+        raise UnavailableError("the SMTP connection broke before the message")
     try:
-        smtp.send(stuffed + ending)
-        code, reply = smtp.getreply()
-    except (OSError, smtplib.SMTPException) as error:
+        protocol.write(stuffed + ending)
+        response = await protocol.read_response(timeout=timeout_s)
+    except _BROKEN as error:
         raise AmbiguousError(f"the server's answer was lost: {_text(error)}") from error
-    if code != 250:
-        _refuse(code, reply)
+    if response.code != 250:
+        _refuse(response)
 
 
-def _refuse(code: int, reply: bytes | str) -> None:
-    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    reason = f"the SMTP server says {code} {' '.join(text.split())[:200]}"
-    if code in _BUSY:
-        raise RateLimitedError(reason, retry_after_s=None, code=str(code))
-    if 400 <= code < 500:
-        raise UnavailableError(reason, code=str(code))
-    raise RejectedError(reason, code=str(code))
+def _refuse(response: aiosmtplib.SMTPResponse) -> None:
+    reason = f"the SMTP server says {response.code} {' '.join(response.message.split())[:200]}"
+    raise refusal("smtp", response.code, reason)
 
 
 def _text(error: BaseException) -> str:
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return f"{error.code} {' '.join(error.message.split())}"[:200]
     return " ".join(str(error).split())[:200] or type(error).__name__

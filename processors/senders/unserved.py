@@ -2,27 +2,30 @@
 
 from collections.abc import Mapping
 
-from processors.settings import CrmSettings
+from processors.settings import CrmSettings, MessagingSettings
 from runtime.config.settings import Settings
 
 _INSTEAD = {
-    "email": "set EMAIL_SENDER=smtp and SMTP_URL",
-    "sms": "this version has no provider for texts yet",
-    "whatsapp": "this version has no provider for WhatsApp yet",
+    "email": "set EMAIL_SENDER and RESEND_API_KEY, SENDGRID_API_KEY or SMTP_URL",
+    "sms": "set SMS_SENDER=twilio, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and TWILIO_PHONE_NUMBER",
+    "whatsapp": "set WHATSAPP_SENDER=twilio, TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN and "
+    "TWILIO_WHATSAPP_FROM",
+}
+# Which provider a variable is for, and which variables may name that provider.
+_OF_PROVIDER = {
+    "SMTP_URL": ("smtp", ("email",)),
+    "SENDGRID_API_KEY": ("sendgrid", ("email",)),
+    "RESEND_API_KEY": ("resend", ("email",)),
+    "TWILIO_ACCOUNT_SID": ("twilio", ("sms", "whatsapp")),
+    "TWILIO_AUTH_TOKEN": ("twilio", ("sms", "whatsapp")),
+    "TWILIO_PHONE_NUMBER": ("twilio", ("sms",)),
+    "TWILIO_WHATSAPP_FROM": ("twilio", ("whatsapp",)),
+    "TWILIO_MESSAGING_SERVICE_SID": ("twilio", ("sms", "whatsapp")),
 }
 
 # Variables of the deployment that this one replaces, and of its documentation.
 UNUSED: Mapping[str, str] = {
     "ADMIN_EMAIL": "nobody is told by e-mail; let your monitoring call `atlas status --json`",
-    "SENDGRID_API_KEY": "set EMAIL_SENDER=smtp and SMTP_URL=smtp://apikey:KEY@smtp.sendgrid.net:587",
-    "RESEND_API_KEY": "set EMAIL_SENDER=smtp and SMTP_URL=smtps://resend:KEY@smtp.resend.com:465",
-    **dict.fromkeys(
-        (
-            "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_PHONE_NUMBER", "TWILIO_SMS_FROM",
-            "TWILIO_WHATSAPP_FROM", "TWILIO_MESSAGING_SERVICE_SID",
-        ),
-        "this version has no provider for texts yet",
-    ),
     **dict.fromkeys(
         (
             "SUPABASE_URL", "NEXT_PUBLIC_SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY",
@@ -40,9 +43,23 @@ def unserved(settings: Settings) -> dict[str, str]:
     messaging = settings.of(CrmSettings).messaging
     found = {}
     for channel, instead in _INSTEAD.items():
-        sender = getattr(messaging, f"{channel}_sender")
+        sender = messaging.providers(channel)[0]
         if sender in ("outbox", "simulated"):
             found[f"communication:{channel}"] = (
-                f"{channel.upper()}_SENDER={sender} stores messages and delivers none; {instead}"
+                f"{channel.upper()}_SENDER={sender} delivers nothing; {instead}"
             )
+    return found
+
+
+def spare(messaging: MessagingSettings) -> dict[str, str]:
+    """Each variable of a provider that is set while no channel uses that provider, and what to do.
+
+    A key alone sends nothing: a copy of production's settings on a laptop must not write to people.
+    """
+    found = {}
+    for variable, (provider, channels) in _OF_PROVIDER.items():
+        is_set = getattr(messaging, variable.lower()) is not None
+        if is_set and not any(provider in messaging.providers(channel) for channel in channels):
+            senders = " or ".join(f"{channel.upper()}_SENDER" for channel in channels)
+            found[variable] = f"add {provider} to {senders}"
     return found

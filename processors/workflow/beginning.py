@@ -7,12 +7,14 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from processors.crm.contacts import contact_of_event
+from processors.crm.repository.opening import repository_of
+from processors.crm.repository.protocol import Record
 from processors.crm.scope import default_variables
 from processors.database.insert import insert_new
-from processors.database.models import Contact, Workflow, WorkflowExecution, WorkflowStep
+from processors.database.models import Workflow, WorkflowExecution, WorkflowStep
 from processors.event_names import canonical
 from processors.payloads.workflow import ExecuteWorkflow
-from processors.workflow.definition import Graph
+from processors.workflow.definition.graph import Graph
 from processors.workflow.progress import complete, lock_execution, move_on, open_steps
 from processors.workflow.validator import refuse_cycle
 from runtime.context import JobContext
@@ -39,7 +41,9 @@ def begin(
     if not graph.starts:
         raise DeadLetter(f"the workflow {payload.workflow_id!r} has no node to start with")
     try:
-        lead = contact_of_event(session, ctx.org, payload.trigger_data)
+        lead = contact_of_event(
+            repository_of(session), ctx.org, payload.trigger_data, occurred_at=ctx.enqueued_at
+        )
     except ValueError as error:
         raise DeadLetter(f"the event's lead cannot be stored: {error}") from error
     row = _row(ctx, payload, workflow, lead) | {"id": execution_id, "started_at": now}
@@ -62,7 +66,7 @@ def _startable(session: Session, org: str, payload: ExecuteWorkflow) -> Workflow
 
 
 def _row(
-    ctx: JobContext, payload: ExecuteWorkflow, workflow: Workflow, lead: Contact | None
+    ctx: JobContext, payload: ExecuteWorkflow, workflow: Workflow, lead: Record | None
 ) -> dict[str, Any]:
     return {
         "org_id": ctx.org,
@@ -77,7 +81,7 @@ def _row(
             "edges": workflow.edges,
             "settings": workflow.settings,
         },
-        "contact_id": lead.id if lead else None,
+        "contact_id": lead["id"] if lead else None,
         "priority": int(ctx.priority),
         "job_id": ctx.job_id,
     }

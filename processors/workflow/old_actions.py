@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from processors.crm.contacts import add_tag_to, clamp_score, update_contact_fields
-from processors.database.models import Contact
+from processors.crm.repository.protocol import Record, Repository
 from processors.errors import DefinitionError, MissingValueError, TemplateError
 from processors.payloads.messaging import MAX_SMS, MAX_WHATSAPP, SendEmail, SendSms, SendWhatsapp
 from processors.templates.rendering import render
@@ -22,7 +22,7 @@ from processors.texts.interpolation import (
 )
 from processors.texts.values import MISSING, id_text, shown
 from processors.texts.wording import wording_of
-from processors.workflow.definition import Node
+from processors.workflow.definition.graph import Node
 from processors.workflow.validator import ACTIONS
 from runtime.catalogue.catalogue import Priority
 
@@ -64,9 +64,10 @@ class ActionContext:
     """What actions work on. `lead` is locked."""
 
     scope: Mapping[str, Any]
-    lead: Contact | None
+    lead: Record | None
     origin: Mapping[str, Any]
     now: datetime
+    repository: Repository
 
 
 def run_action(node: Node, context: ActionContext) -> Done | HandOver:
@@ -153,8 +154,13 @@ def _add_tag(node: Node, context: ActionContext) -> Done:
     names = [_line(tag, context.scope) for tag in listed if tag is not None]
     if not names or not all(0 < len(name) <= 100 for name in names):
         raise ValueError("there is no tag; allowed: 1 to 100 characters")
-    added = [name for name in names if add_tag_to(lead, name, now=context.now)]
-    return Done({"lead_id": lead.id, "added": added})
+    added = []
+    for name in names:
+        # As it is after the tag before.
+        current = context.repository.get(lead["org_id"], "contact", lead["id"], lock=True) or lead
+        if add_tag_to(context.repository, current, name, now=context.now):
+            added.append(name)
+    return Done({"lead_id": lead["id"], "added": added})
 
 
 def _update_lead(node: Node, context: ActionContext) -> Done:
@@ -170,13 +176,13 @@ def _update_lead(node: Node, context: ActionContext) -> Done:
     if updates is None and isinstance(config.get("field"), str):
         updates = {config["field"]: config.get("value")}
     if updates is None and config.get("operation") in ("add", "subtract", "set"):
-        updates = {"score": _new_score(lead.score, config["operation"], config.get("value"))}
+        updates = {"score": _new_score(lead["score"], config["operation"], config.get("value"))}
     if not isinstance(updates, Mapping) or not updates:
         raise ValueError("there is nothing to update; allowed: updates with fields and values")
     changed = update_contact_fields(
-        lead, interpolate(dict(updates), context.scope), now=context.now
+        context.repository, lead, interpolate(dict(updates), context.scope), now=context.now
     )
-    return Done({"lead_id": lead.id, "changed": changed})
+    return Done({"lead_id": lead["id"], "changed": changed})
 
 
 def _new_score(score: int, operation: str, value: Any) -> int:
@@ -208,7 +214,7 @@ def _hand_over(
     return HandOver(kind, checked, _PRIORITIES.get(str(config.get("priority", "")).lower()))
 
 
-def _lead(context: ActionContext) -> Contact:
+def _lead(context: ActionContext) -> Record:
     if context.lead is None:
         raise ValueError("the event that started the workflow names no lead")
     return context.lead

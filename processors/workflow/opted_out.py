@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from processors.addresses.mail_address import address_spelling
+from processors.crm.repository.protocol import Record
 from processors.database.insert import insert_new
-from processors.database.models import AnalyticsEvent, Contact, WorkflowExecution, WorkflowStep
+from processors.database.models import AnalyticsEvent, WorkflowExecution, WorkflowStep
 from processors.event_names import SERVICE
 
 # As many digits as a number has without its country and its trunk prefix, in most countries.
@@ -26,10 +27,10 @@ def is_marketing(config: Mapping[str, Any], trigger_type: str) -> bool:
     return purpose == "marketing" or (purpose != "transactional" and trigger_type not in SERVICE)
 
 
-def without_lead(recipients: list[str], lead: Contact) -> list[str]:
+def without_lead(recipients: list[str], lead: Record) -> list[str]:
     """The recipients other than the lead, such as a coach or the front desk."""
-    address = address_spelling(lead.email) if lead.email else ""
-    digits = _tail(lead.phone or "")
+    address = address_spelling(lead["email"]) if lead["email"] else ""
+    digits = _tail(lead["phone"] or "")
 
     def is_own(to: str) -> bool:
         if "@" in to:

@@ -5,23 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from processors.compliance.opted_out import has_opted_out
-from processors.crm.contacts import get_contact
+from processors.crm import activities
+from processors.crm.repository.opening import repository_of
 from processors.crm.scope import build_scope
 from processors.database.models import (
-    AnalyticsEvent,
-    Organisation,
     WorkflowExecution,
     WorkflowStep,
 )
 from processors.errors import DefinitionError
-from processors.event_names import canonical
 from processors.texts.interpolation import interpolate
 from processors.workflow.decisions.conditions import Facts, holds
-from processors.workflow.definition import Graph, Node
+from processors.workflow.definition.graph import Graph, Node
 from processors.workflow.durations import duration
 from processors.workflow.old_actions import ActionContext, HandOver, run_action
 from processors.workflow.opted_out import is_marketing, note_suppressed, without_lead
@@ -97,9 +95,13 @@ def _action(run: _Run) -> None:
     lead = None
     execution, step = run.execution, run.step
     if execution.contact_id is not None and run.node.action in ("add_tag", "update_lead"):
-        lead = get_contact(run.session, execution.org_id, execution.contact_id, lock=True)
+        lead = repository_of(run.session).get(
+            execution.org_id, "contact", execution.contact_id, lock=True
+        )
     origin = {"execution_id": str(execution.id), "node_id": step.node_id}
-    context = ActionContext(run.facts.scope, lead, origin, run.facts.now)
+    context = ActionContext(
+        run.facts.scope, lead, origin, run.facts.now, repository_of(run.session)
+    )
     result = run_action(run.node, context)
     if isinstance(result, HandOver):
         payload = _to_those_who_want_it(run, result)
@@ -117,7 +119,7 @@ def _to_those_who_want_it(run: _Run, message: HandOver) -> dict[str, Any] | None
     """The message without a lead that has opted out; None when nobody is left, and it is done."""
     execution, payload = run.execution, message.payload
     lead = (
-        get_contact(run.session, execution.org_id, execution.contact_id)
+        repository_of(run.session).get(execution.org_id, "contact", execution.contact_id)
         if execution.contact_id
         else None
     )
@@ -138,20 +140,22 @@ def _to_those_who_want_it(run: _Run, message: HandOver) -> dict[str, Any] | None
 def facts_of(session: Session, execution: WorkflowExecution, now: datetime) -> Facts:
     """What conditions and variables of this execution see now."""
     org, lead_id = execution.org_id, execution.contact_id
+    repository = repository_of(session)
     rows = session.execute(
         select(WorkflowStep.node_id, WorkflowStep.output_data).where(
             WorkflowStep.execution_id == execution.id, WorkflowStep.status == "completed"
         )
     )
     scope = build_scope(
-        organisation=session.get(Organisation, org),
-        lead=get_contact(session, org, lead_id) if lead_id else None,
+        organisation=repository.organisation(org),
+        contact=repository.get(org, "contact", lead_id) if lead_id else None,
         trigger_type=execution.trigger_type,
         trigger_data=execution.trigger_data,
         variables=execution.variables,
         outputs={row.node_id: row.output_data or {} for row in rows},
         workflow={"id": execution.workflow_id, "name": execution.definition.get("name", "")},
         now=now,
+        began_at=execution.started_at,
     )
     return activity_facts(session, org, lead_id, scope, now)
 
@@ -159,18 +163,11 @@ def facts_of(session: Session, execution: WorkflowExecution, now: datetime) -> F
 def activity_facts(
     session: Session, org: str, lead_id: str | None, scope: Mapping[str, Any], now: datetime
 ) -> Facts:
-    """Facts whose activities are counted in the analytics events of that lead."""
+    """Facts whose activities are those of that contact."""
 
     def count(activity: str, span: timedelta | None) -> int:
-        if lead_id is None:
-            return 0
-        query = select(func.count()).where(
-            AnalyticsEvent.org_id == org,
-            AnalyticsEvent.contact_id == lead_id,
-            AnalyticsEvent.event.in_({activity, canonical(activity)}),
+        return activities.count(
+            repository_of(session), org, lead_id, activity, now=now, within=span
         )
-        if span is not None:
-            query = query.where(AnalyticsEvent.occurred_at >= now - span)
-        return session.scalar(query) or 0
 
     return Facts(scope, now, count)

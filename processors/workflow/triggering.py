@@ -7,17 +7,18 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from processors.crm.activities import Happening, event_cause, record
 from processors.crm.contacts import contact_of_event
+from processors.crm.repository.opening import repository_of
+from processors.crm.repository.protocol import Record
 from processors.crm.scope import build_scope, default_variables
-from processors.database.insert import insert_new
-from processors.database.models import AnalyticsEvent, Contact, Organisation, Workflow, utc_now
+from processors.database.models import Organisation, Workflow, utc_now
 from processors.errors import DefinitionError
 from processors.event_names import KNOWN, canonical
 from processors.payloads.workflow import ProcessTrigger
 from processors.resources import resources_of
-from processors.workflow.definition import Graph
+from processors.workflow.definition.graph import Graph, starting_triggers, trigger_types
 from processors.workflow.steps import activity_facts
-from processors.workflow.triggers import starting_triggers, trigger_types
 from processors.workflow.validator import refuse_cycle
 from runtime.catalogue.catalogue import Priority
 from runtime.client import NewJob
@@ -66,7 +67,7 @@ def process_trigger(ctx: JobContext, payload: ProcessTrigger) -> dict[str, Any]:
 
 def _lead_of(
     session: Session, ctx: JobContext, event: str, payload: ProcessTrigger
-) -> Contact | None:
+) -> Record | None:
     """The lead of an event that is one, and whose activity the event is."""
     if session.get(Organisation, ctx.org) is None:
         raise DeadLetter(f"there is no organisation {ctx.org!r}")
@@ -75,11 +76,13 @@ def _lead_of(
             f"{payload.trigger_type!r} is no event of the CRM, and no workflow listens to it"
         )
     try:
-        lead = contact_of_event(session, ctx.org, payload.trigger_data)
+        lead = contact_of_event(
+            repository_of(session), ctx.org, payload.trigger_data, occurred_at=ctx.enqueued_at
+        )
     except ValueError as error:
         raise DeadLetter(f"the event's lead cannot be stored: {error}") from error
     if lead is not None:
-        _note_activity(session, ctx, event, lead)
+        _note_activity(session, ctx, event, lead, payload)
     return lead
 
 
@@ -91,19 +94,19 @@ def _is_event(session: Session, org: str, event: str) -> bool:
     return any(name and canonical(name) == event for name in stored)
 
 
-def _note_activity(session: Session, ctx: JobContext, event: str, lead: Contact) -> None:
+def _note_activity(
+    session: Session, ctx: JobContext, event: str, lead: Record, payload: ProcessTrigger
+) -> None:
     """Whatever the CRM reports of a lead is something that the lead did."""
-    row = {
-        "id": uuid.uuid5(uuid.NAMESPACE_URL, f"activity:{ctx.org}:{ctx.job_id}"),
-        "org_id": ctx.org,
-        "event": event,
-        "contact_id": lead.id,
-        "user_id": None,
-        "session_id": None,
-        "data": {"job_id": ctx.job_id},
-        "occurred_at": ctx.enqueued_at,
-    }
-    insert_new(session, AnalyticsEvent, [row])
+    channel = payload.trigger_data.get("channel")
+    happening = Happening(
+        event,
+        event_cause(ctx.job_id),
+        lead["id"],
+        ctx.enqueued_at,
+        data={"job_id": ctx.job_id} | ({"channel": channel} if isinstance(channel, str) else {}),
+    )
+    record(repository_of(session), ctx.org, happening)
 
 
 def _listening(session: Session, org: str, event: str) -> list[Workflow]:
@@ -127,15 +130,15 @@ def _listening(session: Session, org: str, event: str) -> list[Workflow]:
 
 
 def _passes(
-    session: Session, workflow: Workflow, event: str, payload: ProcessTrigger, lead: Contact | None
+    session: Session, workflow: Workflow, event: str, payload: ProcessTrigger, lead: Record | None
 ) -> list[str] | None:
     """The trigger nodes to start at, None when the event does not pass."""
     graph = Graph.read(workflow.nodes, workflow.edges)
     refuse_cycle(graph)
     now = utc_now()
     scope = build_scope(
-        organisation=session.get(Organisation, workflow.org_id),
-        lead=lead,
+        organisation=repository_of(session).organisation(workflow.org_id),
+        contact=lead,
         trigger_type=event,
         trigger_data=payload.trigger_data,
         variables=default_variables(workflow.variables),
@@ -143,7 +146,7 @@ def _passes(
         workflow={"id": workflow.id, "name": workflow.name},
         now=now,
     )
-    facts = activity_facts(session, workflow.org_id, lead.id if lead else None, scope, now)
+    facts = activity_facts(session, workflow.org_id, lead["id"] if lead else None, scope, now)
     return starting_triggers(graph, workflow.trigger_config, event, facts)
 
 

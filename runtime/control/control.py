@@ -171,6 +171,14 @@ class Control(OnDeployment):
         limit = "each queue's cap" if cap is None else f"at most {cap} jobs at a time"
         return ActionResult("set org", org, 1, message=f"{org}: weight {weight:g}, {limit}")
 
+    def record(self, action: str, target: str, done: int = 1, *, reason: str = "") -> None:
+        """Record an action that changed the application's own data.
+
+        Raises:
+            BrokerUnavailableError: Redis is away.
+        """
+        self._broker.run(operators.record(self._actor, action, target, done, reason))
+
     def plan_retry(
         self,
         *,
@@ -280,7 +288,7 @@ class Control(OnDeployment):
                 if moved + gone < _CHUNK:
                     break
         target = plan.queue or "every queue"
-        self._broker.run(operators.record(self._actor, "retry", target, done, reason))
+        self.record("retry", target, done, reason=reason)
         return _result("retry", target, done, skipped)
 
     def _delete(self, plan: Plan, reason: str) -> ActionResult:

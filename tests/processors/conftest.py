@@ -1,5 +1,6 @@
 """A migrated database of each kind, with a gym in it, and the stand-in engine over it."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,51 @@ from processors.database.models import Contact, Organisation, Workflow
 from processors.resources import Resources
 from processors.senders.outbox import OutboxSender
 from runtime.config.settings import Settings
+from tests.postgres import PrivatePostgres
 from tests.processors.harness import ORG, Engine
+
+
+@pytest.fixture(scope="session")
+def sqlite_original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database to copy: to migrate one for each test would take a third of the run."""
+    file = tmp_path_factory.mktemp("original") / "atlas.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_shared(postgres_server: PrivatePostgres) -> str:
+    """A migrated database that one test after the other has for itself."""
+    url = postgres_server.new_database()
+    _migrate(url)
+    return url
+
+
+def _migrate(url: str) -> None:
+    database = connect(url)
+    migrate(database)
+    database.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of the test's `database`; of an empty one for a test that does not ask for that."""
+    is_migrated = "database" in request.fixturenames
     if request.param == "postgresql":
-        return str(request.getfixturevalue("postgres_url"))
-    return f"sqlite:///{tmp_path / 'atlas.db'}"
+        if not is_migrated:
+            return str(request.getfixturevalue("postgres_url"))
+        url: str = request.getfixturevalue("postgres_shared")
+        request.getfixturevalue("postgres_server").delete_rows(url)
+        return url
+    file = tmp_path / "atlas.db"
+    if is_migrated:
+        shutil.copyfile(request.getfixturevalue("sqlite_original"), file)
+    return f"sqlite:///{file}"
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = connect(database_url)
-    migrate(database)
     with database.write() as session:
         session.add(Organisation(id=ORG, name="Iron Works Gym", phone="+442071838750"))
         session.add(Organisation(id="org_other", name="Other Gym"))

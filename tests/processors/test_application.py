@@ -20,7 +20,7 @@ from processors.errors import (
 )
 from processors.messaging.commands import STATUSES, outbox
 from processors.messaging.outbox import OutboxMessage, count_messages, list_messages
-from processors.senders.by_channel import make_senders
+from processors.senders.by_channel import make_routes
 from processors.settings import CrmSettings
 from runtime.catalogue.error_facts import error_facts
 from runtime.client import NewJob
@@ -121,13 +121,13 @@ def test_open_migrates_and_gives_senders(make_settings, tmp_path):
     settings = make_settings(DATABASE_URL=f"sqlite:///{tmp_path / 'a' / 'atlas.db'}")
     with application.open(settings) as resources:
         assert list_messages(resources.database) == []
-        assert {s.name for s in resources.senders.values()} == {"outbox"}
+        assert {r.first.name for r in resources.routes.values()} == {"outbox"}
     chosen = make_settings(
         EMAIL_SENDER="smtp", SMTP_URL="smtp://mail.example", SMS_SENDER="simulated"
     )
     names = {
-        channel: sender.name
-        for channel, sender in make_senders(chosen.of(CrmSettings).messaging).items()
+        channel: route.first.name
+        for channel, route in make_routes(chosen.of(CrmSettings).messaging).items()
     }
     assert names == {"email": "smtp", "sms": "simulated", "whatsapp": "outbox"}
 

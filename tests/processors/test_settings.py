@@ -16,7 +16,13 @@ Make = Callable[..., Settings]
 VALUES = {
     "DATABASE_URL": "postgresql://u:p@h/crm", "DEFAULT_FROM_EMAIL": "a@b.c",
     "DEFAULT_COUNTRY": "DE", "SMTP_URL": "smtp://u:p@h:1", "EMAIL_SENDER": "simulated",
-    "SMS_SENDER": "simulated", "WHATSAPP_SENDER": "simulated",
+    "SMS_SENDER": "simulated", "WHATSAPP_SENDER": "simulated", "UNKNOWN_TRANSACTIONAL": "resend",
+    "SENDGRID_API_KEY": "SG.x", "SENDGRID_BASE_URL": "https://api.eu.sendgrid.com",
+    "RESEND_API_KEY": "re_x", "RESEND_BASE_URL": "http://127.0.0.1:1",
+    "TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "TWILIO_AUTH_TOKEN": "t",
+    "TWILIO_PHONE_NUMBER": "+447700900123", "TWILIO_WHATSAPP_FROM": "+447700900123",
+    "TWILIO_MESSAGING_SERVICE_SID": "MG" + "0" * 32, "TWILIO_BASE_URL": "http://localhost:1",
+    "TWILIO_STATUS_CALLBACK_URL": "https://gym.example/twilio",
     "UNSUBSCRIBE_SECRET": "hunter2hunter2hunter2", "UNSUBSCRIBE_URL": "https://gym.example/leave",
     "UNSUBSCRIBE_EMAIL": "leave@gym.example",
 }  # fmt: skip
@@ -77,11 +83,33 @@ def test_every_variable_reaches_its_field(make_settings: Make):
         (
             "EMAIL_SENDER", "smtp",
             ("EMAIL_SENDER: 'smtp' needs SMTP_URL, which is not set; "
-            "allowed: outbox, smtp or simulated"),
+            "allowed: outbox, simulated, or providers in their order: smtp, sendgrid, resend"),
         ),
         (
             "SMS_SENDER", "smtp",
-            "SMS_SENDER: 'smtp' is not a known value; allowed: outbox or simulated",
+            "SMS_SENDER: 'smtp' is not a known value; allowed: outbox, simulated or twilio",
+        ),
+        (
+            "SMS_SENDER", "twilio",
+            ("SMS_SENDER: 'twilio' needs TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN and "
+            "TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID, which are not set; "
+            "allowed: outbox, simulated or twilio"),
+        ),
+        (
+            "EMAIL_SENDER", "resend,outbox",
+            ("EMAIL_SENDER: 'resend,outbox' names outbox or simulated beside another one; "
+            "allowed: outbox, simulated, or providers in their order: smtp, sendgrid, resend"),
+        ),
+        (
+            "RESEND_BASE_URL", "http://api.resend.example",
+            ("RESEND_BASE_URL: 'http://api.resend.example' is not encrypted: http is for this "
+            "machine and private networks; allowed: https://host; http for this machine and "
+            "private networks"),
+        ),
+        (
+            "TWILIO_ACCOUNT_SID", "AC12/../",
+            ("TWILIO_ACCOUNT_SID: 'AC12/../' is no such identifier; "
+            "allowed: AC and 32 hexadecimal digits"),
         ),
         (
             "DATABASE_URL", "mysql://u:hunter2@h/x",

@@ -16,11 +16,28 @@ Entity = Literal[
     "opportunity",
 ]  # fmt: skip
 Record = Mapping[str, Any]
+Ties = Literal["later", "greater"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is reported of one record. `fields` may have any of the CRM's spellings."""
+
+    id: str
+    fields: Record
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Upserted:
-    """What an upsert did. `changes`: of each field that differs, the value before and after."""
+    """What an upsert did.
+
+    Attributes:
+        record: as it is now.
+        is_new: it was not there before.
+        changes: of each field that differs, the value before and after; a custom field has its own
+            name. Of a new record, all that the report said.
+    """
 
     record: Record
     is_new: bool
@@ -35,13 +52,24 @@ class Repository(Protocol):
     """
 
     def organisation(self, org: str) -> Record | None:
-        """The organisation, with ``business_hours`` and ``settings``."""
+        """The organisation, with ``business_hours`` and ``settings``.
+
+        Its ``country`` is the setting ``DEFAULT_COUNTRY`` where none is stored.
+        """
 
     def holidays(self, org: str) -> frozenset[Any]:
         """Days (`datetime.date`) on which it is closed."""
 
     def get(self, org: str, entity: Entity, record_id: str, *, lock: bool = False) -> Record | None:
-        """One record; locked until the transaction ends if asked for."""
+        """One record; locked until the transaction ends if asked for.
+
+        A locked record is read once: later calls in this transaction answer from memory.
+        """
+
+    def get_many(
+        self, org: str, entity: Entity, record_ids: Iterable[str], *, lock: bool = False
+    ) -> Mapping[str, Record]:
+        """Those of the records that exist, by id, in one statement a table."""
 
     def find_contact(self, org: str, *, email: str | None, phone: str | None) -> Record | None:
         """The contact of an address or a number, in whatever spelling."""
@@ -51,17 +79,42 @@ class Repository(Protocol):
     ) -> Sequence[Record]:
         """Records whose fields equal `where` (a list: one of them), the oldest first."""
 
+    def check(self, org: str, entity: Entity, record_id: str, fields: Record) -> None:
+        """Refuse, before anything is written, what `upsert` would refuse."""
+
     def upsert(
-        self, org: str, entity: Entity, record_id: str, fields: Record, *, occurred_at: datetime
+        self,
+        org: str,
+        entity: Entity,
+        record_id: str,
+        fields: Record,
+        *,
+        occurred_at: datetime,
+        ties: Ties = "later",
     ) -> Upserted:
         """Create a record or merge fields into it.
 
-        The newest `occurred_at` of each field wins; None never overwrites; unknown fields become
-        ``custom_fields``.
+        The newest `occurred_at` of each field wins; None never overwrites, an empty text clears a
+        text; unknown fields become ``custom_fields``. The record stays locked.
+
+        Args:
+            org: the organisation; it must exist.
+            entity: what kind of record.
+            record_id: its id.
+            fields: by name, in any spelling of the CRM.
+            occurred_at: when they were true.
+            ties: which of two values of the same time stays: that of the ``later`` call (a step of
+                a workflow changes what the one before it wrote), or the ``greater`` one (reports
+                may arrive in any order).
         """
 
-    def add_activities(self, activities: Iterable[Mapping[str, Any]]) -> None:
-        """Rows of `Activity`; one whose id is there already is left as it is."""
+    def upsert_many(
+        self, org: str, entity: Entity, reports: Sequence[Report], *, ties: Ties = "greater"
+    ) -> list[Upserted]:
+        """`upsert` for many, in a few statements; of each report what it did, in their order."""
+
+    def add_activities(self, activities: Iterable[Mapping[str, Any]]) -> int:
+        """Rows of `Activity`; one whose id is there already is left as it is. How many are new."""
 
     def count_activities(
         self, org: str, contact_id: str, types: Iterable[str], *, since: datetime | None

@@ -34,7 +34,14 @@ class Segment(Base):
 
 
 class Campaign(Base):
-    """One bulk message. `total` is known once all recipients are loaded."""
+    """One bulk message, and how far it is.
+
+    ``loading`` until the whole list is here; `total` counts the recipients so far, and `duplicates`
+    those left out because their address was there already. `next_part` is the part of the list that
+    is loaded next, `cursor` the last contact of a segment that was looked at. `next_batch` is the
+    only batch that may hand out recipients: whatever bumps it makes older jobs do nothing.
+    `reason`: why an operator paused or cancelled it.
+    """
 
     __tablename__ = "campaigns"
     __table_args__ = (
@@ -56,9 +63,14 @@ class Campaign(Base):
     body: Mapped[str | None] = mapped_column(Text)
     batch_size: Mapped[int] = mapped_column(default=25)
     delay_between_batches_ms: Mapped[int] = mapped_column(default=2_000)
+    is_html: Mapped[bool] = mapped_column(default=False)
     segment_id: Mapped[str | None] = mapped_column(String(100))
-    total: Mapped[int | None]
-    next_number: Mapped[int] = mapped_column(default=0)
+    cursor: Mapped[str | None] = mapped_column(String(100))
+    next_part: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    duplicates: Mapped[int] = mapped_column(default=0)
+    next_batch: Mapped[int] = mapped_column(default=0)
+    reason: Mapped[str | None] = mapped_column(Text)
     scheduled_for: Mapped[datetime | None]
     not_after: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -67,13 +79,17 @@ class Campaign(Base):
 
 
 class CampaignRecipient(Base):
-    """One recipient of a campaign, by its number in the list."""
+    """One recipient of a campaign, by its number in the list.
+
+    `address` is in the one spelling of `processors.addresses`; what is no address stays as it was
+    written, and is ``refused``. `batch` is the one that handed the recipient out last.
+    """
 
     __tablename__ = "campaign_recipients"
     __table_args__ = (
         CheckConstraint(one_of("status", RECIPIENT_STATUSES), name="status"),
         Index("uq_campaign_recipients_campaign_id_address", "campaign_id", "address", unique=True),
-        Index("ix_campaign_recipients_campaign_id_status", "campaign_id", "status"),
+        Index("ix_campaign_recipients_campaign_id_status", "campaign_id", "status", "number"),
     )
 
     campaign_id: Mapped[uuid.UUID] = mapped_column(
@@ -85,4 +101,5 @@ class CampaignRecipient(Base):
     variables: Mapped[dict[str, Any]] = mapped_column(default=dict)
     status: Mapped[str] = mapped_column(String(20), default="pending")
     reason: Mapped[str | None] = mapped_column(Text)
+    batch: Mapped[int | None]
     updated_at: Mapped[datetime] = mapped_column(default=utc_now)

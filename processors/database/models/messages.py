@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from processors.database.columns import NullableJson
 from processors.database.models.base import Base, one_of, utc_now
 
 MESSAGE_STATUSES = ("reserved", "calling", "sent", "rejected", "unknown", "suppressed")
@@ -18,7 +19,9 @@ class Message(Base):
     """One message to one recipient: the outbox, and the ledger that makes each be sent once.
 
     `segments` are those of a text message (GSM-7 or UCS-2). `delivery_status` is what the provider
-    reported since, NULL for nothing.
+    reported since, NULL for nothing. `copies`: how often it was sent again although an earlier call
+    may have reached the recipient: a possible duplicate. `delays`: how often it was put off because
+    the recipient could not be reached. `options`: what else sending it again needs.
     """
 
     __tablename__ = "messages"
@@ -54,6 +57,10 @@ class Message(Base):
     tracking_id: Mapped[str | None] = mapped_column(String(200))
     contact_id: Mapped[str | None] = mapped_column(String(100))
     campaign_id: Mapped[uuid.UUID | None]
+    recipient_number: Mapped[int | None]
+    options: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
+    copies: Mapped[int] = mapped_column(default=0, server_default="0")
+    delays: Mapped[int] = mapped_column(default=0, server_default="0")
     purpose: Mapped[str | None] = mapped_column(String(20))
     segments: Mapped[int | None]
     delivery_status: Mapped[str | None] = mapped_column(String(20))

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from processors.naming import snake_case
 from processors.texts.values import number, shown
-from processors.workflow.actions.config import ActionConfig, Also
+from processors.workflow.actions.config import ActionConfig, Also, Filled
 from processors.workflow.actions.context import ActionContext
 from processors.workflow.actions.outcomes import Done
 from processors.workflow.actions.registry import action
@@ -23,6 +23,10 @@ def _one_line(value: Any) -> Any:
     return " ".join(str(value).split())
 
 
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str | int) else value
+
+
 Tag = Annotated[str, Field(min_length=1, max_length=100), BeforeValidator(_one_line)]
 
 
@@ -31,7 +35,7 @@ class TagsConfig(ActionConfig):
 
     tags: Annotated[
         tuple[Tag, ...],
-        BeforeValidator(lambda value: [value] if isinstance(value, str | int) else value),
+        BeforeValidator(_listed),
         Also("tag", "tag_name", "value"),
         Field(min_length=1, max_length=_MAX_TAGS),
     ]
@@ -115,8 +119,8 @@ def update_contact(config: UpdateContactConfig, ctx: ActionContext) -> Done:
     return Done({"contact_id": ctx.contact_id, "changed": sorted(changed)})
 
 
-def _number(value: Any) -> Any:
-    found = number(value)
+def _number(value: Any) -> Decimal:
+    found = value if isinstance(value, Decimal) else number(value)
     if found is None:
         raise ValueError(f"a change of score needs a number, not {shown(value)}")
     return found
@@ -179,3 +183,93 @@ def _set(ctx: ActionContext, fields: Mapping[str, Any]) -> list[str]:
 
 def _distinct(tags: Iterable[str]) -> list[str]:
     return list({tag.casefold(): tag for tag in tags}.values())
+
+
+class CreateContactConfig(ActionConfig):
+    """A person by address, number or both; further fields go under `fields`.
+
+    A contact who is known by that address or number is updated (`if_exists`), or left as it is.
+    """
+
+    first_name: Annotated[str | None, Filled.LINE] = None
+    last_name: Annotated[str | None, Filled.LINE] = None
+    name: Annotated[str | None, Also("full_name"), Filled.LINE] = None
+    email: Annotated[str | None, Filled.LINE] = None
+    phone: Annotated[str | None, Also("phone_number"), Filled.LINE] = None
+    source: Annotated[str | None, Filled.LINE] = None
+    type: Literal["lead", "member"] = "lead"
+    tags: Annotated[
+        tuple[Tag, ...], BeforeValidator(_listed), Also("tag"), Field(max_length=_MAX_TAGS)
+    ] = ()
+    fields: Annotated[Mapping[str, Any], BeforeValidator(_pairs), Also("custom_fields")] = {}
+    if_exists: Annotated[Literal["update", "skip"], Also("duplicates", "on_duplicate")] = "update"
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.email is None and self.phone is None:
+            raise ValueError("a contact needs an email or a phone")
+        return self
+
+
+@action("create_contact", CreateContactConfig, aliases=("create_lead", "add_contact"))
+def create_contact(config: CreateContactConfig, ctx: ActionContext) -> Done:
+    """Record another person as a contact; the execution stays about its own."""
+    known = ctx.repository.find_contact(ctx.org, email=config.email, phone=config.phone)
+    contact_id = str(known["id"] if known else ctx.key("contact"))
+    # After a crash the contact is this step's own.
+    is_new = known is None or contact_id == str(ctx.key("contact"))
+    if is_new or config.if_exists == "update":
+        names = ("first_name", "last_name", "name", "email", "phone", "source")
+        own = {name: value for name in names if (value := getattr(config, name)) is not None}
+        tags = [*(known or {}).get("tags", []), *config.tags]
+        fields = {**config.fields, **own} | ({"tags": _distinct(tags)} if config.tags else {})
+        if is_new:
+            fields["type"] = config.type
+        ctx.repository.upsert(ctx.org, "contact", contact_id, fields, occurred_at=ctx.now)
+    return Done({"contact_id": contact_id, "is_new": is_new})
+
+
+class ChangeStageConfig(ActionConfig):
+    """The contact's new place in the gym's pipeline."""
+
+    stage: Annotated[
+        str, Also("stage_id", "new_stage", "to_stage"), Filled.LINE,
+        Field(min_length=1, max_length=100),
+    ]  # fmt: skip
+
+
+@action("change_stage", ChangeStageConfig, aliases=("update_stage", "move_stage"))
+def change_stage(config: ChangeStageConfig, ctx: ActionContext) -> Done:
+    """Move the contact to another stage."""
+    before = ctx.contact().get("stage")
+    if before != config.stage:
+        _set(ctx, {"stage": config.stage})
+    return Done({"contact_id": ctx.contact_id, "previous_stage": before, "stage": config.stage})
+
+
+class CampaignConfig(ActionConfig):
+    """A campaign by its id or name."""
+
+    campaign_id: Annotated[
+        str, Also("campaign", "campaign_name"), Filled.LINE, Field(min_length=1, max_length=80)
+    ]
+
+
+def campaign_tag(campaign: str) -> str:
+    """The tag that says of a contact that it belongs to a campaign."""
+    return f"campaign:{campaign}"
+
+
+@action("add_to_campaign", CampaignConfig)
+def add_to_campaign(config: CampaignConfig, ctx: ActionContext) -> Done:
+    """Mark the contact as belonging to a campaign, by the tag ``campaign:…``.
+
+    A segment of that tag is the campaign's audience; nothing is sent by this.
+    """
+    return add_tag(TagsConfig(tags=(campaign_tag(config.campaign_id),)), ctx)
+
+
+@action("remove_from_campaign", CampaignConfig)
+def remove_from_campaign(config: CampaignConfig, ctx: ActionContext) -> Done:
+    """Take that mark from the contact; what is queued already is sent."""
+    return remove_tag(TagsConfig(tags=(campaign_tag(config.campaign_id),)), ctx)

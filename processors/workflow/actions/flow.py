@@ -5,12 +5,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from processors.errors import DefinitionError
 from processors.workflow.actions.config import ActionConfig, Also, Filled
 from processors.workflow.actions.context import ActionContext
 from processors.workflow.actions.outcomes import AwaitEvent, Done, StartWorkflow, StopWorkflows
 from processors.workflow.actions.registry import action
-from processors.workflow.durations import duration
+from processors.workflow.actions.spans import Span
 from processors.workflow.nodes import EventWait
 
 REPLIES = {
@@ -74,16 +73,6 @@ def set_variable(config: SetVariableConfig, _ctx: ActionContext) -> Done:
     return Done(found, found)
 
 
-def _span(timeout: Any) -> Mapping[str, Any]:
-    """A span of time, in any of the ways that waits are written."""
-    span = timeout if isinstance(timeout, Mapping) else {"duration": timeout}
-    try:
-        duration(span)
-    except DefinitionError as error:
-        raise ValueError(str(error)) from None
-    return span
-
-
 class WaitForReplyConfig(ActionConfig):
     """Until the contact answers on a channel (any, if none is named), or `timeout` is over."""
 
@@ -92,9 +81,7 @@ class WaitForReplyConfig(ActionConfig):
         BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
         Field(pattern="^(sms|whatsapp|email|any)$"),
     ] = None
-    timeout: Annotated[
-        Mapping[str, Any], BeforeValidator(_span), Also("timeframe", "wait", "duration")
-    ]
+    timeout: Annotated[Span, Also("timeframe", "wait", "duration")]
     filter: Annotated[Mapping[str, Any], Filled.RAW] = {}
 
 
@@ -103,4 +90,5 @@ def wait_for_reply(config: WaitForReplyConfig, _ctx: ActionContext) -> AwaitEven
     """Wait until the contact replies; the reply is the step's output."""
     one = REPLIES.get(config.channel or "any")
     events = (one,) if one is not None else tuple(REPLIES.values())
-    return AwaitEvent(EventWait(events=events, filter=config.filter, timeout=config.timeout))
+    timeout = {"seconds": config.timeout.total_seconds()}
+    return AwaitEvent(EventWait(events=events, filter=config.filter, timeout=timeout))

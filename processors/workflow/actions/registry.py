@@ -13,13 +13,13 @@ other packages are found by their entry point, see docs/adding-a-workflow-action
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, Literal, Protocol, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 from processors.errors import DefinitionError, TemplateError
 from processors.naming import snake_case
@@ -32,12 +32,12 @@ from processors.workflow.nodes import ActionSettings
 ENTRY_POINTS = "atlas_queue.actions"
 # Half of what a job may carry by default.
 MAX_PAYLOAD = 500_000
-_BUILT_IN = ("contacts", "flow", "messages")
+_BUILT_IN = ("bookings", "contacts", "flow", "messages", "sales", "staff")
 # A fault in an action's code: the step fails, and says so; nothing to try again.
 _FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError)
 
 C = TypeVar("C", bound=ActionConfig)
-C_contra = TypeVar("C_contra", bound=ActionConfig, contravariant=True)
+R = TypeVar("R", bound=Outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +60,10 @@ class ActionJob:
     deadline: datetime
 
 
-class Immediate(Protocol[C_contra]):
-    """An action of the database: it runs in the transaction that closes the step."""
-
-    def __call__(self, config: C_contra, ctx: ActionContext, /) -> Outcome:
-        """Carry it out."""
-
-
-class InJob(Protocol[C_contra]):
-    """An action that calls something outside; what it returns is the step's output."""
-
-    def __call__(self, config: C_contra, job: ActionJob, /) -> Awaitable[Mapping[str, Any]]:
-        """Carry it out, at least once."""
+# An action of the database: it runs in the transaction that closes the step.
+Immediate = Callable[[C, ActionContext], R]
+# One that calls something outside; what it returns is the step's output.
+InJob = Callable[[C, ActionJob], Coroutine[Any, Any, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +89,7 @@ _ALIASES: dict[str, str] = {}
 @overload
 def action(
     name: str, config: type[C], *, aliases: tuple[str, ...] = (), runs: Literal["step"] = "step"
-) -> Callable[[Immediate[C]], Immediate[C]]: ...
+) -> Callable[[Immediate[C, R]], Immediate[C, R]]: ...
 @overload
 def action(
     name: str, config: type[C], *, aliases: tuple[str, ...] = (), runs: Literal["job"]

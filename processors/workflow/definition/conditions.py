@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from processors.errors import DefinitionError
-from processors.workflow.conditions import Facts, holds
+from processors.workflow.decisions.conditions import Facts, holds
 from processors.workflow.definition.fields import Fields, holds_variables
 
 _GROUPS = ("and", "or", "not", "all", "any", "AND", "OR", "NOT", "ALL", "ANY")
@@ -20,7 +20,7 @@ _MAX_DEPTH = 20
 
 
 def read_condition(fields: Fields, keys: tuple[str, ...] = OF_CONDITION) -> dict[str, Any] | None:
-    """The condition that an object holds, in the form that `processors.workflow.conditions` reads.
+    """The condition that an object holds, as `processors.workflow.decisions.conditions` reads it.
 
     None without any; what cannot be decided is a problem.
 

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import select
 
 from processors.crm.contacts import contact_of_event, update_contact_fields
+from processors.crm.repository.opening import repository_of
 from processors.database.models import Contact, Organisation, utc_now
 from tests.processors.harness import ORG
 
@@ -15,8 +16,10 @@ def leads(database):
 
 def report(database, org=ORG, **person):
     with database.write() as session:
-        lead = contact_of_event(session, org, {"lead": person})
-        return lead.id if lead else None
+        lead = contact_of_event(
+            repository_of(session), org, {"lead": person}, occurred_at=utc_now()
+        )
+        return lead["id"] if lead else None
 
 
 def live_in(database, country, org=ORG):
@@ -118,9 +121,13 @@ def test_two_people_stay_two(database):
 def test_a_change_stores_the_one_spelling(database, add_lead):
     add_lead()
     with database.write() as session:
-        lead = session.get_one(Contact, (ORG, "lead_1"))
+        repository = repository_of(session)
+        contact = repository.get(ORG, "contact", "lead_1", lock=True)
         update_contact_fields(
-            lead, {"phone": "07700 900777", "email": "ANA@EXAMPLE.COM"}, now=utc_now()
+            repository,
+            contact,
+            {"phone": "07700 900777", "email": "ANA@EXAMPLE.COM"},
+            now=utc_now(),
         )
     [lead] = leads(database)
     assert (lead.phone, lead.email) == ("+447700900777", "ana@example.com")

@@ -122,7 +122,7 @@ def test_a_provider_that_stays_away_fails_the_step_and_a_retried_job_mends_it(jo
         step = session.get_one(WorkflowStep, (message.execution_id, "mail"))
     assert message.error == "no route; given up after 5 attempts"
     assert step.error == "no route; given up after 5 attempts"
-    assert step.output_data == {"sent": 0, "rejected": 1, "unknown": 0}
+    assert step.output_data == {"sent": 0, "rejected": 1, "unknown": 0, "suppressed": 0}
     engine.run(job)
     engine.drain()
     everything = {"t": "completed", "mail": "completed", "tag": "completed"}

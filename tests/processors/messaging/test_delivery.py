@@ -1,5 +1,6 @@
 """Sending once: repeats, concurrency, crashes while a provider is called, and what errors mean."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Callable
@@ -50,9 +51,9 @@ class Provider:
         self.keys: list[str] = []
         self.hook: Callable[[], None] = lambda: None
 
-    def send(self, message):
+    async def send(self, message):
         self.calls.append(message.recipient)
-        self.hook()
+        await asyncio.to_thread(self.hook)
         answer = self.answers.pop(0) if self.answers else None
         if answer is not None:
             raise answer
@@ -60,7 +61,7 @@ class Provider:
         self.keys.append(str(message.id))
         return f"id_{message.id}"
 
-    def check(self):
+    async def check(self):
         return "ok"
 
 
@@ -89,8 +90,18 @@ BOTH = pytest.mark.parametrize("guarantee", [Guarantee.KEYED, Guarantee.KEYLESS]
 @BOTH
 def test_a_job_that_runs_twice_sends_once(with_provider, database, guarantee):
     engine, provider = with_provider(guarantee)
-    assert engine.call(mail("a@b.co", "c@d.co")) == {"sent": 2, "rejected": 0, "unknown": 0}
-    assert engine.call(mail("a@b.co", "C@D.co")) == {"sent": 2, "rejected": 0, "unknown": 0}
+    assert engine.call(mail("a@b.co", "c@d.co")) == {
+        "sent": 2,
+        "rejected": 0,
+        "unknown": 0,
+        "suppressed": 0,
+    }
+    assert engine.call(mail("a@b.co", "C@D.co")) == {
+        "sent": 2,
+        "rejected": 0,
+        "unknown": 0,
+        "suppressed": 0,
+    }
     assert provider.accepted == ["a@b.co", "c@d.co"]
     assert status_of(database) == {"a@b.co": "sent", "c@d.co": "sent"}
     [row] = [m for m in list_messages(database) if m.to == "a@b.co"]
@@ -101,7 +112,7 @@ def test_a_job_that_runs_twice_sends_once(with_provider, database, guarantee):
 def test_the_outbox_sends_once_under_twenty_threads(engine, database):
     with ThreadPoolExecutor(20) as pool:
         results = list(pool.map(lambda _: engine.call(mail("a@b.co", "c@d.co")), range(20)))
-    assert results == [{"sent": 2, "rejected": 0, "unknown": 0}] * 20
+    assert results == [{"sent": 2, "rejected": 0, "unknown": 0, "suppressed": 0}] * 20
     assert len(list_messages(database)) == 2
     assert len(engine.client.queue) == 1
 
@@ -242,7 +253,12 @@ def test_a_late_answer_still_counts_after_unknown(with_provider, database):
 @pytest.mark.parametrize(
     ("guarantee", "answer", "raised", "status"),
     [
-        (Guarantee.KEYED, RejectedError("no such address", code="422"), RecipientError, "rejected"),
+        (
+            Guarantee.KEYED,
+            RejectedError("no such address", code="validation_error:to"),
+            RecipientError,
+            "rejected",
+        ),
         (Guarantee.KEYED, RejectedError("blocked", code="403"), DeadLetter, "rejected"),
         (Guarantee.KEYED, RateLimitedError("slow down", retry_after_s=7), Retry, "reserved"),
         (Guarantee.KEYED, UnavailableError("503"), Retry, "reserved"),

@@ -1,5 +1,6 @@
 """The SMTP sender against a real server on loopback, and the simulated providers."""
 
+import asyncio
 import socket
 import ssl
 import subprocess
@@ -98,9 +99,22 @@ def certificate(tmp_path_factory):
     return server, ssl.create_default_context(cafile=path / "cert.pem")
 
 
+class Blocking:
+    """A sender, each call in an event loop of its own."""
+
+    def __init__(self, sender: Any) -> None:
+        self.sender = sender
+
+    def send(self, message: OutgoingMessage) -> str | None:
+        return asyncio.run(self.sender.send(message))
+
+    def check(self) -> str:
+        return asyncio.run(self.sender.check())
+
+
 def sender(controller: Controller, url: str = "smtp://127.0.0.1:{port}", **options: Any):
     server = SmtpServer.from_url(url.format(port=controller.port))
-    return SmtpSender(server, timeout_s=60, **options)
+    return Blocking(SmtpSender(server, timeout_s=60, **options))
 
 
 def message(**fields: Any) -> OutgoingMessage:
@@ -193,6 +207,7 @@ def test_smtps(inbox, certificate):
         ("451 greylisted", RateLimitedError),
         ("421 too many", RateLimitedError),
         ("454 later", UnavailableError),
+        ("552 too much", RejectedError),
     ],
 )
 @pytest.mark.parametrize("when", ["rcpt_reply", "data_reply"])
@@ -218,7 +233,7 @@ def test_no_server_is_certainly_not_sent():
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     with pytest.raises(UnavailableError, match="no SMTP connection"):
-        SmtpSender(SmtpServer("127.0.0.1", port)).send(message())
+        Blocking(SmtpSender(SmtpServer("127.0.0.1", port))).send(message())
 
 
 def test_header_injection_and_no_sender_are_refused(start, inbox):
@@ -279,18 +294,18 @@ def test_an_address_beyond_ascii_needs_smtputf8(start, inbox):
     ],
 )
 def test_what_is_no_mailbox_is_rejected_before_a_connection_is_made(wrong):
-    nowhere = SmtpSender(SmtpServer("127.0.0.1", 1))
+    nowhere = Blocking(SmtpSender(SmtpServer("127.0.0.1", 1)))
     with pytest.raises(RejectedError, match=r"From|To|Reply-To"):
         nowhere.send(message(**wrong))
 
 
 def test_what_cannot_be_composed_has_certainly_not_left():
-    nowhere = SmtpSender(SmtpServer("127.0.0.1", 1))
+    nowhere = Blocking(SmtpSender(SmtpServer("127.0.0.1", 1)))
     file = File("plan.pdf", "no bytes", "application/pdf")
     with pytest.raises(NotSentError, match="cannot be composed"):
         nowhere.send(message(attachments=[file]))
     with pytest.raises(NotSentError, match="no SMTP connection"):
-        SmtpSender(SmtpServer("a" * 70 + ".example", 25)).send(message())
+        Blocking(SmtpSender(SmtpServer("a" * 70 + ".example", 25))).send(message())
 
 
 @pytest.mark.parametrize("body", [".\n", "..\n.\nx", "a\n.\nb", ".", "x\n.", "é\n.\n"])
@@ -324,14 +339,22 @@ def test_wrong_urls_say_what_is_allowed(url):
 @pytest.mark.parametrize("channel", ["email", "sms", "whatsapp"])
 def test_simulated_providers_misbehave_at_their_rates(channel):
     slept: list[float] = []
-    simulated = SimulatedSender(channel, seed=1, sleep=slept.append)
     outcomes: Counter[str] = Counter()
-    for _ in range(20_000):
-        try:
-            simulated.send(message(channel=channel))
-            outcomes["sent"] += 1
-        except SendError as error:
-            outcomes[f"{type(error).__name__} {error.code or ''}".strip()] += 1
+
+    async def sleep(seconds):
+        slept.append(seconds)
+
+    simulated = SimulatedSender(channel, seed=1, sleep=sleep)
+
+    async def run():
+        for _ in range(20_000):
+            try:
+                await simulated.send(message(channel=channel))
+                outcomes["sent"] += 1
+            except SendError as error:
+                outcomes[f"{type(error).__name__} {error.code or ''}".strip()] += 1
+
+    asyncio.run(run())
     faults = FAULTS[channel]
     for code, _, share in faults.rejected:
         assert outcomes[f"RejectedError {code}"] / 20_000 == pytest.approx(share, rel=0.35)
@@ -346,15 +369,19 @@ def test_simulated_providers_misbehave_at_their_rates(channel):
 
 
 def test_the_same_seed_gives_the_same_faults():
-    def run(seed):
-        simulated = SimulatedSender("sms", seed=seed, sleep=lambda _s: None)
+    async def sleep(_seconds):
+        pass
+
+    async def faults(seed):
+        simulated = SimulatedSender("sms", seed=seed, sleep=sleep)
         found = []
         for _ in range(500):
             try:
-                simulated.send(message())
+                await simulated.send(message())
                 found.append(None)
             except SendError as error:
                 found.append(error.code)
         return found
 
-    assert run(3) == run(3) != run(4)
+    three, again, four = (asyncio.run(faults(seed)) for seed in (3, 3, 4))
+    assert three == again != four

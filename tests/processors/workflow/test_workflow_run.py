@@ -236,12 +236,18 @@ def test_two_events_are_two_executions_of_one_lead(engine, database, add_workflo
     assert len(list_messages(database)) == 2
 
 
-def test_stored_leads_are_not_overwritten_by_events(engine, database, add_workflow, add_lead):
+def test_what_an_event_says_of_a_contact_is_merged_and_what_it_may_mean_is_not(
+    engine, database, add_workflow, add_lead
+):
     add_lead(first_name="Anabel", score=95)
     add_workflow(*chain(TRIGGER, EMAIL))
-    trigger(engine, {"lead_id": "lead_1", "first_name": "X", "email": "other@example.com"})
+    event = {"lead_id": "lead_1", "name": "Spin class", "score": 3, "email": "other@example.com"}
+    trigger(engine, event)
     [message] = list_messages(database)
-    assert (message.to, message.subject) == ("ana@example.com", "Hi Anabel")
+    assert (message.to, message.subject) == ("other@example.com", "Hi Anabel")
+    [contact] = rows(database, Contact)
+    assert (contact.first_name, contact.score) == ("Anabel", 95)
+    assert contact.email == "other@example.com"
 
 
 def test_at_every_lost_enqueue_a_repeat_completes_the_work(engine, database, add_workflow):
@@ -435,7 +441,7 @@ def test_crm_jobs_and_their_refusals(engine, database, add_lead):
     assert lead.custom_fields == {"goal": "run"}
     for kind, payload in [("update_lead", update), ("add_tag", {"lead_id": "lead_1", "tag": "x"})]:
         ran = engine.run(NewJob(kind, "org_other", payload))
-        assert "has no lead 'lead_1'" in str(ran.raised)
+        assert "has no contact 'lead_1'" in str(ran.raised)
 
 
 @pytest.mark.parametrize("path", sorted(WORKFLOWS.glob("*.json")), ids=lambda path: path.stem)

@@ -20,8 +20,18 @@ from tui.sample.source import SampleSource
 from tui.text.alerts import alert_lines
 from tui.text.health import queue_health
 
-EMAIL = "EMAIL_SENDER=outbox stores messages and delivers none; set EMAIL_SENDER=smtp and SMTP_URL"
+EMAIL = (
+    "EMAIL_SENDER=outbox delivers nothing; set EMAIL_SENDER and RESEND_API_KEY, "
+    "SENDGRID_API_KEY or SMTP_URL"
+)
 SMTP = {"EMAIL_SENDER": "smtp", "SMTP_URL": "smtp://127.0.0.1:1"}
+TWILIO = {
+    "SMS_SENDER": "twilio",
+    "WHATSAPP_SENDER": "twilio",
+    "TWILIO_ACCOUNT_SID": "AC" + "0" * 32,
+    "TWILIO_AUTH_TOKEN": "s3same",
+    "TWILIO_MESSAGING_SERVICE_SID": "MG" + "0" * 32,
+}
 
 
 @pytest.fixture
@@ -132,6 +142,7 @@ def test_a_worker_of_such_queues_alone_does_not_start(
         ({"ATLAS_ENV": "production"}, ["email", "sms", "whatsapp"]),
         ({"ATLAS_ENV": "production", "EMAIL_SENDER": "simulated"}, ["email", "sms", "whatsapp"]),
         ({"ATLAS_ENV": "production", **SMTP}, ["sms", "whatsapp"]),
+        ({"ATLAS_ENV": "production", **TWILIO}, ["email"]),
     ],
 )
 def test_what_is_not_served(
@@ -181,6 +192,16 @@ def test_a_variable_of_the_former_deployment_is_named_and_its_value_is_not(
     assert "s3same" not in done.out
     monkeypatch.setenv(variable, "")
     assert f"{variable}: is set" not in atlas("check").out
+
+
+def test_a_key_that_no_channel_uses_is_named_and_its_value_is_not(
+    atlas: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATLAS_APPLICATION", "processors")
+    monkeypatch.setenv("RESEND_API_KEY", "re_s3same")
+    done = atlas("check")
+    assert "RESEND_API_KEY: is set and not used: add resend to EMAIL_SENDER" in done.out
+    assert "s3same" not in done.out
 
 
 def test_the_dashboards_state_and_attention_list_say_it() -> None:

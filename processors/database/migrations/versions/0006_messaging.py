@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from processors.database.columns import Json, UtcDateTime
+from processors.database.columns import Json, NullableJson, UtcDateTime
 
 revision = "0006"
 down_revision = "0005"
@@ -141,9 +141,14 @@ def upgrade() -> None:
         sa.Column("body", sa.Text(), nullable=True),
         sa.Column("batch_size", sa.Integer(), nullable=False),
         sa.Column("delay_between_batches_ms", sa.Integer(), nullable=False),
+        sa.Column("is_html", sa.Boolean(), nullable=False),
         sa.Column("segment_id", sa.String(length=100), nullable=True),
-        sa.Column("total", sa.Integer(), nullable=True),
-        sa.Column("next_number", sa.Integer(), nullable=False),
+        sa.Column("cursor", sa.String(length=100), nullable=True),
+        sa.Column("next_part", sa.Integer(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("duplicates", sa.Integer(), nullable=False),
+        sa.Column("next_batch", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("scheduled_for", UtcDateTime(), nullable=True),
         sa.Column("not_after", UtcDateTime(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
@@ -176,6 +181,7 @@ def upgrade() -> None:
         sa.Column("variables", Json, nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("batch", sa.Integer(), nullable=True),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.CheckConstraint(
             "status IN ('pending', 'queued', 'sent', 'deferred', 'suppressed', 'refused', "
@@ -193,7 +199,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_campaign_recipients_campaign_id_status",
         "campaign_recipients",
-        ["campaign_id", "status"],
+        ["campaign_id", "status", "number"],
         unique=False,
     )
     op.create_index(
@@ -248,6 +254,10 @@ def _new_columns() -> tuple[sa.Column[Any], ...]:
     return (
         sa.Column("contact_id", sa.String(length=100), nullable=True),
         sa.Column("campaign_id", sa.Uuid(), nullable=True),
+        sa.Column("recipient_number", sa.Integer(), nullable=True),
+        sa.Column("options", NullableJson, nullable=True),
+        sa.Column("copies", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("delays", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("purpose", sa.String(length=20), nullable=True),
         sa.Column("segments", sa.Integer(), nullable=True),
         sa.Column("delivery_status", sa.String(length=20), nullable=True),
