@@ -64,13 +64,13 @@ def _commands() -> Iterable["click.Command"]:
     from processors.campaigns.segment_commands import segments  # noqa: PLC0415
     from processors.compliance.commands import consent, suppressions  # noqa: PLC0415
     from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
-    from processors.messaging.commands import outbox  # noqa: PLC0415 - imports click
+    from processors.messaging.commands import messages  # noqa: PLC0415 - imports click
     from processors.templates.commands import template  # noqa: PLC0415
     from processors.workflow.definition.commands import workflow  # noqa: PLC0415
     from processors.workflow.trigger_command import trigger  # noqa: PLC0415
 
     return (
-        outbox, campaigns, segments, dead_letters, trigger, workflow, template, consent,
+        messages, campaigns, segments, dead_letters, trigger, workflow, template, consent,
         suppressions,
     )  # fmt: skip
 
@@ -86,5 +86,9 @@ application = Application(
     settings_groups=(CrmSettings,),
     probe=_probe,
     recurring=RECURRING,
-    middleware=(LogContext(), TraceContext(), OneAtATime({"audit", "repair_executions"})),
+    middleware=(
+        LogContext(),
+        TraceContext(),
+        OneAtATime({"audit", "reconcile_messages", "repair_executions"}),
+    ),
 )

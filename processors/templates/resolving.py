@@ -13,7 +13,8 @@ from processors.database.models import Template, TemplateVersion
 from processors.errors import DefinitionError, TemplateError
 from processors.naming import name_key
 from processors.templates.rendering import Rendered, render, template_names, template_source
-from processors.texts.interpolation import Variable, fill, lookup
+from processors.texts.interpolation import Variable, fill
+from processors.texts.paths import lookup
 from processors.texts.values import is_missing
 
 Channel = Literal["email", "sms", "whatsapp"]
@@ -119,6 +120,13 @@ def resolve_template(
     return _version(session, (org, channel, key, row.version, row.purpose, row.created_at))
 
 
+def read_version(
+    session: Session, org: str, channel: str, name: str, version: int
+) -> TemplateVersion | None:
+    """A stored version, whichever is in use."""
+    return session.get(TemplateVersion, (org, channel, template_key(name), version))
+
+
 def own_template(
     session: Session, org: str, channel: Channel, name: str, version: int
 ) -> OwnTemplate:
@@ -128,6 +136,15 @@ def own_template(
         TemplateError: there is none.
     """
     return _read(session, (org, channel, template_key(name), version, None))
+
+
+def template_of(row: TemplateVersion, purpose: str | None = None) -> OwnTemplate:
+    """A stored version as it is rendered."""
+    variables = tuple(Variable(str(each["name"]), each.get("default")) for each in row.variables)
+    return OwnTemplate(
+        cast("Channel", row.channel), row.name, row.version, purpose, row.subject, row.body,
+        row.is_html, variables,
+    )  # fmt: skip
 
 
 def _version(session: Session, key: _Key) -> OwnTemplate:
@@ -144,13 +161,10 @@ def _version(session: Session, key: _Key) -> OwnTemplate:
 
 def _read(session: Session, key: _Key) -> OwnTemplate:
     org, channel, name, version, purpose, *_ = key
-    row = session.get(TemplateVersion, (org, channel, name, version))
+    row = read_version(session, org, channel, name, version)
     if row is None:
         raise TemplateError(f"the {channel} template {name[:60]!r} has no version {version}")
-    variables = tuple(Variable(str(each["name"]), each.get("default")) for each in row.variables)
-    return OwnTemplate(
-        channel, name, version, purpose, row.subject, row.body, row.is_html, variables
-    )
+    return template_of(row, purpose)
 
 
 def _names(session: Session, org: str, channel: str) -> list[str]:

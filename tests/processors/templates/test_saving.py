@@ -130,9 +130,11 @@ def test_what_cannot_be_saved_is_refused_with_every_problem(database) -> None:
 
 
 def test_the_variables_of_a_text() -> None:
-    assert variables_in("{{a}} {class_name} {{b | default: 'x'}} {{b}} {{c | default: ''}}") == [
+    text = "{{a}} {class_name} {{b | default: 'x'}} {{b}} {{c | default: ''}} {{d.e | upper}}"
+    assert variables_in(text) == [
         Variable("a"),
         Variable("class_name"),
         Variable("b"),
         Variable("c", ""),
+        Variable("d.e"),
     ]
