@@ -302,4 +302,4 @@ def _note(actor: str, action: str, target: str, reason: str, count: int = 1) -> 
     from runtime.cli.shared.access import control  # noqa: PLC0415 - imports Redis' client
 
     with control(actor) as opened:
-        opened.note(action, target, count, reason=reason)
+        opened.record(action, target, count=count, reason=reason)

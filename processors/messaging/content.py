@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from processors.addresses.phone import e164
 from processors.compliance.rules import rules_of
+from processors.content.files import MAX_BYTES, read_file
 from processors.content.mail import EmailContent, email_content
 from processors.content.text_message import text_content
 from processors.content.unsubscribing import Leaving, way_out
@@ -47,11 +48,27 @@ class _Text:
     needs_filling: bool
 
 
-def files_of(payload: _Send) -> list[File]:
-    """The attachments of a job's e-mail."""
+def files_of(ctx: JobContext, payload: _Send) -> list[File]:
+    """The attachments of a job's e-mail; those by name are read. Blocking.
+
+    Raises:
+        DefinitionError: one cannot be read, or they are too large together.
+    """
     if not isinstance(payload, SendEmail):
         return []
-    return [File(f.filename, f.content, f.content_type) for f in payload.attachments]
+    directory = resources_of(ctx).settings.of(CrmSettings).messaging.attachments_dir
+    files: list[File] = []
+    room = MAX_BYTES
+    for each in payload.attachments:
+        try:
+            content = each.content
+            if content is None:
+                content = read_file(directory, ctx.org, each.file or "", room=room)
+        except ContentError as error:
+            raise DefinitionError(str(error)) from error
+        room -= len(content)
+        files.append(File(each.filename, content, each.content_type))
+    return files
 
 
 def email_drafts(ctx: JobContext, payload: SendEmail) -> list[Draft]:

@@ -219,4 +219,4 @@ def _note(actor: str, action: str, target: str, reason: str) -> None:
     from runtime.cli.shared.access import control  # noqa: PLC0415 - imports Redis' client
 
     with control(actor) as opened:
-        opened.note(action, target, reason=reason)
+        opened.record(action, target, reason=reason)

@@ -274,14 +274,6 @@ class Control(OnDeployment):
         target = plan.ids[0] if len(plan.ids) == 1 else f"{len(plan.ids)} jobs"
         return _result("retry", target, sum(done), len(done) - sum(done))
 
-    def note(self, action: str, target: str, count: int = 1, *, reason: str = "") -> None:
-        """Record in the audit stream what was changed outside Redis, such as in a database.
-
-        Raises:
-            BrokerUnavailableError: Redis is away.
-        """
-        self._broker.run(operators.record(self._actor, action, target, count, reason))
-
     def _retry_failed(self, plan: Plan, reason: str) -> ActionResult:
         done = skipped = 0
         for lane in self._lanes(plan.queue):

@@ -24,7 +24,7 @@ VALUES = {
     "TWILIO_MESSAGING_SERVICE_SID": "MG" + "0" * 32, "TWILIO_BASE_URL": "http://localhost:1",
     "TWILIO_STATUS_CALLBACK_URL": "https://gym.example/twilio",
     "UNSUBSCRIBE_SECRET": "hunter2hunter2hunter2", "UNSUBSCRIBE_URL": "https://gym.example/leave",
-    "UNSUBSCRIBE_EMAIL": "leave@gym.example",
+    "UNSUBSCRIBE_EMAIL": "leave@gym.example", "ATTACHMENTS_DIR": "/srv/attachments",
 }  # fmt: skip
 # What a variable is refused without.
 NEEDED = {"UNSUBSCRIBE_URL": {"UNSUBSCRIBE_SECRET": VALUES["UNSUBSCRIBE_SECRET"]}}
