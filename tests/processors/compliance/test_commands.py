@@ -1,6 +1,7 @@
 """``atlas consent`` and ``atlas suppressions`` on a real database and Redis."""
 
 import json
+import shutil
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +26,8 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def atlas(monkeypatch, tmp_path, redis_url):
+def atlas(monkeypatch, tmp_path, redis_url, sqlite_original):
+    shutil.copyfile(sqlite_original, tmp_path / "atlas.db")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("REDIS_URL", redis_url)
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/atlas.db")

@@ -1,6 +1,7 @@
 """``atlas template`` on a real database and Redis."""
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from tests.processors.harness import ORG
 
 
 @pytest.fixture
-def atlas(monkeypatch, tmp_path, redis_url):
+def atlas(monkeypatch, tmp_path, redis_url, sqlite_original):
+    shutil.copyfile(sqlite_original, tmp_path / "atlas.db")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("REDIS_URL", redis_url)
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/atlas.db")
