@@ -196,23 +196,25 @@ def versions(name: str, *, org: str, channel: str, as_json: bool) -> None:
 def rollback(
     name: str, version: int, *, org: str, channel: str, reason: str, actor: str, as_json: bool
 ) -> None:
-    """Use VERSION of NAME again, for everything that is sent from now on."""
+    """Save what VERSION of NAME says as its newest version, for all that is sent from now on."""
     from processors.database.models import utc_now  # noqa: PLC0415 - imports SQLAlchemy
     from processors.templates.saving import roll_back  # noqa: PLC0415
 
     with open_database() as database:
         try:
             with database.write() as session:
-                changed = roll_back(session, org, channel, name, version, now=utc_now())
+                made = roll_back(session, org, channel, name, version, now=utc_now())
         except TemplateError as error:
             raise click.ClickException(safe(str(error), 1_000)) from None
-    if changed:
-        _note(actor, "roll back template", f"{org} {channel} {name} v{version}"[:200], reason)
+    if made is not None:
+        target = f"{org} {channel} {name} v{version}"[:200]
+        _note(actor, "roll back template", target, reason)
     if as_json:
-        print_json({"name": name, "version": version, "changed": changed})
+        print_json({"name": name, "version": made or version, "changed": made is not None})
+    elif made is None:
+        click.echo(f"{safe(name, 200)}: version {version} is in use already")
     else:
-        what = "is in use again" if changed else "was in use already"
-        click.echo(f"{safe(name, 200)}: version {version} {what}")
+        click.echo(f"{safe(name, 200)} is version {made} now, which says what {version} says")
 
 
 def _note(actor: str, action: str, target: str, reason: str) -> None:

@@ -58,10 +58,11 @@ def test_a_template_from_file_to_rollback(atlas, tmp_path) -> None:
     assert "Hi {{" in atlas("show", "hello", *sms, "--version", "1")
     versions = atlas("versions", "hello", *sms, "--json")
     assert [(row["version"], row["is_used"]) for row in versions] == [(2, True), (1, False)]
-    assert "version 1 is in use again" in atlas("rollback", "hello", "1", *sms)
+    assert "hello is version 3 now, which says what 1 says" in atlas("rollback", "hello", "1", *sms)
+    assert "version 3 is in use already" in atlas("rollback", "hello", "3", *sms)
     assert "in use" in atlas("versions", "hello", *sms)
     listed = {row["name"]: row for row in atlas("list", "--json")}
-    assert listed["hello"]["version"] == 1
+    assert listed["hello"]["version"] == 3
     assert listed["newsletter"]["version"] is None
 
     (tmp_path / "offer.html").write_text("<b onclick=x>{{firstName}}</b><script>x</script>")
