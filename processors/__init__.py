@@ -62,7 +62,8 @@ def _audits(settings: "Settings", *, repair: bool) -> Iterable[AuditResult]:
 def _commands() -> Iterable["click.Command"]:
     from processors.campaigns.commands import campaigns  # noqa: PLC0415
     from processors.campaigns.segment_commands import segments  # noqa: PLC0415
-    from processors.compliance.commands import consent, suppressions  # noqa: PLC0415
+    from processors.compliance.consent_commands import consent  # noqa: PLC0415
+    from processors.compliance.suppression_commands import suppressions  # noqa: PLC0415
     from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
     from processors.messaging.commands import messages  # noqa: PLC0415 - imports click
     from processors.templates.commands import template  # noqa: PLC0415

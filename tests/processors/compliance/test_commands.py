@@ -10,9 +10,11 @@ import redis
 from click.testing import CliRunner
 from sqlalchemy import select
 
-from processors.compliance.commands import CHANNELS, REASONS, consent, suppressions
+from processors.compliance.command_parts import CHANNELS, REASONS
+from processors.compliance.consent_commands import consent
 from processors.compliance.handlers import leave_list
 from processors.compliance.recording import Statement, record_consent
+from processors.compliance.suppression_commands import suppressions
 from processors.content.unsubscribing import Leaving, way_out
 from processors.database import models
 from processors.database.command import open_database
