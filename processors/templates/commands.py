@@ -80,7 +80,7 @@ def show(
     version: int | None,
     as_json: bool,
 ) -> None:
-    """Show NAME as it is stored, or with --data as its recipient would get it."""
+    """Show NAME as it is stored, or filled in with --data; marketing gets its way out later."""
     from processors.templates.listing import preview  # noqa: PLC0415 - imports SQLAlchemy
     from runtime.cli.shared.job_input import JsonObject  # noqa: PLC0415
 
