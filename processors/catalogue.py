@@ -1,6 +1,7 @@
 """The twelve queues, the providers and all kinds of jobs, as data."""
 
 from processors.payloads.campaigns import LoadCampaign, SendBatch
+from processors.payloads.compliance import RecordConsent
 from processors.payloads.crm import AddTag, TrackEvent, UpdateLead, UpsertRecords
 from processors.payloads.messaging import (
     ReconcileMessages,
@@ -222,6 +223,16 @@ KINDS = (
         retry=_OTHERS,
         timeout_s=30,
         hint=("lead_id", "tag"),
+    ),
+    Kind(
+        "record_consent",
+        "workflow:actions",
+        RecordConsent,
+        "processors.compliance.handlers:record_consent",
+        retry=_OTHERS,
+        timeout_s=30,
+        priority=Priority.HIGH,
+        hint=("channel", "status"),
     ),
     Kind(
         "upsert_records",

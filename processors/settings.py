@@ -70,6 +70,12 @@ def _long_secret(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _absolute(value: Path | None) -> Path | None:
+    if value is not None and not value.is_absolute():
+        raise ValueError("is not an absolute path")
+    return value
+
+
 def _default_database(value: Any) -> Any:
     """Where nothing is set: a file in the user's state directory (XDG Base Directory)."""
     if value is not None:
@@ -223,6 +229,11 @@ class MessagingSettings(SettingsGroup):
         Variable("DEFAULT_COUNTRY", "two letters of ISO 3166-1, such as GB or DE"),
     ] = Field("GB", description="Country of organisations that name none: how their phone numbers "
               "are read.")  # fmt: skip
+    attachments_dir: Annotated[
+        Path | None, AfterValidator(_absolute),
+        Variable("ATTACHMENTS_DIR", "an absolute path"),
+    ] = Field(None, description="Holds a directory for each organisation, named by its id, with "
+              "files that its e-mails may name as attachments.")  # fmt: skip
     smtp_url: Annotated[
         SecretStr | None,
         Variable("SMTP_URL", "smtp://user:password@host:587, or smtps:// for TLS from the start"),
