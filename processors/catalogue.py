@@ -10,6 +10,7 @@ from processors.payloads.system import (
     RepairExecutions,
     RequeueDeadLetters,
 )
+from processors.payloads.webhooks import ProcessWebhook
 from processors.payloads.workflow import ContinueWait, ExecuteNode, ExecuteWorkflow, ProcessTrigger
 from runtime.catalogue.catalogue import (
     Breaker,
@@ -175,6 +176,15 @@ KINDS = (
         retry=_SEND_TEXT,
         timeout_s=60,
         hint=("to", "template"),
+    ),
+    Kind(
+        "process_webhook",
+        "workflow:triggers",
+        ProcessWebhook,
+        "processors.webhooks.handlers:process_webhook",
+        retry=_OTHERS,
+        timeout_s=60,
+        hint=("provider",),
     ),
     Kind(
         "load_campaign",

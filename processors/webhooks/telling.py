@@ -1,0 +1,94 @@
+"""Activities and workflow events from what providers report."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from processors.crm.repository.opening import repository_of
+from processors.event_names import canonical
+from processors.webhooks.event import Event
+from runtime.client import NewJob
+
+# What an activity is called, by what is known of the delivery; before it stands the channel.
+_NAMES = {
+    "sent": "sent",
+    "delivered": "delivered",
+    "opened": "opened",
+    "clicked": "clicked",
+    "failed": "failed",
+    "bounced": "bounced",
+    "complained": "complained",
+}
+# Of which workflows hear, by the activity's name: the event that starts them.
+_HEARD = {
+    "email_opened": "email_opened",
+    "email_clicked": "email_clicked",
+    "email_bounced": "email_event",
+    "email_complained": "email_event",
+    "email_unsubscribed": "email_event",
+    "message_received": "message_received",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Whom an event is about, and what is to be told of it."""
+
+    org: str
+    contact_id: str | None
+    facts: Mapping[str, Any]
+
+
+def tell(session: Session, provider: str, event: Event, told: Told) -> list[NewJob]:
+    """Write the activity of an event, and make the job of the workflows that hear of it.
+
+    Both have ids of their own that follow from the event's: a repeat changes nothing.
+    """
+    name = _name(event)
+    repository = repository_of(session)
+    if name is None or repository.organisation(told.org) is None:
+        return []
+    key = uuid.uuid5(uuid.NAMESPACE_URL, f"webhook:{provider}:{event.id}:{told.org}")
+    data = {
+        "channel": event.channel,
+        "provider": provider,
+        **{field: value for field, value in told.facts.items() if value is not None},
+    }
+    repository.add_activities(
+        [
+            {
+                "id": key,
+                "org_id": told.org,
+                "contact_id": told.contact_id,
+                "type": name,
+                "source": "webhook",
+                "data": data,
+                "occurred_at": event.occurred_at,
+            }
+        ]
+    )
+    if (heard := _HEARD.get(name)) is None:
+        return []
+    trigger: dict[str, Any] = {
+        **data,
+        "event": name,
+        "event_id": str(key),
+        "occurred_at": event.occurred_at.isoformat(),
+    }
+    if told.contact_id is not None:
+        trigger |= {"contact_id": told.contact_id, "lead_id": told.contact_id}
+    payload = {"trigger_type": canonical(heard), "trigger_data": trigger}
+    return [NewJob("process_trigger", told.org, payload, job_id=f"webhook-event-{key}")]
+
+
+def _name(event: Event) -> str | None:
+    if event.inbound is not None:
+        return canonical("message_received")
+    if event.suppression == "unsubscribe" and event.delivery is None:
+        return f"{event.channel}_unsubscribed"
+    if event.delivery is None:
+        return None
+    return f"{event.channel}_{_NAMES[event.delivery]}"
