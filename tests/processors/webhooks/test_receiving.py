@@ -128,7 +128,7 @@ def test_twilios_own_validator_agrees(form, url):
 ))  # fmt: skip
 def test_whatever_a_report_holds_it_is_an_event_or_refused(provider, data):
     try:
-        said = read_event(provider, data, NOW).id
+        said = repr(read_event(provider, data, NOW).id)
     except ValueError as error:
         said = str(error)
     assert said
