@@ -6,6 +6,7 @@ imported when a worker opens the application or a command runs.
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from processors.catalogue import CATALOGUE
@@ -19,7 +20,17 @@ from runtime.middleware import LogContext, TraceContext
 if TYPE_CHECKING:
     import click
 
+    from processors.workflow.definition.workflows import Workflows
     from runtime.config.settings import Settings
+
+__all__ = ["Workflows", "application"]
+_MODULES = {"Workflows": "processors.workflow.definition.workflows"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
 
 
 @contextmanager
@@ -52,11 +63,11 @@ def _commands() -> Iterable["click.Command"]:
     from processors.campaigns.commands import campaigns  # noqa: PLC0415
     from processors.campaigns.segment_commands import segments  # noqa: PLC0415
     from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
-    from processors.messaging.commands import outbox  # noqa: PLC0415 - imports click
-    from processors.workflow.commands import workflows  # noqa: PLC0415
+    from processors.messaging.commands import messages  # noqa: PLC0415 - imports click
+    from processors.workflow.definition.commands import workflow  # noqa: PLC0415
     from processors.workflow.trigger_command import trigger  # noqa: PLC0415
 
-    return (outbox, campaigns, segments, dead_letters, trigger, workflows)
+    return (messages, campaigns, segments, dead_letters, trigger, workflow)
 
 
 application = Application(
@@ -70,5 +81,9 @@ application = Application(
     settings_groups=(CrmSettings,),
     probe=_probe,
     recurring=RECURRING,
-    middleware=(LogContext(), TraceContext(), OneAtATime({"audit", "repair_executions"})),
+    middleware=(
+        LogContext(),
+        TraceContext(),
+        OneAtATime({"audit", "reconcile_messages", "repair_executions"}),
+    ),
 )

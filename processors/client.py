@@ -10,6 +10,7 @@ from typing import Any, TypedDict, Unpack
 
 from processors.bulk import Bulk, CampaignRef, Recipient, SavedSegment
 from processors.payloads.campaigns import BulkText, Channel
+from processors.record_calls import AsyncRecordCalls, RecordCalls
 from runtime.async_client import AsyncAtlasClient
 from runtime.client import AtlasClient
 from runtime.jobs.new_job import JobRef, NewJob
@@ -82,7 +83,7 @@ class BulkOptions(TypedDict, total=False):
     campaign_id: uuid.UUID
 
 
-class CrmClient(AtlasClient):
+class CrmClient(RecordCalls, AtlasClient):
     """`AtlasClient` with the CRM's calls as typed methods.
 
     Each raises `InvalidJobError` if the job does not validate (then nothing was queued) and
@@ -201,7 +202,7 @@ class CrmClient(AtlasClient):
         return self.enqueue(tracked(org, name, details, job_id))
 
 
-class AsyncCrmClient(AsyncAtlasClient):
+class AsyncCrmClient(AsyncRecordCalls, AsyncAtlasClient):
     """The same for asyncio; each method does what its namesake of `CrmClient` does."""
 
     async def trigger_workflow(

@@ -1,9 +1,13 @@
 """The CRM's events by name, and what a misspelt one was meant to be."""
 
 import difflib
+from collections.abc import Mapping
+from typing import Any
 
 from processors.naming import name_key
 
+# What a contact's answer is called, by its channel; ``message_received`` is any of them.
+REPLIES = {"sms": "sms_replied", "whatsapp": "whatsapp_replied", "email": "email_replied"}
 # What the database keeps of a name.
 _MAX_NAME = 100
 # The CRM's generations name one event differently; the name on the right is ours.
@@ -12,6 +16,20 @@ ALIASES = {
     "lead_new": "lead_created",
     "lead_added": "lead_created",
     "lead_trigger": "lead_created",
+    "sms_reply": "sms_replied",
+    "sms_received": "sms_replied",
+    "whatsapp_reply": "whatsapp_replied",
+    "whatsapp_received": "whatsapp_replied",
+    "email_reply": "email_replied",
+    "inbound_sms": "sms_replied",
+    "email_open": "email_opened",
+    "email_click": "email_clicked",
+    "form_submission": "form_submitted",
+    "last_visit": "days_since_last_visit",
+    "absence": "days_since_last_visit",
+    "inactive": "days_since_last_visit",
+    "payment_succeeded": "payment_received",
+    "payment_paid": "payment_received",
     "contact_created": "lead_created",
     "lead_changed": "lead_updated",
     "lead_stage_change": "lead_stage_changed",
@@ -34,8 +52,11 @@ ALIASES = {
     "invoice_payment_failed": "payment_failed",
     "scheduled": "scheduled_time",
     "webhook": "webhook_received",
-    "form_submission": "form_submitted",
     "membership_expiry": "membership_expiring",
+    "sms_replied": "sms_reply",
+    "whatsapp_replied": "whatsapp_reply",
+    "email_replied": "email_reply",
+    "email_received": "email_reply",
 }
 KNOWN = frozenset(
     {
@@ -50,6 +71,7 @@ KNOWN = frozenset(
         "class_reminder",
         "contact_tagged",
         "custom_date_trigger",
+        "days_since_last_visit",
         "email_clicked",
         "email_event",
         "email_opened",
@@ -67,12 +89,15 @@ KNOWN = frozenset(
         "missed_session",
         "new_client",
         "payment_failed",
+        "payment_received",
         "scheduled_time",
         "waitlist_joined",
         "webhook_received",
         *ALIASES.values(),
     }
 )
+# A message from a contact, by the channel that it came over.
+_REPLIES = {"sms": "sms_reply", "whatsapp": "whatsapp_reply", "email": "email_reply"}
 # What somebody booked, paid or is a member of: messages about it are no marketing.
 SERVICE = frozenset(
     {
@@ -100,6 +125,23 @@ def canonical(trigger_type: str) -> str:
     """
     name = name_key(trigger_type, _MAX_NAME)
     return ALIASES.get(name, name)
+
+
+def activity_type(name: str, data: Mapping[str, Any]) -> str:
+    """The one name under which an event or a state of a message counts as an activity.
+
+    ``message_received`` counts as the reply of its ``channel``: ``sms_reply`` and so on.
+    """
+    event = canonical(name)
+    if event == "message_received":
+        return _REPLIES.get(str(data.get("channel") or data.get("type") or "").lower(), event)
+    return event
+
+
+def activity_types(name: str) -> tuple[str, ...]:
+    """The stored types that a condition's name of an activity means."""
+    event = canonical(name)
+    return (event, *_REPLIES.values()) if event == "message_received" else (event,)
 
 
 def meant(name: str) -> str | None:

@@ -124,18 +124,28 @@ def update_contact_fields(
     return sorted(done.changes)
 
 
+def with_tag(contact: Record, tag: str) -> dict[str, Any]:
+    """The fields of a contact that gets a tag; none when it has it.
+
+    Raises:
+        ValueError: it has as many as a contact can have.
+    """
+    if tag.casefold() in (str(owned).casefold() for owned in contact["tags"]):
+        return {}
+    if len(contact["tags"]) >= MAX_TAGS:
+        raise ValueError(f"a contact has at most {MAX_TAGS} tags")
+    return {"tags": [*contact["tags"], tag]}
+
+
 def add_tag_to(repository: Repository, contact: Record, tag: str, *, now: datetime) -> bool:
     """Add a tag; False when the contact had it.
 
     Raises:
         ValueError: it has as many as a contact can have.
     """
-    if tag.casefold() in (str(owned).casefold() for owned in contact["tags"]):
+    if not (fields := with_tag(contact, tag)):
         return False
-    if len(contact["tags"]) >= MAX_TAGS:
-        raise ValueError(f"a contact has at most {MAX_TAGS} tags")
-    tags = [*contact["tags"], tag]
-    repository.upsert(contact["org_id"], "contact", contact["id"], {"tags": tags}, occurred_at=now)
+    repository.upsert(contact["org_id"], "contact", contact["id"], fields, occurred_at=now)
     return True
 
 

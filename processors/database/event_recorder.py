@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from processors.database.engine import Database
-from processors.database.models import AnalyticsEvent
+from processors.database.insert import insert_new
+from processors.database.models import Activity, AnalyticsEvent, Organisation
 from processors.errors import DatabaseUnavailableError
+from processors.event_names import activity_type
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -74,14 +77,39 @@ class EventRecorder:
 
 
 def write_events(session: Session, rows: Sequence[Row]) -> list[bool]:
-    """Insert the events whose ids are new, in one statement; which they were."""
+    """Insert the events whose ids are new, in one statement; which they were.
+
+    Those of a contact are activities as well: conditions count them.
+    """
     dialect = session.get_bind().dialect.name
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     table = cast("Table", AnalyticsEvent.__table__)
     statement = insert(table).on_conflict_do_nothing().returning(table.c.id)
     new = set(session.execute(statement, [dict(row) for row in rows]).scalars())
+    _write_activities(session, [row for row in rows if row["contact_id"] and row["id"] in new])
     outcome = []
     for row in rows:
         outcome.append(row["id"] in new)
         new.discard(row["id"])
     return outcome
+
+
+def _write_activities(session: Session, rows: Sequence[Row]) -> None:
+    if not rows:
+        return
+    # Events may name an organisation that does not exist (yet); activities belong to one.
+    orgs = {str(row["org_id"]) for row in rows}
+    known = set(session.scalars(select(Organisation.id).where(Organisation.id.in_(orgs))))
+    activities = [
+        {
+            "id": row["id"],
+            "org_id": row["org_id"],
+            "contact_id": row["contact_id"],
+            "type": activity_type(row["event"], row["data"]),
+            "data": {},
+            "occurred_at": row["occurred_at"],
+        }
+        for row in rows
+        if row["org_id"] in known
+    ]
+    insert_new(session, Activity, activities)

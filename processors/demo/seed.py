@@ -6,7 +6,7 @@ from processors.database.migrate import migrate
 from processors.database.models import Organisation, Workflow, utc_now
 from processors.demo.gyms import GYMS
 from processors.demo.workflows import WORKFLOWS
-from processors.workflow.saving import save_workflow
+from processors.workflow.definition.saving import save_workflow
 
 
 def seed(database: Database) -> None:

@@ -8,12 +8,13 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from processors.database.engine import Database
 from processors.database.models import (
+    Activity,
     AnalyticsEvent,
+    FollowingEvents,
     HealthReport,
     Message,
     StoredDeadLetter,
     WorkflowExecution,
-    utc_now,
 )
 from processors.payloads.system import CleanUp
 from processors.resources import resources_of
@@ -26,8 +27,9 @@ _MARGIN = timedelta(seconds=10)
 def clean_up(ctx: JobContext, payload: CleanUp) -> dict[str, Any]:
     """Delete in batches, each a transaction of its own, until nothing is left or time runs out."""
     resources = resources_of(ctx)
-    now = utc_now()
+    now = ctx.now()
     old = now - timedelta(days=payload.retention_days)
+    old_activities = now - timedelta(days=payload.activity_retention_days)
     old_messages = now - timedelta(days=payload.message_retention_days)
     ended = WorkflowExecution.status.in_(("completed", "failed", "cancelled"))
     jobs = [
@@ -39,6 +41,8 @@ def clean_up(ctx: JobContext, payload: CleanUp) -> dict[str, Any]:
             & (Message.created_at < old_messages),
         ),
         ("events", AnalyticsEvent.id, AnalyticsEvent.occurred_at < old),
+        ("activities", Activity.id, Activity.occurred_at < old_activities),
+        ("following_events", FollowingEvents.job_id, FollowingEvents.created_at < old),
         ("health_reports", HealthReport.id, HealthReport.created_at < old),
         ("dead_letters", StoredDeadLetter.id, StoredDeadLetter.died_at < old),
     ]

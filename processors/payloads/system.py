@@ -15,11 +15,13 @@ class CleanUp(Payload):
             than this.
         message_retention_days: messages in a final state; longer, because a message's row is what
             keeps it from being sent again.
+        activity_retention_days: activities; longer than any span that conditions ask about.
         batch_size: rows a transaction.
     """
 
     retention_days: Annotated[float, Field(ge=0, le=3_650)] = 30
     message_retention_days: Annotated[float, Field(ge=0, le=3_650)] = 90
+    activity_retention_days: Annotated[float, Field(ge=0, le=3_650)] = 400
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 100
 
 

@@ -13,7 +13,8 @@ from processors.database.models import Template, TemplateVersion
 from processors.errors import DefinitionError, TemplateError
 from processors.naming import name_key
 from processors.templates.rendering import Rendered, render, template_names
-from processors.texts.interpolation import Variable, fill, lookup
+from processors.texts.interpolation import Variable, fill
+from processors.texts.paths import lookup
 from processors.texts.values import is_missing
 
 Channel = Literal["email", "sms", "whatsapp"]

@@ -14,7 +14,7 @@ from processors.database.insert import insert_new
 from processors.database.models import Workflow, WorkflowExecution, WorkflowStep
 from processors.event_names import canonical
 from processors.payloads.workflow import ExecuteWorkflow
-from processors.workflow.definition import Graph
+from processors.workflow.definition.graph import Graph
 from processors.workflow.progress import complete, lock_execution, move_on, open_steps
 from processors.workflow.validator import refuse_cycle
 from runtime.context import JobContext

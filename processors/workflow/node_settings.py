@@ -9,7 +9,7 @@ from processors.errors import DefinitionError
 from processors.event_names import meant
 from processors.texts.interpolation import malformed
 from processors.workflow.decisions.conditions import Facts, holds
-from processors.workflow.definition import Node
+from processors.workflow.definition.graph import Node
 from processors.workflow.durations import duration
 
 # Settings that are nested deeper fail the step, in other words.

@@ -22,7 +22,7 @@ from processors.texts.interpolation import (
 )
 from processors.texts.values import MISSING, id_text, shown
 from processors.texts.wording import wording_of
-from processors.workflow.definition import Node
+from processors.workflow.definition.graph import Node
 from processors.workflow.validator import ACTIONS
 from runtime.catalogue.catalogue import Priority
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from processors.database.insert import insert_new
 from processors.database.models import WorkflowExecution, WorkflowStep, utc_now
-from processors.workflow.definition import Graph
+from processors.workflow.definition.graph import Graph
 from runtime.catalogue.catalogue import Priority
 from runtime.client import NewJob
 

@@ -5,22 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from processors.compliance.opted_out import has_opted_out
+from processors.crm import activities
 from processors.crm.repository.opening import repository_of
 from processors.crm.scope import build_scope
 from processors.database.models import (
-    AnalyticsEvent,
     WorkflowExecution,
     WorkflowStep,
 )
 from processors.errors import DefinitionError
-from processors.event_names import canonical
 from processors.texts.interpolation import interpolate
 from processors.workflow.decisions.conditions import Facts, holds
-from processors.workflow.definition import Graph, Node
+from processors.workflow.definition.graph import Graph, Node
 from processors.workflow.durations import duration
 from processors.workflow.old_actions import ActionContext, HandOver, run_action
 from processors.workflow.opted_out import is_marketing, note_suppressed, without_lead
@@ -164,18 +163,11 @@ def facts_of(session: Session, execution: WorkflowExecution, now: datetime) -> F
 def activity_facts(
     session: Session, org: str, lead_id: str | None, scope: Mapping[str, Any], now: datetime
 ) -> Facts:
-    """Facts whose activities are counted in the analytics events of that lead."""
+    """Facts whose activities are those of that contact."""
 
     def count(activity: str, span: timedelta | None) -> int:
-        if lead_id is None:
-            return 0
-        query = select(func.count()).where(
-            AnalyticsEvent.org_id == org,
-            AnalyticsEvent.contact_id == lead_id,
-            AnalyticsEvent.event.in_({activity, canonical(activity)}),
+        return activities.count(
+            repository_of(session), org, lead_id, activity, now=now, within=span
         )
-        if span is not None:
-            query = query.where(AnalyticsEvent.occurred_at >= now - span)
-        return session.scalar(query) or 0
 
     return Facts(scope, now, count)

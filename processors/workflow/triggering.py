@@ -7,19 +7,18 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from processors.crm.activities import Happening, event_cause, record
 from processors.crm.contacts import contact_of_event
 from processors.crm.repository.opening import repository_of
 from processors.crm.repository.protocol import Record
 from processors.crm.scope import build_scope, default_variables
-from processors.database.insert import insert_new
-from processors.database.models import AnalyticsEvent, Organisation, Workflow, utc_now
+from processors.database.models import Organisation, Workflow, utc_now
 from processors.errors import DefinitionError
 from processors.event_names import KNOWN, canonical
 from processors.payloads.workflow import ProcessTrigger
 from processors.resources import resources_of
-from processors.workflow.definition import Graph
+from processors.workflow.definition.graph import Graph, starting_triggers, trigger_types
 from processors.workflow.steps import activity_facts
-from processors.workflow.triggers import starting_triggers, trigger_types
 from processors.workflow.validator import refuse_cycle
 from runtime.catalogue.catalogue import Priority
 from runtime.client import NewJob
@@ -83,7 +82,7 @@ def _lead_of(
     except ValueError as error:
         raise DeadLetter(f"the event's lead cannot be stored: {error}") from error
     if lead is not None:
-        _note_activity(session, ctx, event, lead)
+        _note_activity(session, ctx, event, lead, payload)
     return lead
 
 
@@ -95,19 +94,19 @@ def _is_event(session: Session, org: str, event: str) -> bool:
     return any(name and canonical(name) == event for name in stored)
 
 
-def _note_activity(session: Session, ctx: JobContext, event: str, lead: Record) -> None:
+def _note_activity(
+    session: Session, ctx: JobContext, event: str, lead: Record, payload: ProcessTrigger
+) -> None:
     """Whatever the CRM reports of a lead is something that the lead did."""
-    row = {
-        "id": uuid.uuid5(uuid.NAMESPACE_URL, f"activity:{ctx.org}:{ctx.job_id}"),
-        "org_id": ctx.org,
-        "event": event,
-        "contact_id": lead["id"],
-        "user_id": None,
-        "session_id": None,
-        "data": {"job_id": ctx.job_id},
-        "occurred_at": ctx.enqueued_at,
-    }
-    insert_new(session, AnalyticsEvent, [row])
+    channel = payload.trigger_data.get("channel")
+    happening = Happening(
+        event,
+        event_cause(ctx.job_id),
+        lead["id"],
+        ctx.enqueued_at,
+        data={"job_id": ctx.job_id} | ({"channel": channel} if isinstance(channel, str) else {}),
+    )
+    record(repository_of(session), ctx.org, happening)
 
 
 def _listening(session: Session, org: str, event: str) -> list[Workflow]:

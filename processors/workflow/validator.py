@@ -7,13 +7,12 @@ from typing import Any
 
 from processors.errors import DefinitionError
 from processors.event_names import canonical
-from processors.workflow.definition import Graph, Node
+from processors.workflow.definition.graph import Graph, Node, event_of, trigger_types
 from processors.workflow.node_settings import (
     filter_problems,
     setting_problems,
     workflow_problems,
 )
-from processors.workflow.triggers import event_of, trigger_types
 from runtime.catalogue.cron import problem as cron_problem
 
 NODE_TYPES = ("trigger", "action", "condition", "wait")

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from runtime.config.settings import Settings
 from runtime.errors import InvalidJobError
 from runtime.view.snapshot import JobState
 
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SOON = datetime.now(UTC) + timedelta(hours=1)
 # Method, arguments after the organisation, and the kind and payload that must be in Redis.
 CALLS: list[tuple[str, list[Any], dict[str, Any], str, dict[str, Any]]] = [
@@ -33,6 +34,19 @@ CALLS: list[tuple[str, list[Any], dict[str, Any], str, dict[str, Any]]] = [
     ("update_lead", ["l1", {"score": 5}], {"reason": "asked"},
      "update_lead", {"lead_id": "l1", "updates": {"score": 5}, "reason": "asked"}),
     ("add_tag", ["l1", "vip"], {}, "add_tag", {"lead_id": "l1", "tag": "vip"}),
+    *(
+        (f"upsert_{entity}", ["r1", {"name": "Ana", "day": NOON.date()}], {"occurred_at": NOON},
+         "upsert_records",
+         {"records": [{"entity": entity, "id": "r1", "fields": {"name": "Ana", "day": "2026-11-25"},
+                       "occurred_at": "2026-11-25T12:00:00Z"}]})
+        for entity in ("contact", "user", "booking", "class_session", "membership", "payment",
+                       "task", "note", "opportunity")
+    ),
+    ("upsert_organisation", [{"name": "Iron"}], {}, "upsert_records",
+     {"records": [{"entity": "organisation", "id": "org_iron", "fields": {"name": "Iron"}}]}),
+    ("upsert_holiday", [date(2026, 12, 25)], {"name": "Christmas"}, "upsert_records",
+     {"records": [{"entity": "holiday", "id": "2026-12-25",
+                   "fields": {"name": "Christmas", "closed": True}}]}),
     ("track_event", ["email_opened"], {"lead_id": "l1"},
      "track_event", {"event": "email_opened", "lead_id": "l1"}),
 ]  # fmt: skip
@@ -69,11 +83,20 @@ def test_a_method_enqueues_its_kind_once(
 
 def test_both_clients_have_the_same_methods():
     def methods(of: type) -> dict[str, list[str]]:
-        own = {name: f for name, f in vars(of).items() if inspect.isfunction(f)}
+        parts = [vars(part) for part in of.__mro__ if part.__module__.startswith("processors.")]
+        own = {name: f for part in parts for name, f in part.items() if inspect.isfunction(f)}
         return {name: list(inspect.signature(f).parameters) for name, f in own.items()}
 
     assert methods(CrmClient) == methods(AsyncCrmClient)
-    assert set(methods(CrmClient)) == {method for method, *_ in CALLS}
+    assert set(methods(CrmClient)) == {method for method, *_ in CALLS} | {"upsert_many"}
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["blocking", "asyncio"])
+def test_many_records_are_reported_in_jobs_of_500(settings: Settings, asynchronous: bool):
+    records = ({"entity": "contact", "id": f"c{number}"} for number in range(1_001))
+    refs = call(asynchronous, settings, "upsert_many", "org_iron", records)
+    jobs = [find_original(settings, ref.id) for ref in refs]
+    assert [len(job.payload["records"]) for job in jobs if job] == [500, 500, 1]
 
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["blocking", "asyncio"])
@@ -83,6 +106,10 @@ def test_both_clients_have_the_same_methods():
         ("send_whatsapp", [], {"to": "+447700900123"}, "exactly one of message, template"),
         ("send_email", [], {"to": "ana@example.com", "subject": "Hi", "txt": "there"}, "txt"),
         ("update_lead", ["l1", {}], {}, "updates"),
+        ("upsert_contact", ["", {}], {}, "id"),
+        ("upsert_contact", ["c1", {"a": "\x00"}], {}, "NUL"),
+        ("upsert_contact", ["c1", {}], {"occurred_at": datetime(2030, 1, 1)}, "timezone"),  # noqa: DTZ001
+        ("upsert_many", [[{"entity": "robot", "id": "r"}]], {}, "entity"),
         ("add_tag", ["l1", ""], {}, "tag"),
         ("trigger_workflow", ["lead_creatd", {}], {}, "did you mean lead_created"),
         ("schedule_workflow", ["wf_1"], {"at": datetime(2030, 1, 1)}, "at"),  # noqa: DTZ001

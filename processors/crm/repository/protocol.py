@@ -79,6 +79,9 @@ class Repository(Protocol):
     ) -> Sequence[Record]:
         """Records whose fields equal `where` (a list: one of them), the oldest first."""
 
+    def check(self, org: str, entity: Entity, record_id: str, fields: Record) -> None:
+        """Refuse, before anything is written, what `upsert` would refuse."""
+
     def page(
         self, org: str, entity: Entity, *, cursor: str | None, limit: int
     ) -> tuple[Sequence[Record], str | None]:

@@ -3,7 +3,7 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, cast
 
 from sqlalchemy import Connection, Table, bindparam, false, func, select, update
@@ -16,7 +16,9 @@ from processors.crm.fields import Place
 from processors.crm.merging import created, merge
 from processors.crm.repository.finding import search_contact
 from processors.crm.repository.mapping import CrmSchema, TableMap
+from processors.crm.repository.mirror import mirror_organisation
 from processors.crm.repository.protocol import Entity, Record, Report, Ties, Upserted
+from processors.crm.repository.values import read_value, write_value
 from processors.database.models import Activity, Holiday, ScoreChange
 from processors.errors import DefinitionError
 from processors.texts.wording import zone_of
@@ -26,6 +28,7 @@ _HOLIDAYS = cast("Table", Holiday.__table__)
 _SCORES = cast("Table", ScoreChange.__table__)
 _DAYS = select(_HOLIDAYS.c.day).where(_HOLIDAYS.c.org_id == bindparam("org"))
 _MOST_REASON = 500
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class SqlRepository:
@@ -57,13 +60,22 @@ class SqlRepository:
             return known
         table = self._schema.organisations
         query = table.everything.where(table.column("id") == bindparam("org"))
-        row = self._connection.execute(query, {"org": org}).mappings().one_or_none()
+        try:
+            values = {"org": _key(table, "id", org)}
+        except ValueError:
+            return None
+        row = self._connection.execute(query, values).mappings().one_or_none()
         if row is None:
             return None
-        record: dict[str, Any] = {str(name): value for name, value in row.items()}
-        record["country"] = record["country"] or self._default_country
+        record = dict.fromkeys(("email", "phone")) | {
+            str(name): read_value(value, None) for name, value in row.items()
+        }
+        record["country"] = record.get("country") or self._default_country
+        record["timezone"] = record.get("timezone") or "Europe/London"
         record["settings"] = record.get("settings") or {}
         record["business_hours"] = record.get("business_hours") or {}
+        if self._schema.name != "own":
+            mirror_organisation(self._connection, record)
         self._organisations[org] = record
         return record
 
@@ -114,7 +126,7 @@ class SqlRepository:
         kinds = ENTITIES[entity].kinds
         found: list[Record] = []
         for table in self._schema.tables[entity]:
-            query = table.everything.where(table.column("org_id") == org)
+            query = table.everything.where(table.column("org_id") == _key(table, "org_id", org))
             for name, value in where.items():
                 query = query.where(_equals(table, entity, name, value))
             order = (table.column("created_at"), table.column("id"))
@@ -122,6 +134,13 @@ class SqlRepository:
             found += [table.read(row, kinds) for row in rows]
         found.sort(key=lambda record: (record["created_at"], record["id"]))
         return found[:limit]
+
+    def check(self, org: str, entity: Entity, record_id: str, fields: Record) -> None:
+        """Refuse what `upsert` would refuse."""
+        cleaned = clean(entity, fields, self._place(org))
+        record = self._fresh(org, entity, Report(record_id, fields, _EPOCH), cleaned)
+        table = _home(self._schema.tables[entity], record)
+        table.write(record, frozenset(record))
 
     def page(
         self, org: str, entity: Entity, *, cursor: str | None, limit: int
@@ -262,7 +281,11 @@ class SqlRepository:
             if not missing:
                 break
             query = table.by_id.with_for_update() if lock else table.by_id
-            rows = self._connection.execute(query, {"org": org, "ids": missing}).mappings()
+            try:
+                values = _keys(table, org, missing)
+            except ValueError:
+                continue  # such ids cannot be in that table
+            rows = self._connection.execute(query, values).mappings()
             for row in rows:
                 record = table.read(row, kinds)
                 found[record["id"]] = (table, record)
@@ -277,15 +300,11 @@ class SqlRepository:
         """Lock what is there and insert what is not; the ids of those."""
         unknown = {r.id for r, _ in cleaned if (org, entity, r.id) not in self._locked}
         self._read(org, entity, unknown, lock=True)
-        defaults = ENTITIES[entity].defaults
-        blank = dict.fromkeys(ENTITIES[entity].kinds)
         fresh: dict[str, tuple[TableMap, dict[str, Any]]] = {}
         for report, fields in cleaned:
             if report.id in fresh or (org, entity, report.id) in self._locked:
                 continue
-            record = blank | created(
-                report.id, org, fields, defaults, occurred_at=report.occurred_at
-            )
+            record = self._fresh(org, entity, report, fields)
             fresh[report.id] = (_home(self._schema.tables[entity], record), record)
         inserted: set[str] = set()
         for table in self._schema.tables[entity]:
@@ -299,6 +318,13 @@ class SqlRepository:
                 if (org, entity, record_id) not in self._locked:
                     raise ValueError(f"the id {record_id[:60]!r} is another organisation's")
         return inserted
+
+    @staticmethod
+    def _fresh(org: str, entity: Entity, report: Report, fields: Record) -> dict[str, Any]:
+        """A new record of a report, with every field."""
+        known = ENTITIES[entity]
+        record = created(report.id, org, fields, known.defaults, occurred_at=report.occurred_at)
+        return dict.fromkeys(known.kinds) | record
 
     def _insert_into(self, table: TableMap, records: Sequence[dict[str, Any]]) -> set[str]:
         if not records:
@@ -322,7 +348,8 @@ class SqlRepository:
             values = table.write(record, frozenset({*names, "updated_at"}))
             columns = tuple(sorted(values))
             row = {f"new_{name}": values[name] for name in columns}
-            groups[table, columns].append({"org": org, "key": record_id} | row)
+            keys = {"org": _key(table, "org_id", org), "key": _key(table, "id", record_id)}
+            groups[table, columns].append(keys | row)
         for (table, columns), rows in groups.items():
             statement = (
                 update(table.table)
@@ -331,6 +358,14 @@ class SqlRepository:
                 .values({name: bindparam(f"new_{name}") for name in columns})
             )
             self._connection.execute(statement, rows if len(rows) > 1 else rows[0])
+
+
+def _key(table: TableMap, name: str, value: str) -> Any:
+    return write_value(name, value, table.column(name).type)
+
+
+def _keys(table: TableMap, org: str, ids: Sequence[str]) -> dict[str, Any]:
+    return {"org": _key(table, "org_id", org), "ids": [_key(table, "id", one) for one in ids]}
 
 
 def _home(tables: Sequence[TableMap], record: Mapping[str, Any]) -> TableMap:
@@ -357,6 +392,8 @@ def _equals(table: TableMap, entity: Entity, name: str, value: Any) -> Any:
         raise ValueError(f"the table {table.table.fullname} has no column for {name}")
     names = table.values.get(name, {})
     if isinstance(value, list | tuple):
-        return table.column(name).in_([names.get(entry, entry) for entry in value])
+        column = table.column(name)
+        found = [names.get(entry, entry) if isinstance(entry, str) else entry for entry in value]
+        return column.in_([write_value(name, entry, column.type) for entry in found])
     value = names.get(value, value) if isinstance(value, str) else value
-    return table.column(name) == value
+    return table.column(name) == write_value(name, value, table.column(name).type)

@@ -3,6 +3,7 @@
 from processors.database.models.activities import (
     Activity,
     AnalyticsEvent,
+    FollowingEvents,
 )
 from processors.database.models.base import (
     NAMING,
@@ -100,6 +101,7 @@ __all__ = [
     "ClassSession",
     "Consent",
     "Contact",
+    "FollowingEvents",
     "HealthReport",
     "Holiday",
     "Membership",

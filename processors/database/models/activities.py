@@ -34,6 +34,22 @@ class Activity(Base):
     occurred_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
+class FollowingEvents(Base):
+    """The events that follow from what a job stored, in the same transaction.
+
+    The job enqueues them afterwards, and again if it runs again: a crash in between loses none, and
+    a second run finds that the change is stored already. `events` are ``[name, data, job id]``.
+    """
+
+    __tablename__ = "following_events"
+    __table_args__ = (Index("ix_following_events_created_at", "created_at"),)
+
+    org_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    job_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    events: Mapped[list[Any]] = mapped_column(default=list)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
 class AnalyticsEvent(Base):
     """Something that happened; `id` is derived from the job, so a repeat writes nothing."""
 

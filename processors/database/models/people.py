@@ -16,7 +16,8 @@ class Organisation(Base):
 
     `country` (ISO 3166-1) decides how phone numbers without a country code are read; NULL means
     the setting ``DEFAULT_COUNTRY``. `settings` may hold ``locale``, the language it writes in.
-    `business_hours`: by weekday (``monday``), a list of ``["09:00", "17:00"]``.
+    `business_hours`: by weekday (``monday``), a list of ``["09:00", "17:00"]``. `field_times` as of
+    `Upserted`.
     """
 
     __tablename__ = "organisations"
@@ -29,6 +30,7 @@ class Organisation(Base):
     country: Mapped[str | None] = mapped_column(String(2))
     business_hours: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    field_times: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 

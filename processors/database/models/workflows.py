@@ -46,17 +46,14 @@ class WorkflowVersion(Base):
 
     `definition` holds what the builder exports: name, trigger_type, trigger_config, nodes, edges,
     variables, settings. `digest` is the SHA-256 of its canonical JSON, so that saving the same
-    again makes no version.
+    again makes no version. Versions outlast a deleted workflow: a number is never given twice.
     """
 
     __tablename__ = "workflow_versions"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["org_id", "workflow_id"], ["workflows.org_id", "workflows.id"], ondelete="CASCADE"
-        ),
-    )
 
-    org_id: Mapped[str] = mapped_column(String(100), primary_key=True)
+    org_id: Mapped[str] = mapped_column(
+        ForeignKey("organisations.id", ondelete="CASCADE"), primary_key=True
+    )
     workflow_id: Mapped[str] = mapped_column(String(100), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
     definition: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -1,5 +1,1 @@
 """Workflow definitions: read, checked, saved, kept in versions."""
-
-from processors.workflow.definition.graph import Edge, Graph, Node
-
-__all__ = ["Edge", "Graph", "Node"]

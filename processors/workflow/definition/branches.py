@@ -142,24 +142,22 @@ def _loops(edges: list[Edge], nodes: Mapping[str, Node], findings: Findings) -> 
     outgoing: dict[str, list[Edge]] = {}
     for edge in edges:
         outgoing.setdefault(edge.source, []).append(edge)
-    found: list[Edge] = []
-    for edge in edges:
-        node = nodes[edge.source]
-        if node.type != "loop" or edge.branch is not None:
-            found.append(edge)
+    read: dict[Edge, Edge] = {}
+    for node_id, leaving in outgoing.items():
+        unnamed = [edge for edge in leaving if edge.branch is None]
+        if nodes[node_id].type != "loop" or not unnamed:
             continue
-        leads_back = edge.source in reachable(edge.target, outgoing)
-        others = [other for other in outgoing[edge.source] if other is not edge]
-        taken = {other.branch for other in others}
-        branch = "body" if leads_back or "body" not in taken else "done"
-        if [other for other in others if other.branch is None] and not leads_back:
-            findings.refuse(
-                edge.id, "several edges leave the loop and do not say by what; allowed: body, done"
-            )
-        else:
-            findings.warn(edge.id, f"it leaves a loop and names no branch; read as {branch}")
-        found.append(replace(edge, branch=branch))
-    return found
+        bodies = [edge for edge in unnamed if node_id in reachable(edge.target, outgoing)]
+        others = [edge for edge in unnamed if edge not in bodies]
+        has_body = bool(bodies) or any(edge.branch == "body" for edge in leaving)
+        for edge in others if len(others) > 1 else ():
+            findings.refuse(edge.id, "it leaves a loop and names no branch; allowed: body, done")
+        for edge in unnamed:
+            branch = "body" if edge in bodies or not has_body else "done"
+            read[edge] = replace(edge, branch=branch)
+            if edge in bodies or len(others) == 1:
+                findings.warn(edge.id, f"it leaves a loop and names no branch; read as {branch}")
+    return [read.get(edge, edge) for edge in edges]
 
 
 def reachable(start: str, outgoing: Mapping[str, Sequence[Edge]]) -> set[str]:

@@ -36,6 +36,8 @@ class Fields:
     ) -> None:
         self._left = {str(key): value for key, value in values.items()}
         self._known: list[str] = []
+        # As the setting that was taken last was written.
+        self._name = ""
         self.where = where
         self.findings = findings
         self.path = path
@@ -51,6 +53,7 @@ class Fields:
         for name, value in given[1:]:
             if value != given[0][1]:
                 self.refuse(f"{given[0][0]} and {name} are one setting, with two values")
+        self._name = given[0][0] if given else names[0]
         return given[0][1] if given else None
 
     def rest(self, *names: str) -> dict[str, Any]:
@@ -78,7 +81,7 @@ class Fields:
             return value
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:
             return str(value)
-        self.refuse(f"{names[0]} must be a text")
+        self.refuse(f"{self._name} must be a text")
         return None
 
     def texts(self, *names: str) -> tuple[str, ...]:
@@ -87,7 +90,7 @@ class Fields:
         listed = value if isinstance(value, list) else [] if value is None else [value]
         texts = tuple(item.strip() for item in listed if isinstance(item, str) and item.strip())
         if len(texts) != len(listed):
-            self.refuse(f"{names[0]} must list texts")
+            self.refuse(f"{self._name} must list texts")
         return texts
 
     def number(self, *names: str) -> float | None:
@@ -102,14 +105,14 @@ class Fields:
                 value = None
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGE:
             return float(value)
-        self.refuse(f"{names[0]} must be a number")
+        self.refuse(f"{self._name} must be a number")
         return None
 
     def whole(self, *names: str) -> int | None:
         """A whole number, also as a text."""
         value = self.number(*names)
         if value is not None and value != int(value):
-            self.refuse(f"{names[0]} must be a whole number")
+            self.refuse(f"{self._name} must be a whole number")
         return None if value is None else int(value)
 
     def flag(self, *names: str) -> bool | None:
@@ -120,7 +123,7 @@ class Fields:
         word = word_of(value)
         if word in _YES | _NO:
             return word in _YES
-        self.refuse(f"{names[0]} must be true or false")
+        self.refuse(f"{self._name} must be true or false")
         return None
 
     def choice(self, allowed: Mapping[str, str], *names: str) -> str | None:
@@ -132,7 +135,7 @@ class Fields:
         if word in allowed:
             return allowed[word]
         shown = ", ".join(dict.fromkeys(allowed.values()))
-        self.refuse(f"{names[0]} is {brief(value)}; allowed: {shown}")
+        self.refuse(f"{self._name} is {brief(value)}; allowed: {shown}")
         return None
 
     def object(self, *names: str) -> dict[str, Any] | None:
@@ -140,7 +143,7 @@ class Fields:
         value = self.take(*names)
         if value is None or isinstance(value, Mapping):
             return None if value is None else dict(value)
-        self.refuse(f"{names[0]} must be a JSON object")
+        self.refuse(f"{self._name} must be a JSON object")
         return None
 
     def objects(self, *names: str) -> list[Mapping[str, Any]]:
@@ -149,7 +152,7 @@ class Fields:
         listed = value if isinstance(value, list) else [] if value is None else [value]
         objects = [item for item in listed if isinstance(item, Mapping)]
         if len(objects) != len(listed):
-            self.refuse(f"{names[0]} must list JSON objects")
+            self.refuse(f"{self._name} must list JSON objects")
         return objects
 
     def span(self, *names: str) -> timedelta | None:
@@ -161,7 +164,7 @@ class Fields:
         try:
             return duration(wrapped)
         except DefinitionError as error:
-            self.refuse(f"{names[0]}: {error}")
+            self.refuse(f"{self._name}: {error}")
             return None
 
     def refuse(self, message: str) -> None:
@@ -174,7 +177,7 @@ class Fields:
 
     def finish(self) -> None:
         """Refuse what nobody has taken."""
-        allowed = ", ".join(sorted(dict.fromkeys(self._known)))
+        allowed = ", ".join(sorted({name for name in self._known if not name.isupper()}))
         for key in self._left:
             self.refuse(f"the setting {key[:60]!r} is not understood; allowed: {allowed}")
 

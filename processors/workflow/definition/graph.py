@@ -6,6 +6,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Self
 
+from processors.errors import DefinitionError
+from processors.event_names import canonical
+from processors.workflow.decisions.conditions import Facts
+from processors.workflow.definition.fields import Fields
+from processors.workflow.definition.filters import read_filter
+from processors.workflow.definition.problems import Findings
+from processors.workflow.triggers import filter_holds
+
 # The builder's generations spell one idea in several ways.
 _NODE_TYPES = {"delay": "wait"}
 _ACTIONS_THAT_WAIT = frozenset({"wait", "delay", "wait_delay"})
@@ -176,3 +184,50 @@ def _branch(handle: Any) -> str | None:
     if word in _TRUE:
         return "true"
     return "false" if word in _FALSE else None
+
+
+def trigger_types(graph: Graph, stored: str | None) -> set[str]:
+    """The events a workflow listens to: the stored one, else those its trigger nodes name."""
+    if stored:
+        return {canonical(stored)}
+    named = (event_of(node) for node in graph.nodes if node.type == "trigger")
+    return {name for name in named if name}
+
+
+def event_of(node: Node) -> str | None:
+    """The event that a trigger node names, by its one name."""
+    for key in ("triggerType", "trigger_type", "subtype"):
+        if isinstance(name := node.config.get(key), str) and name:
+            return canonical(name)
+    return None
+
+
+def starting_triggers(
+    graph: Graph, stored: Mapping[str, Any], trigger_type: str, facts: Facts
+) -> list[str] | None:
+    """Ids of the trigger nodes that an event passes; None when it starts nothing.
+
+    Raises:
+        DefinitionError: the conditions of a filter cannot be decided, and no other trigger passes.
+    """
+    if stored and not filter_holds(_filter(stored), trigger_type, facts):
+        return None
+    triggers = [node for node in graph.nodes if node.type == "trigger"]
+    event = canonical(trigger_type)
+    # The workflow's stored event stands for nodes that name none, or, if need be, another one.
+    named = [node for node in triggers if event_of(node) in (None, event)] or triggers
+    passed: list[str] = []
+    problem: DefinitionError | None = None
+    for node in named:
+        try:
+            if filter_holds(_filter(node.config), trigger_type, facts):
+                passed.append(node.id)
+        except DefinitionError as error:
+            problem = error
+    if problem is not None and not passed:
+        raise problem
+    return (passed or None) if triggers else []
+
+
+def _filter(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return read_filter(Fields(config, "", Findings()))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from processors.errors import DefinitionError
-from processors.workflow.definition.action_settings import action_names, action_problems
+from processors.workflow.actions.registry import action_names, canonical_action, config_problems
 from processors.workflow.definition.branches import UNREAD, read_branches
 from processors.workflow.definition.conditions import read_condition
 from processors.workflow.definition.fields import Fields, unusable
@@ -114,14 +114,13 @@ def _read(raw: Mapping[str, Any], version: int, findings: Findings) -> Workflow 
     if not _check_fields(raw, findings):
         return None
     settings, retry = read_workflow_settings(raw.get("settings") or {}, findings)
-    stored_event = read_event(raw.get("trigger_type"), lambda text: findings.refuse("", text))
     stored = read_nodes(raw.get("nodes") or [], findings)
-    nodes = _Nodes(findings, settings, retry, stored_event).read(stored)
+    nodes = _Nodes(findings, settings, retry, _own_trigger(raw, findings)).read(stored)
     edges = read_edges(raw.get("edges") or [], stored, findings)
     nodes, drawn = read_branches(edges, nodes, findings)
     nodes, drawn = read_replies(nodes, drawn, findings)
     shape = read_shape(nodes, drawn, findings)
-    _check_triggers(nodes, raw, findings)
+    _check_triggers(nodes, findings)
     variables = read_variables(raw.get("variables"), findings)
     check_variables(nodes, drawn, shape.bodies, variables, findings)
     _check_recursion(nodes, raw["id"], findings)
@@ -167,7 +166,7 @@ class _Nodes:
     findings: Findings
     settings: WorkflowSettings
     retry: Retry | None
-    event: str | None
+    trigger: TriggerSettings
 
     def read(self, stored: Mapping[str, StoredNode]) -> dict[str, Node]:
         """All of them; for one that cannot be read a stand-in, so that its edges are looked at."""
@@ -193,7 +192,7 @@ class _Nodes:
 
     def _settings(self, node: StoredNode, fields: Fields) -> AnySettings | None:
         if node.type == "trigger":
-            return read_trigger(fields, self.event)
+            return read_trigger(fields, self.trigger)
         if node.type == "action":
             return self._action(node, fields)
         if (reader := _READERS.get(node.type)) is not None:
@@ -225,14 +224,15 @@ class _Nodes:
         if node.action is None:
             self.findings.refuse(node.id, f"the action names no actionType; allowed: {allowed}")
             return None
-        if node.action not in action_names():
+        name = canonical_action(node.action)
+        if name is None:
             self.findings.refuse(
                 node.id, f"the action {node.action!r} is not supported; allowed: {allowed}"
             )
             return None
-        for problem in action_problems(node.action, config):
+        for problem in config_problems(name, config):
             self.findings.refuse(node.id, problem)
-        return ActionSettings(action=node.action, config=config)
+        return ActionSettings(action=name, config=config)
 
 
 def _stand_in(node: StoredNode) -> Node:
@@ -252,12 +252,19 @@ def _flat(node: StoredNode) -> Mapping[str, Any]:
     return node.config
 
 
-def _check_triggers(nodes: Mapping[str, Node], raw: Mapping[str, Any], findings: Findings) -> None:
+def _own_trigger(raw: Mapping[str, Any], findings: Findings) -> TriggerSettings:
+    """The trigger that the workflow itself names, beside its nodes."""
+    event = read_event(raw.get("trigger_type"), lambda text: findings.refuse("", text))
     config = raw.get("trigger_config") or {}
+    if not config:
+        return TriggerSettings(event=event)
     fields = Fields(config, "", findings, "trigger_config: ")
-    if config:
-        read_trigger(fields, None)
-        fields.finish()
+    found = read_trigger(fields, TriggerSettings(event=event))
+    fields.finish()
+    return found
+
+
+def _check_triggers(nodes: Mapping[str, Node], findings: Findings) -> None:
     triggers = [n.settings for n in nodes.values() if isinstance(n.settings, TriggerSettings)]
     if triggers and not any(trigger.event for trigger in triggers):
         findings.refuse("", "no event starts it: neither trigger_type nor a trigger's own")

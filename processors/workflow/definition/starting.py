@@ -25,20 +25,28 @@ _KINDS = {
     **dict.fromkeys(("interval", "every", "recurring"), "interval"),
     "cron": "cron",
 }
-_ZONE = "Europe/London"
+_OF_SCHEDULE = ("schedule", "cron", "cronExpression", "cron_expression", "at", "runAt", "every",
+                "interval")  # fmt: skip
+_OF_DATE = ("days", "daysBefore", "days_before", "daysSince", "days_since", "at", "time", "sendAt")
 
 
-def read_trigger(fields: Fields, stored: str | None) -> TriggerSettings:
+def read_trigger(fields: Fields, own: TriggerSettings) -> TriggerSettings:
     """The settings of a trigger node.
 
     Args:
         fields: its settings.
-        stored: the event that the workflow itself names; it stands for a node that names none.
+        own: the workflow's own trigger: its event, schedule and date stand for a node that names
+            none, and its filter must hold for every node.
     """
-    event = _event(fields, stored)
-    schedule = _schedule(fields) if event == SCHEDULED else None
-    date = _date(fields, DATES[event]) if event is not None and event in DATES else None
+    event = _event(fields, own.event)
+    schedule, date = own.schedule, own.date
+    if event == SCHEDULED and (schedule is None or fields.has(*_OF_SCHEDULE)):
+        schedule = _schedule(fields)
+    if event is not None and event in DATES and (date is None or fields.has(*_OF_DATE)):
+        date = _date(fields, DATES[event])
     found = read_filter(fields)
+    if own.filter:
+        found["also"] = own.filter
     return TriggerSettings(event=event, filter=found, schedule=schedule, date=date)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from processors.errors import DefinitionError
-from processors.event_names import canonical, meant
+from processors.event_names import REPLIES, canonical, meant
 from processors.texts.interpolation import has_variables
 from processors.workflow.definition.conditions import check_condition
 from processors.workflow.definition.fields import Fields, holds_variables, word_of
@@ -19,7 +19,6 @@ from processors.workflow.nodes import (
     WaitSettings,
 )
 
-REPLY = ("message_received",)
 _UNITS = ("milliseconds", "seconds", "minutes", "hours", "days", "weeks")
 OF_DURATION = (
     "duration", "baseDelay", "delay", "value", "amount", "baseValue", "unit", *_UNITS,
@@ -202,7 +201,11 @@ def _time_of_day(fields: Fields) -> WaitSettings | None:
 
 
 def _event(fields: Fields, *, is_reply: bool) -> WaitSettings | None:
-    events = read_events(fields, *_EVENTS) or (REPLY if is_reply else ())
+    events = read_events(fields, *_EVENTS)
+    if is_reply and not events:
+        channels = dict.fromkeys(("any", "all", *REPLIES))
+        channel = fields.choice({name: name for name in channels}, "channel") or "any"
+        events = (REPLIES[channel],) if channel in REPLIES else tuple(REPLIES.values())
     timeout = fields.take(*_TIMEOUTS)
     if timeout is None:
         timeout = fields.rest(*OF_DURATION) or None

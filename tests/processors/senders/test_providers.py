@@ -222,7 +222,9 @@ def test_what_an_answer_means(server, name, told, error, words):
 
 @EVERY
 @pytest.mark.parametrize(
-    ("value", "least_s", "most_s"), [("7", 7, 7), (LATER, 30, 90), ("soon", None, None)]
+    ("value", "least_s", "most_s"),
+    [("7", 7, 7), (LATER, 30, 90), ("soon", None, None)],
+    ids=["seconds", "date", "words"],
 )
 def test_a_provider_says_when_to_come_back(server, name, value, least_s, most_s):
     with pytest.raises(RateLimitedError) as raised:

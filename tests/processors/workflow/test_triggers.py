@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from processors.event_names import canonical, meant
 from processors.payloads.workflow import ProcessTrigger
 from processors.workflow.decisions.conditions import Facts
-from processors.workflow.definition import Graph
+from processors.workflow.definition.graph import Graph
 from processors.workflow.triggers import filter_holds, trigger_types
 
 

@@ -98,6 +98,15 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
+        "following_events",
+        sa.Column("org_id", sa.String(length=100), nullable=False),
+        sa.Column("job_id", sa.String(length=200), nullable=False),
+        sa.Column("events", Json, nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("org_id", "job_id", name=op.f("pk_following_events")),
+    )
+    op.create_index("ix_following_events_created_at", "following_events", ["created_at"])
+    op.create_table(
         "users",
         sa.Column("org_id", sa.String(length=100), nullable=False),
         sa.Column("id", sa.String(length=100), nullable=False),
@@ -137,9 +146,13 @@ def upgrade() -> None:
     op.add_column(
         "organisations", sa.Column("business_hours", Json, server_default="{}", nullable=False)
     )
+    op.add_column(
+        "organisations", sa.Column("field_times", Json, server_default="{}", nullable=False)
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("organisations", "field_times")
     op.drop_column("organisations", "business_hours")
     op.drop_index("ix_analytics_events_org_id_contact_id_event", table_name="analytics_events")
     _rename("analytics_events", "contact_id", "lead_id")
@@ -152,6 +165,7 @@ def downgrade() -> None:
     _give_leads_back()
     op.drop_table("holidays")
     op.drop_table("users")
+    op.drop_table("following_events")
     op.drop_table("activities")
     op.drop_table("score_changes")
     op.drop_table("contacts")

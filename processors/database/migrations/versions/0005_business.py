@@ -210,9 +210,9 @@ def upgrade() -> None:
         sa.Column("author", sa.String(length=200), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["org_id", "workflow_id"],
-            ["workflows.org_id", "workflows.id"],
-            name=op.f("fk_workflow_versions_org_id_workflow_id"),
+            ["org_id"],
+            ["organisations.id"],
+            name=op.f("fk_workflow_versions_org_id"),
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint(

@@ -256,6 +256,7 @@ def _new_columns() -> tuple[sa.Column[Any], ...]:
         sa.Column("campaign_id", sa.Uuid(), nullable=True),
         sa.Column("recipient_number", sa.Integer(), nullable=True),
         sa.Column("options", NullableJson, nullable=True),
+        sa.Column("asked_at", UtcDateTime(), nullable=True),
         sa.Column("copies", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("delays", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("purpose", sa.String(length=20), nullable=True),

@@ -1,47 +1,10 @@
-"""One migrated database of each kind for all tests here, an organisation for each test."""
-
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
+"""These tests share their database."""
 
 import pytest
 
-from processors.database.engine import Database, connect
-from processors.database.migrate import migrate
-from processors.database.models import Organisation
-
-
-@pytest.fixture(scope="session")
-def sqlite_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    yield from _migrated(f"sqlite:///{_file(tmp_path_factory)}")
-
-
-@pytest.fixture(scope="session")
-def postgresql_database(request: pytest.FixtureRequest) -> Iterator[Database]:
-    server = request.getfixturevalue("postgres_server")
-    yield from _migrated(server.new_database())
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database(request: pytest.FixtureRequest) -> Database:
-    found: Database = request.getfixturevalue(f"{request.param}_database")
-    return found
+from processors.database.engine import Database
 
 
 @pytest.fixture
-def org(database: Database) -> str:
-    org = f"org_{uuid.uuid4().hex[:8]}"
-    with database.write() as session:
-        session.add(Organisation(id=org, name="Iron Works Gym"))
-    return org
-
-
-def _file(factory: pytest.TempPathFactory) -> Path:
-    return factory.mktemp("crm") / "atlas.db"
-
-
-def _migrated(url: str) -> Iterator[Database]:
-    database = connect(url)
-    migrate(database)
-    yield database
-    database.close()
+def database(shared_database: Database) -> Database:
+    return shared_database
