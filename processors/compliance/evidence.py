@@ -8,9 +8,10 @@ from sqlalchemy import and_, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from processors.database.models import CHANNELS, Activity, Consent, Message, Suppression
+from processors.event_names import activity_types
 
 DAY = timedelta(hours=24)
-# What a message that a person sent us is recorded as, see `processors.event_names`.
+# A message that a person sent us; by WhatsApp it is recorded as its reply.
 INBOUND = "message_received"
 _LEFT = ("sent", "calling", "unknown")
 
@@ -124,7 +125,7 @@ def wrote_by_whatsapp(
     query = select(Activity.contact_id, Activity.data).where(
         Activity.org_id == org,
         Activity.contact_id.in_(contacts),
-        Activity.type == INBOUND,
+        Activity.type.in_(activity_types(INBOUND)),
         Activity.occurred_at > since,
     )
     return {

@@ -7,21 +7,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from processors.crm.activities import Happening, event_cause, record
 from processors.crm.repository.opening import repository_of
 from processors.event_names import canonical
 from processors.webhooks.event import Event
 from runtime.client import NewJob
 
-# What an activity is called, by what is known of the delivery; before it stands the channel.
-_NAMES = {
-    "sent": "sent",
-    "delivered": "delivered",
-    "opened": "opened",
-    "clicked": "clicked",
-    "failed": "failed",
-    "bounced": "bounced",
-    "complained": "complained",
-}
+# A message's own texts are where messages are kept.
+_NOT_STORED = frozenset({"text", "message", "from", "to", "reason"})
 # Of which workflows hear, by the activity's name: the event that starts them.
 _HEARD = {
     "email_opened": "email_opened",
@@ -45,32 +38,33 @@ class Told:
 def tell(session: Session, provider: str, event: Event, told: Told) -> list[NewJob]:
     """Write the activity of an event, and make the job of the workflows that hear of it.
 
-    Both have ids of their own that follow from the event's: a repeat changes nothing.
+    Both have ids of their own that follow from the event's: a repeat changes nothing. An event that
+    workflows hear of is one activity, whether it is written here or by that job.
     """
     name = _name(event)
     repository = repository_of(session)
     if name is None or repository.organisation(told.org) is None:
         return []
     key = uuid.uuid5(uuid.NAMESPACE_URL, f"webhook:{provider}:{event.id}:{told.org}")
+    job_id = f"webhook-event-{key}"
     data = {
         "channel": event.channel,
         "provider": provider,
         **{field: value for field, value in told.facts.items() if value is not None},
     }
-    repository.add_activities(
-        [
-            {
-                "id": key,
-                "org_id": told.org,
-                "contact_id": told.contact_id,
-                "type": name,
-                "source": "webhook",
-                "data": data,
-                "occurred_at": event.occurred_at,
-            }
-        ]
+    heard = _HEARD.get(name)
+    cause = f"message:{told.facts.get('message_id')}:{event.delivery}"
+    kept = {field: value for field, value in data.items() if field not in _NOT_STORED}
+    happening = Happening(
+        name,
+        event_cause(job_id) if heard else cause,
+        told.contact_id,
+        event.occurred_at,
+        "webhook",
+        kept,
     )
-    if (heard := _HEARD.get(name)) is None:
+    record(repository, told.org, happening)
+    if heard is None:
         return []
     trigger: dict[str, Any] = {
         **data,
@@ -81,14 +75,12 @@ def tell(session: Session, provider: str, event: Event, told: Told) -> list[NewJ
     if told.contact_id is not None:
         trigger |= {"contact_id": told.contact_id, "lead_id": told.contact_id}
     payload = {"trigger_type": canonical(heard), "trigger_data": trigger}
-    return [NewJob("process_trigger", told.org, payload, job_id=f"webhook-event-{key}")]
+    return [NewJob("process_trigger", told.org, payload, job_id=job_id)]
 
 
 def _name(event: Event) -> str | None:
     if event.inbound is not None:
-        return canonical("message_received")
+        return "message_received"
     if event.suppression == "unsubscribe" and event.delivery is None:
         return f"{event.channel}_unsubscribed"
-    if event.delivery is None:
-        return None
-    return f"{event.channel}_{_NAMES[event.delivery]}"
+    return None if event.delivery is None else f"{event.channel}_{event.delivery}"

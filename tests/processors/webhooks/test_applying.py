@@ -234,7 +234,7 @@ def test_stop_and_start_of_a_gym_with_its_own_number(post, add_lead, whatsapp):
     post(made.incoming("START", "SM2", **ends))
     assert post.suppressions() == set()
     post(made.incoming("Six o'clock is fine", "SM3", **ends), made.incoming("help", "SM4", **ends))
-    assert post.activities() == [("message_received", "lead_1")] * 4
+    assert post.activities() == [("whatsapp_reply" if whatsapp else "sms_reply", "lead_1")] * 4
     heard = {data["text"]: data.get("keyword") for _, _, data in post.triggers()}
     assert heard == {"Stop": "stop", "START": "start", "Six o'clock is fine": None, "help": "help"}
     assert {(org, kind) for org, kind, _ in post.triggers()} == {(ORG, "message_received")}
@@ -242,6 +242,21 @@ def test_stop_and_start_of_a_gym_with_its_own_number(post, add_lead, whatsapp):
     assert [(row.status, row.wording) for row in post.rows(Consent)] == [
         ("withdrawn", "Stop"), ("granted", "START")
     ]  # fmt: skip
+
+
+@SQLITE
+def test_who_writes_by_whatsapp_may_be_answered_in_free_text(post, add_lead):
+    add_lead()
+    post.add("twilio", "SM0", channel="whatsapp")
+    ends = {"sender": "whatsapp:+447700900123", "to": "whatsapp:+447700900999"}
+    reply = {"to": "+447700900123", "message": "At six"}
+    early = post.worker.client.enqueue("send_whatsapp", org=ORG, payload=reply)
+    post.worker.run()
+    post(made.incoming("When?", "SM1", **ends))
+    later = post.worker.client.enqueue("send_whatsapp", org=ORG, payload=reply)
+    post.worker.run()
+    values = [post.worker.job(job).attempts[-1].value for job in (early, later)]
+    assert [value["sent"] for value in values] == [0, 1]
 
 
 @SQLITE
@@ -264,7 +279,7 @@ def test_a_shared_number_is_of_whoever_wrote_last_and_stop_is_for_all(post, add_
     post.add("twilio", "SMa", sent_at=NOW - timedelta(hours=1))
     post.add("twilio", "SMb", sent_at=NOW, org_id="org_other")
     post(made.incoming("I am late", "SM1"))
-    assert post.activities() == [("message_received", "lead_2")]
+    assert post.activities() == [("sms_reply", "lead_2")]
     post(made.incoming("STOP", "SM2"))
     assert {row[0] for row in post.suppressions()} == {ORG, "org_other"}
     assert len(post.activities()) == 3
@@ -281,6 +296,6 @@ def test_a_text_of_nobody_we_know(post):
             .values(settings={"sms_from": "+44 7700 900999"})
         )
     post(made.incoming("Who are you?", "SM2"))
-    assert post.activities() == [("message_received", None)]
+    assert post.activities() == [("sms_reply", None)]
     [(_, _, data)] = post.triggers()
     assert (data["from"], "contact_id" in data) == ("+447700900123", False)
