@@ -17,17 +17,18 @@ from processors.payloads.system import (
     RepairExecutions,
     RequeueDeadLetters,
 )
+from processors.payloads.webhooks import ProcessWebhook
 from processors.payloads.workflow import (
     AdvanceExecution,
     ContinueWait,
     ExecuteNode,
     ExecuteWorkflow,
     ProcessTrigger,
+    RequestHttp,
+    RunAction,
     ScanDates,
     StartOnDate,
     StopWorkflows,
-    RequestHttp,
-    RunAction,
 )
 from runtime.catalogue.catalogue import (
     Breaker,
@@ -289,6 +290,15 @@ KINDS = (
         retry=_OTHERS,
         timeout_s=120,
         priority=Priority.LOW,
+    ),
+    Kind(
+        "process_webhook",
+        "workflow:triggers",
+        ProcessWebhook,
+        "processors.webhooks.handlers:process_webhook",
+        retry=_OTHERS,
+        timeout_s=60,
+        hint=("provider",),
     ),
     Kind(
         "load_campaign",

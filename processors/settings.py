@@ -342,6 +342,18 @@ def _missing(sender: str, info: ValidationInfo) -> list[str]:
     ]
 
 
+class WebhookSettings(SettingsGroup):
+    """How webhooks are verified; Twilio signs with ``TWILIO_AUTH_TOKEN``."""
+
+    sendgrid_public_key: Annotated[
+        SecretStr | None,
+        Variable("SENDGRID_WEBHOOK_PUBLIC_KEY", "the verification key that SendGrid shows"),
+    ] = Field(None, description="Verifies SendGrid's Event Webhook; without it none is taken.")
+    resend_secret: Annotated[
+        SecretStr | None, Variable("RESEND_WEBHOOK_SECRET", "whsec_ and base64")
+    ] = Field(None, description="Verifies Resend's webhooks; without it none is taken.")
+
+
 class UnsubscribeSettings(SettingsGroup):
     """How people leave the list of an e-mail; marketing needs one of the two ways."""
 
@@ -406,3 +418,4 @@ class CrmSettings(SettingsGroup):
     messaging: MessagingSettings = Field(default_factory=MessagingSettings)
     unsubscribe: UnsubscribeSettings = Field(default_factory=UnsubscribeSettings)
     workflow: WorkflowSettings = Field(default_factory=WorkflowSettings)
+    webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
