@@ -13,9 +13,9 @@ from processors.database.engine import Database
 from processors.database.models import WorkflowExecution, WorkflowStep
 from processors.errors import DatabaseUnavailableError, DefinitionError
 from processors.workflow.execution.advance import BUDGET, Advance
+from processors.workflow.execution.board import OPEN
 from processors.workflow.execution.definitions import plan_of
 from processors.workflow.execution.outcomes import StepFailedError
-from processors.workflow.execution.board import OPEN
 from processors.workflow.execution.store import (
     ENDED,
     MAX_ERROR,

@@ -113,9 +113,7 @@ class Gym:
 
 
 @pytest.fixture
-def gym(
-    engine: Any, add_lead: Callable[..., str], database: Database
-) -> Iterator[Gym]:
+def gym(engine: Any, add_lead: Callable[..., str], database: Database) -> Iterator[Gym]:
     add_lead()
     resources: Resources = engine.resources
     # Without what recurs: days of simulated time would be thousands of health checks.

@@ -17,9 +17,7 @@ def board_of(workflow: Workflow, states: str) -> Board:
         name, _, place = name.partition("@")
         path = tuple(int(part) for part in place.split(".")) if place else ()
         status = {"!": "failed", "?": "waiting", "~": "cancelled"}.get(word[-1], "completed")
-        steps.append(
-            Step(step_key(name, path), name, path, status, number, branch=branch or None)
-        )
+        steps.append(Step(step_key(name, path), name, path, status, number, branch=branch or None))
     return Board(Plan(workflow), steps)
 
 

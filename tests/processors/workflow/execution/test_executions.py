@@ -15,7 +15,6 @@ from tests.processors.workflow.execution.graphs import (
     merge,
     node,
     sms,
-    tag,
     trigger,
     wait,
 )
@@ -28,7 +27,9 @@ def kinds(attempts):
 
 
 def test_what_touches_the_database_only_runs_in_the_job_of_the_event(gym):
-    gym.add(graph("t > a > c, c -true> b > d, c -false> x", condition("c", "score", "less_than", 90)))
+    gym.add(
+        graph("t > a > c, c -true> b > d, c -false> x", condition("c", "score", "less_than", 90))
+    )
     assert kinds(gym.report()) == ["process_trigger"]
     assert gym.tags == ["a", "b", "d"]
     assert gym.steps == dict.fromkeys(("t", "a", "c", "b", "d"), "completed")
