@@ -89,7 +89,7 @@ def _settle_send(session: Session, letter: StoredDeadLetter, now: datetime) -> l
         if failed:
             jobs += fail_step(session, **step, waits_as="running", error=reason_of(letter))
         else:
-            jobs += settle_step(session, **step, error=None)
+            jobs += settle_step(session, **step, error=None, goes_on=False)
     if payload.campaign_id is not None and payload.recipient_number is not None:
         status = "unknown" if counts["unknown"] else "failed"
         if not failed:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from processors.errors import DatabaseUnavailableError, DefinitionError
+from processors.errors import DefinitionError
 from processors.workflow.execution.advance import BUDGET, Advance
 from processors.workflow.execution.board import Step
 from processors.workflow.execution.definitions import plan_of
@@ -28,12 +28,13 @@ def settle_step(
     output: dict[str, Any],
     error: str | None,
     now: datetime,
+    goes_on: bool = True,
 ) -> list[NewJob]:
     """Close the step that waits for a delivery, and go on from it in the caller's transaction.
 
     A completed step stays completed. A failed one becomes completed if a retried job delivered
-    after all. A step that does not exist (any more) is ignored. If a step after it fails, that is
-    undone and left to a job of the execution: what was delivered stays delivered.
+    after all. A step that does not exist (any more) is ignored. A step after it that fails
+    is left to a job of the execution: what was delivered stays delivered.
 
     Args:
         session: a write transaction that holds no lock on the contact's row.
@@ -43,6 +44,7 @@ def settle_step(
         output: what is known of the delivery.
         error: why it failed, None if it did not.
         now: the time.
+        goes_on: run what follows here; else in a job of the execution.
 
     Returns:
         The jobs to enqueue after the commit.
@@ -57,7 +59,9 @@ def settle_step(
             advance.fail(step, error, output)
 
     statuses = ("running", "failed")
-    return _settle(session, org, execution_id, node_id, close, now=now, statuses=statuses)
+    return _settle(
+        session, org, execution_id, node_id, close, now=now, statuses=statuses, goes_on=goes_on
+    )
 
 
 def fail_step(
@@ -90,7 +94,9 @@ def fail_step(
     def close(advance: Advance, step: Step) -> None:
         advance.fail(step, error, output)
 
-    return _settle(session, org, execution_id, node_id, close, now=now, statuses=(waits_as,))
+    return _settle(
+        session, org, execution_id, node_id, close, now=now, statuses=(waits_as,), goes_on=False
+    )
 
 
 def _settle(
@@ -102,6 +108,7 @@ def _settle(
     *,
     now: datetime,
     statuses: tuple[str, ...],
+    goes_on: bool,
 ) -> list[NewJob]:
     execution = lock_execution(session, org, execution_id)
     if execution is None or execution.status == "cancelled":
@@ -112,30 +119,13 @@ def _settle(
         give_up(session, org, execution_id, str(error), now=now)
         return []
     rows = read_steps(session, execution_id)
-    before = (execution.status, execution.error_message, execution.completed_at,
-              execution.variables)  # fmt: skip
-
-    def go_on(budget: int) -> list[NewJob]:
-        advance = Advance(session, execution, plan, rows, now=now)
-        step = advance.find(key)
-        is_first = step is not None and step.status in statuses
-        if step is not None and is_first:
-            close(advance, step)
-        elif step is None and not advance.is_known(key):
-            return []
-        if is_first:
-            advance.run(budget)
+    advance = Advance(session, execution, plan, rows, now=now, is_guest=True)
+    step = advance.find(key)
+    if step is None and not advance.is_known(key):
+        return []
+    is_first = step is not None and step.status in statuses
+    if step is not None and is_first:
+        close(advance, step)
+        advance.run(BUDGET if goes_on else 0)
         advance.save()
-        return advance.jobs(offer_all=not is_first)
-
-    try:
-        with session.begin_nested():
-            return go_on(BUDGET)
-    except DatabaseUnavailableError:
-        raise
-    except Exception:  # noqa: BLE001 - whatever it was, it comes again in the execution's own job
-        (execution.status, execution.error_message, execution.completed_at,
-         execution.variables) = before  # fmt: skip
-        # What it remembers of this transaction has been undone.
-        session.info.pop("repository", None)
-        return go_on(0)
+    return advance.jobs(offer_all=not is_first)

@@ -52,6 +52,8 @@ class Advance:
         rows: of its steps; none for a new execution.
         now: the time.
         failures: steps that are known to fail, with the reason: they are not run.
+        job_id: of the job that it runs in.
+        is_guest: the transaction is another job's, whose work must stay done.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Advance:
         now: datetime,
         failures: Mapping[str, str] | None = None,
         job_id: str = "",
+        is_guest: bool = False,
     ) -> None:
         self.session = session
         self.execution = execution
@@ -73,6 +76,7 @@ class Advance:
         self.world = World(session, execution, plan, now)
         self.failures = failures or {}
         self.job_id = job_id
+        self.is_guest = is_guest
         self._by_key = {step.key: step for step in self.board.steps.values()}
         self._touched: dict[str, Step] = {}
         self._past: list[str] = []
@@ -210,12 +214,26 @@ class Advance:
         """Go on until nothing may run, or the budget is used up.
 
         Raises:
-            StepFailedError: a step failed that was not known to; throw the transaction away.
+            StepFailedError: a step failed that was not known to; throw the transaction away. Not
+                in another job's transaction: there it is left to a job of the execution.
         """
-        if not self.execution.has_ended:
-            self._go_on(budget)
+        try:
+            if not self.execution.has_ended:
+                self._go_on(budget)
+        except StepFailedError as error:
+            if not self.is_guest:
+                raise
+            self._leave(error)
         if self.board.is_over and not self.execution.has_ended:
             self._finish()
+
+    def _leave(self, error: StepFailedError) -> None:
+        """The step that failed stays open, for a job of the execution."""
+        if self._next_pending() is None:
+            after = uuid.uuid5(self.execution.id, f"{error.key}:{self.now.isoformat()}")
+            execution = self.execution
+            job = start_job(execution.org, execution.id, execution.priority, after=after)
+            self.world.jobs.append(job)
 
     def _go_on(self, budget: int) -> None:
         self._look_around()
@@ -275,6 +293,8 @@ class Advance:
         try:
             self._apply(step, run_step(self.world, self.board, step))
         except DefinitionError as error:
+            step.attempts -= 1
+            step.started_at = None
             raise StepFailedError(step.key, str(error)) from error
 
     def _apply(self, step: Step, outcome: Outcome) -> None:
@@ -331,18 +351,17 @@ class Advance:
         output = loop.output or {}
         left = [running for running in running_iterations(loop) if running != number]
         failure = self.board.failure_in(loop, number)
-        broken = output.get("failed")
+        broken = output.get("failed") or self.failures.get(loop.key)
         if failure is not None and broken is None:
             broken = f"iteration {number + 1}, {failure.key}: {failure.error}"
+        # Before anything changes: it may not be decidable.
+        breaks = broken is None and (
+            not self.board.leads_back(loop, number) or self._breaks(loop, settings, number)
+        )
         loop.output = {**output, "running": left, "ended": output.get("ended", 0) + 1}
         if broken is not None:
             loop.output["failed"] = broken
         self._touch(loop)
-        if loop.key in self.failures:
-            broken = broken or self.failures[loop.key]
-        breaks = broken is None and (
-            not self.board.leads_back(loop, number) or self._breaks(loop, settings, number)
-        )
         if failure is None:
             self._past += [step.key for step in self.board.forget_iteration(loop, number)]
         if left:

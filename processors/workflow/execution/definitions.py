@@ -143,6 +143,11 @@ def remember(session: Session, org: str, plan: Plan) -> None:
     _known(session).plans.put((org, workflow.id, workflow.version), plan)
 
 
+def forget() -> None:
+    """Forget all that has been read: another process knows nothing either."""
+    _KNOWN.clear()
+
+
 def _known(session: Session) -> _Known:
     pool = session.get_bind().engine.pool
     return _KNOWN.setdefault(pool, _Known())

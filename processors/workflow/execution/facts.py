@@ -11,7 +11,7 @@ from processors.crm.repository.opening import repository_of
 from processors.crm.repository.protocol import Record
 from processors.crm.scope import build_scope, related_records
 from processors.database.models import AnalyticsEvent
-from processors.event_names import canonical
+from processors.event_names import activity_types
 from processors.workflow.decisions.conditions import Facts
 from processors.workflow.execution.board import Board, Step
 from processors.workflow.execution.plan import Plan
@@ -111,7 +111,7 @@ def facts_of(
     def count(activity: str, span: timedelta | None) -> int:
         if execution.contact_id is None:
             return 0
-        types = {activity, canonical(activity)}
+        types = {activity, *activity_types(activity)}
         since = None if span is None else now - span
         org, contact_id = execution.org, execution.contact_id
         counted = repository.count_activities(org, contact_id, types, since=since)

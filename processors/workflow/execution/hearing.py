@@ -7,7 +7,7 @@ before the wait was written, and a job that runs twice hears nothing twice.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import Row, select
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from processors.workflow.execution.advance import Advance
 
 _MAX_ACTIVITIES = 1_000
+# Events are timed where they are reported, waits where they begin: their clocks may differ.
+_SKEW = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,11 @@ def _ears(advance: "Advance", only: Step | None) -> list[_Ear]:
             wait = settings.wait
             if isinstance(wait, EventWait):
                 events = frozenset(map(canonical, wait.events))
-                since = step.created_at or execution.started_at
+                since = (step.created_at or execution.started_at) - _SKEW
                 ears.append(_Ear("wait", step.key, events, since, wait.filter))
     if only is not None:
         return ears
-    since = execution.started_at
+    since = execution.started_at - _SKEW
     stop_on = frozenset(map(canonical, plan.workflow.settings.stop_on))
     first = [_Ear("stop", "", stop_on, since, {})] if stop_on else []
     first += [

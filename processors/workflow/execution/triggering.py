@@ -14,7 +14,7 @@ from processors.crm.repository.opening import repository_of
 from processors.crm.repository.protocol import Record
 from processors.database.models import Workflow
 from processors.errors import DefinitionError
-from processors.event_names import KNOWN, canonical
+from processors.event_names import KNOWN, activity_type, canonical
 from processors.payloads.workflow import ProcessTrigger
 from processors.resources import resources_of
 from processors.workflow.execution.board import Board
@@ -88,17 +88,18 @@ def _process(ctx: JobContext, payload: ProcessTrigger, budget: int) -> _Found:
         event_id = uuid.uuid5(uuid.NAMESPACE_URL, f"activity:{ctx.org}:{_name(ctx, payload)}")
         contact_id = None if contact is None else contact["id"]
         # Whatever the CRM reports of a contact is something that the contact did.
+        kind = activity_type(event, payload.trigger_data)
         activity = {
             "id": event_id,
             "org_id": ctx.org,
             "contact_id": contact_id,
-            "type": event,
+            "type": kind,
             "data": payload.trigger_data,
             "occurred_at": ctx.enqueued_at,
         }
         repository_of(session).add_activities([activity])
         if contact_id is not None:
-            found.jobs += _wakes(session, ctx.org, contact_id, event, event_id)
+            found.jobs += _wakes(session, ctx.org, contact_id, kind, event_id)
         arrival = _Arrival(ctx, event, event_id, payload, contact_id, now)
         for one in matching:
             _offer(session, arrival, one, found, budget if len(matching) <= _INLINE else 0)

@@ -173,7 +173,7 @@ def _give_versions() -> None:
         known = versions.setdefault((row.org_id, row.id), {})
         stored[row.org_id, row.id] = own
         if row.version not in known.values():
-            _add_version(connection, known, row.org_id, row.id, own, row.version)
+            _add_version(known, (row.org_id, row.id), own, row.version)
     last = None
     while True:
         page = sa.select(_EXECUTIONS).order_by(_EXECUTIONS.c.id).limit(_PAGE)
@@ -186,7 +186,7 @@ def _give_versions() -> None:
             version = known.get(_digest(began_with))
             if version is None:
                 number = max(known.values(), default=0) + 1
-                version = _add_version(connection, known, *of, began_with, number)
+                version = _add_version(known, of, began_with, number)
             connection.execute(
                 sa.update(_EXECUTIONS)
                 .where(_EXECUTIONS.c.id == row.id)
@@ -208,21 +208,16 @@ def _give_versions() -> None:
 
 
 def _add_version(
-    connection: sa.Connection,
-    known: dict[str, int],
-    org: str,
-    workflow: str,
-    definition: Mapping[str, Any],
-    version: int,
+    known: dict[str, int], of: tuple[str, str], definition: Mapping[str, Any], version: int
 ) -> int:
     digest = _digest(definition)
     known[digest] = version
-    connection.execute(
+    op.get_bind().execute(
         sa.insert(_VERSIONS).values(
-            org_id=org,
-            workflow_id=workflow,
+            org_id=of[0],
+            workflow_id=of[1],
             version=version,
-            definition=dict(definition),
+            definition=_content(definition),
             digest=digest,
             created_at=datetime.now(UTC),
         )
@@ -230,10 +225,18 @@ def _add_version(
     return version
 
 
+def _content(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Every field in its one form, as `processors.workflow.definition.versions` has it."""
+    return {
+        "name": str(definition.get("name") or "")[:200],
+        "trigger_type": definition.get("trigger_type") or None,
+        **{part: dict(definition.get(part) or {}) for part in ("trigger_config", "settings")},
+        **{part: list(definition.get(part) or []) for part in ("nodes", "edges", "variables")},
+    }
+
+
 def _digest(definition: Mapping[str, Any]) -> str:
-    text = json.dumps(
-        {part: definition.get(part) for part in _PARTS}, sort_keys=True, separators=(",", ":")
-    )
+    text = json.dumps(_content(definition), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

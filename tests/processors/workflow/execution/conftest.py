@@ -19,6 +19,7 @@ from processors.database.models import (
 )
 from processors.database.models import Workflow as WorkflowRow
 from processors.resources import Resources
+from processors.workflow.definition.versions import content_of_row, digest_of
 from processors.workflow.execution.definitions import remember
 from processors.workflow.execution.plan import Plan
 from processors.workflow.nodes import Workflow
@@ -49,8 +50,6 @@ class Gym:
             )  # fmt: skip
             session.flush()
             row = session.get_one(WorkflowRow, (ORG, workflow.id))
-            from processors.workflow.definition.versions import content_of_row, digest_of
-
             content = content_of_row(row)
             session.merge(
                 WorkflowVersion(org_id=ORG, workflow_id=workflow.id, version=workflow.version,

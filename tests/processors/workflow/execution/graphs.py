@@ -14,8 +14,15 @@ from processors.workflow.nodes import (
 )
 
 
-def node(node_id: str, kind: str, /, *, on_error: OnError = OnError.STOP, retry: Retry | None = None,
-         **settings: Any) -> Node:  # fmt: skip
+def node(
+    node_id: str,
+    kind: str,
+    /,
+    *,
+    on_error: OnError = OnError.STOP,
+    retry: Retry | None = None,
+    **settings: Any,
+) -> Node:
     made = SETTINGS[kind].model_validate(settings)
     return Node(node_id, kind, made, on_error=on_error, retry=retry or Retry())  # type: ignore[arg-type]
 

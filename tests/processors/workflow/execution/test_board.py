@@ -59,7 +59,8 @@ TWO_OF_THREE = graph("t > a > m, t > b > m, t > d > m, m > z", merge("m", "count
         pytest.param(TWO_OF_THREE, "t a b! d!", ["m"], id="count: no more can come"),
         pytest.param(graph("t > a > m, t > b > x > m, m > z"), "t a b?", [],
                      id="a plain join waits as well"),
-        pytest.param(graph("t1 > a > z, t2 > b > z"), "t1", ["a"], id="R1: the fired trigger alone"),
+        pytest.param(graph("t1 > a > z, t2 > b > z"), "t1", ["a"],
+                     id="R1: the fired trigger alone"),
         pytest.param(graph("t1 > a > z, t2 > b > z"), "t1 a", ["z"], id="R1: nobody else comes"),
     ],
 )  # fmt: skip

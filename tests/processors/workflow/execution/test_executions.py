@@ -1,12 +1,10 @@
 """What executions do, with simulated time, on both databases: the rules, each as a test."""
 
-from datetime import timedelta
-
 import pytest
 from sqlalchemy import update
 
 from processors.database.models import Contact, Organisation
-from processors.workflow.execution import control
+from processors.workflow.execution import control, definitions
 from processors.workflow.nodes import OnError, Retry
 from tests.processors.harness import ORG
 from tests.processors.workflow.execution.graphs import (
@@ -260,8 +258,8 @@ def test_r10_a_loop_runs_its_body_for_each_item_in_order(gym):
 def test_r10_nested_loops_parallel_ones_and_the_maximum(gym):
     inner = loop("k", kind="range", stop=2, item="inner")
     body = sms("s", "{{item}}{{inner}}")
-    gym.add(graph("t > l, l -body> k, k -body> s, l -done> z",
-                  loop(items=["a", "b", "c"], maximum=2, is_parallel=True), inner, body))  # fmt: skip
+    outer = loop(items=["a", "b", "c"], maximum=2, is_parallel=True)
+    gym.add(graph("t > l, l -body> k, k -body> s, l -done> z", outer, inner, body))
     gym.report()
     assert sorted(gym.texts) == ["a0", "a1", "b0", "b1"]
     assert gym.step("l").output_data["left_out"] == 1
@@ -494,9 +492,7 @@ def test_an_action_ends_the_contacts_other_executions(gym):
 def test_a_definition_that_cannot_run_any_more_ends_its_executions_with_the_reason(gym):
     gym.add(graph("t > w > a", wait("w")))
     gym.report()
-    from processors.workflow.execution import definitions
-
-    definitions._KNOWN.clear()
-    gym.advance(hours=timedelta(hours=1).total_seconds() / 3600)
+    definitions.forget()
+    gym.advance(hours=1)
     assert gym.execution.status == "failed"
     assert gym.execution.error_message
