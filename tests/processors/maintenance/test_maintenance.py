@@ -67,9 +67,18 @@ def test_what_is_old_goes_in_batches(ran, database):
     for number in range(5):
         record = DeadLetterRecord(job_id="x", reason="expired", payload={})
         ran.call(NewJob("record_dead_letter", ORG, record, job_id=f"dead-{number}"))
-    result = clean(ran, retention_days=0, message_retention_days=0, batch_size=3)
-    assert result["deleted"] == {"executions": 7, "messages": 7, "events": 14, "activities": 0,
-                                 "following_events": 0, "health_reports": 0, "dead_letters": 5}  # fmt: skip
+    result = clean(
+        ran, retention_days=0, message_retention_days=0, activity_retention_days=0, batch_size=3
+    )
+    assert result["deleted"] == {
+        "executions": 7,
+        "messages": 7,
+        "events": 7,
+        "activities": 7,
+        "following_events": 0,
+        "health_reports": 0,
+        "dead_letters": 5,
+    }
     for model in (WorkflowExecution, WorkflowStep, Message, AnalyticsEvent, StoredDeadLetter):
         assert count(database, model) == 0
 
@@ -107,8 +116,8 @@ def test_an_operator_sees_how_far_a_clean_up_is(ran):
     book = Notebook()
     context = ran.context(NewJob("clean_up", ORG, {}))._replace(sink=book)
     clean_up(context, CleanUp(retention_days=0))
-    assert book.steps[0] == (0, 5, "deleting executions")
-    assert book.steps[-1][:2] == (5, 5)
+    assert book.steps[0] == (0, 7, "deleting executions")
+    assert book.steps[-1][:2] == (7, 7)
     assert book.lines[0] == "7 executions deleted"
 
 
