@@ -9,11 +9,15 @@ from sqlalchemy import func, select, update
 
 from processors.database.models import (
     AnalyticsEvent,
+    Campaign,
+    CampaignRecipient,
     HealthReport,
     Message,
+    ProviderEvent,
     StoredDeadLetter,
     WorkflowExecution,
     WorkflowStep,
+    utc_now,
 )
 from processors.maintenance.audit import audit
 from processors.maintenance.cleanup import clean_up
@@ -81,6 +85,33 @@ def test_what_is_old_goes_in_batches(ran, database):
     }
     for model in (WorkflowExecution, WorkflowStep, Message, AnalyticsEvent, StoredDeadLetter):
         assert count(database, model) == 0
+
+
+def test_a_campaign_and_what_providers_said_stay_as_long_as_messages(ran, database):
+    old = datetime(2026, 1, 1, tzinfo=UTC)
+    with database.write() as session:
+        for number, status in enumerate(("completed", "running")):
+            ended = old if status == "completed" else None
+            campaign = uuid.UUID(int=number)
+            session.add(
+                Campaign(
+                    id=campaign, org_id=ORG, name="x", channel="sms", status=status, created_at=old,
+                    completed_at=ended, total=1,
+                )
+            )  # fmt: skip
+            session.flush()
+            session.add(CampaignRecipient(campaign_id=campaign, number=0, address="+447700900123"))
+        for provider, received in (("twilio", old), ("resend", utc_now())):
+            session.add(
+                ProviderEvent(
+                    provider=provider, id="same", type="sent", occurred_at=old, received_at=received
+                )
+            )
+    assert clean(ran, message_retention_days=3_650)["deleted"]["campaigns"] == 0
+    deleted = clean(ran)["deleted"]
+    assert (deleted["campaigns"], deleted["provider_events"]) == (1, 1)
+    for model in (Campaign, CampaignRecipient, ProviderEvent):
+        assert count(database, model) == 1
 
 
 def test_messages_stay_longer_and_open_ones_for_ever(ran, database):
