@@ -149,9 +149,15 @@ def test_checks_say_what_works_and_never_raise(make_settings, tmp_path):
         pass
     after = list(application.checks(make_settings(DATABASE_URL=url)))
     assert [result.subject for result in after] == [
-        "database", "email sender", "sms sender", "whatsapp sender",
+        "database", "email sender", "sms sender", "whatsapp sender", "unsubscribe",
     ]  # fmt: skip
     assert all(result.ok for result in after)
+    assert after[-1].message.endswith("production sends none without")
+    live = [*application.checks(make_settings(DATABASE_URL=url, ATLAS_ENV="production"))]
+    assert not live[-1].ok
+    leave = {"UNSUBSCRIBE_EMAIL": "leave@gym.example", "ATLAS_ENV": "production"}
+    live = [*application.checks(make_settings(DATABASE_URL=url, **leave))]
+    assert (live[-1].ok, live[-1].message) == (True, "leave@gym.example")
     broken = make_settings(
         DATABASE_URL="postgresql://u:secret@127.0.0.1:1/x",
         EMAIL_SENDER="smtp",

@@ -37,7 +37,7 @@ def ran(engine, add_workflow):
     """Seven executions that ended, with their messages and events."""
     add_workflow(*chain(TRIGGER, EMAIL))
     for number in range(7):
-        data = {"email": "ana@example.com", "first_name": "Ana"}
+        data = {"email": f"ana{number}@example.com", "first_name": "Ana"}
         payload = {"trigger_type": "new_lead", "trigger_data": data}
         engine.start("process_trigger", payload, job_id=f"event_{number}")
     engine.drain()
@@ -54,6 +54,8 @@ def test_what_is_young_stays(ran, database):
             "executions": 0,
             "messages": 0,
             "events": 0,
+            "activities": 0,
+            "following_events": 0,
             "health_reports": 0,
             "dead_letters": 0,
         },
@@ -66,8 +68,8 @@ def test_what_is_old_goes_in_batches(ran, database):
         record = DeadLetterRecord(job_id="x", reason="expired", payload={})
         ran.call(NewJob("record_dead_letter", ORG, record, job_id=f"dead-{number}"))
     result = clean(ran, retention_days=0, message_retention_days=0, batch_size=3)
-    assert result["deleted"] == {"executions": 7, "messages": 7, "events": 14, "health_reports": 0,
-                                 "dead_letters": 5}  # fmt: skip
+    assert result["deleted"] == {"executions": 7, "messages": 7, "events": 14, "activities": 0,
+                                 "following_events": 0, "health_reports": 0, "dead_letters": 5}  # fmt: skip
     for model in (WorkflowExecution, WorkflowStep, Message, AnalyticsEvent, StoredDeadLetter):
         assert count(database, model) == 0
 
