@@ -63,11 +63,11 @@ def _commands() -> Iterable["click.Command"]:
     from processors.campaigns.commands import campaigns  # noqa: PLC0415
     from processors.campaigns.segment_commands import segments  # noqa: PLC0415
     from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
-    from processors.messaging.commands import outbox  # noqa: PLC0415 - imports click
+    from processors.messaging.commands import messages  # noqa: PLC0415 - imports click
     from processors.workflow.definition.commands import workflow  # noqa: PLC0415
     from processors.workflow.trigger_command import trigger  # noqa: PLC0415
 
-    return (outbox, campaigns, segments, dead_letters, trigger, workflow)
+    return (messages, campaigns, segments, dead_letters, trigger, workflow)
 
 
 application = Application(
@@ -81,5 +81,9 @@ application = Application(
     settings_groups=(CrmSettings,),
     probe=_probe,
     recurring=RECURRING,
-    middleware=(LogContext(), TraceContext(), OneAtATime({"audit", "repair_executions"})),
+    middleware=(
+        LogContext(),
+        TraceContext(),
+        OneAtATime({"audit", "reconcile_messages", "repair_executions"}),
+    ),
 )

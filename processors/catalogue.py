@@ -2,7 +2,13 @@
 
 from processors.payloads.campaigns import LoadCampaign, SendBatch
 from processors.payloads.crm import AddTag, TrackEvent, UpdateLead, UpsertRecords
-from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
+from processors.payloads.messaging import (
+    ReconcileMessages,
+    ResendMessage,
+    SendEmail,
+    SendSms,
+    SendWhatsapp,
+)
 from processors.payloads.system import (
     Audit,
     CheckHealth,
@@ -183,6 +189,27 @@ KINDS = (
         retry=_SEND_TEXT,
         timeout_s=60,
         hint=("to", "template"),
+    ),
+    *(
+        Kind(
+            f"resend_{channel}",
+            f"communication:{channel}",
+            ResendMessage,
+            "processors.messaging.resending:resend",
+            retry=_SEND_EMAIL if channel == "email" else _SEND_TEXT,
+            timeout_s=60,
+            hint=("message_id",),
+        )
+        for channel in ("email", "sms", "whatsapp")
+    ),
+    Kind(
+        "reconcile_messages",
+        "system:retry",
+        ReconcileMessages,
+        "processors.messaging.reconciling:reconcile_messages",
+        retry=_OTHERS,
+        timeout_s=120,
+        priority=Priority.LOW,
     ),
     Kind(
         "load_campaign",

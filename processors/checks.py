@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from processors.crm.repository.supabase import find_tables
 from processors.database.engine import sqlite_file
 from processors.database.migrate import HEAD, current_revision
 from processors.database.opening import database_of
@@ -24,6 +25,8 @@ def check(settings: Settings) -> Iterator[CheckResult]:
     """
     own = settings.of(CrmSettings)
     yield _database(own)
+    if own.database.crm_schema != "own":
+        yield _crm_tables(own)
     waiting = unserved(settings)
     for channel in CHANNELS:
         subject = f"{channel} sender"
@@ -75,6 +78,25 @@ def _database(settings: CrmSettings) -> CheckResult:
     return CheckResult(
         "database", ok=True, message=f"{name}, schema {revision}; the worker upgrades it to {HEAD}"
     )
+
+
+def _crm_tables(settings: CrmSettings) -> CheckResult:
+    """Whether the database has the CRM's tables, and what of them is missing."""
+    try:
+        database = database_of(settings)
+    except SettingsError as error:
+        return CheckResult("CRM tables", ok=False, message="; ".join(error.problems))
+    try:
+        with database.read() as session:
+            found = find_tables(session.connection())
+    except AtlasError as error:
+        return CheckResult("CRM tables", ok=False, message=str(error))
+    finally:
+        database.close()
+    if found.missing:
+        return CheckResult("CRM tables", ok=False, message="; ".join(found.missing))
+    own = f"; in our own tables: {'; '.join(found.own)}" if found.own else ""
+    return CheckResult("CRM tables", ok=True, message=f"all that workflows need is there{own}")
 
 
 def _no_file_yet(file: Path) -> CheckResult:

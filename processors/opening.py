@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import text
 
+from processors.crm.repository.opening import require_crm_tables
 from processors.database.migrate import migrate
 from processors.database.opening import database_of
 from processors.resources import Resources
@@ -26,6 +27,7 @@ def open_resources(settings: Settings) -> Iterator[Resources]:
     database = database_of(own)
     try:
         migrate(database)
+        require_crm_tables(database)
         yield Resources(database, senders, settings, own.messaging.default_from_email)
     finally:
         database.close()

@@ -12,5 +12,7 @@ RECURRING = (
     Recurring("check-health", "check_health", SYSTEM_ORG, every_s=60, missed="skip"),
     # What a crash left behind is found within a minute.
     Recurring("repair-executions", "repair_executions", SYSTEM_ORG, every_s=30, missed="skip"),
+    # Providers are asked about a lost answer five minutes later.
+    Recurring("reconcile-messages", "reconcile_messages", SYSTEM_ORG, every_s=60, missed="skip"),
     Recurring("audit", "audit", SYSTEM_ORG, every_s=600, missed="skip"),
 )

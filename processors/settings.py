@@ -166,7 +166,22 @@ class DatabaseSettings(SettingsGroup):
                  default="SQLite at `~/.local/state/atlas-queue/atlas.db`"),
         checks.url(_database_url),
     ] = Field(default=None, validate_default=True,
-              description="Database of organisations, leads, workflows and messages.")  # fmt: skip
+              description="Database of contacts, workflows and messages.")  # fmt: skip
+    crm_schema: Annotated[
+        Literal["own", "supabase"], checks.Lower, Variable("CRM_SCHEMA", "own or supabase")
+    ] = Field(
+        "own",
+        description="Whose tables hold contacts, bookings, memberships and so on: "
+        "`own` ones, or those of the CRM in the same PostgreSQL database (`supabase`).",
+    )
+
+    @field_validator("crm_schema")
+    @classmethod
+    def _theirs_is_postgresql(cls, value: str, info: ValidationInfo) -> str:
+        url = info.data.get("url")
+        if value != "own" and url is not None and url.get_secret_value().startswith("sqlite"):
+            raise ValueError("needs a DATABASE_URL of the CRM's PostgreSQL database")
+        return value
 
 
 class MessagingSettings(SettingsGroup):

@@ -27,6 +27,7 @@ _SHAPES = {
         "atlas:recurred",
         "atlas:settled",
         "atlas:swept",
+        "atlas:swept-orgs",
         "atlas:unique:*",
     ),
     "list": (

@@ -9,9 +9,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from processors.campaigns.settling import complete_if_over, has_open, lock_campaign, too_late
-from processors.campaigns.wording import Personal, personalise
-from processors.crm.finding import find_by_address
-from processors.database.models import Campaign, CampaignRecipient, Contact, Organisation
+from processors.campaigns.wording import Personal, Writer
+from processors.crm.repository.opening import repository_of
+from processors.crm.repository.protocol import Record
+from processors.database.models import Campaign, CampaignRecipient
 from processors.errors import DefinitionError, TemplateError
 from runtime.catalogue.catalogue import Priority
 from runtime.client import NewJob
@@ -108,19 +109,20 @@ def _sends(session: Session, campaign: Campaign, batch: int, now: datetime) -> l
         .order_by(CampaignRecipient.number)
     )
     recipients = session.scalars(query).all()
-    organisation = session.get(Organisation, campaign.org_id)
+    organisation = repository_of(session).organisation(campaign.org_id)
+    writer = Writer(session, campaign, organisation, now)
     contacts = _contacts(session, campaign, recipients)
     jobs = []
     for recipient in recipients:
         contact = contacts.get(recipient.number)
         try:
-            text = personalise(campaign, organisation, contact, recipient.variables, now=now)
+            text = writer.write(contact, recipient.variables)
         except (DefinitionError, TemplateError) as error:
             recipient.status, recipient.updated_at = "refused", now
             recipient.reason = str(error)[:_MAX_REASON]
             continue
         if contact is not None:
-            recipient.contact_id = contact.id
+            recipient.contact_id = contact["id"]
         jobs.append(_send(campaign, recipient, text))
     complete_if_over(session, campaign, now)
     return jobs
@@ -136,7 +138,7 @@ def _send(campaign: Campaign, recipient: CampaignRecipient, text: Personal) -> N
         "not_after": campaign.not_after,
     }
     if campaign.channel == "email":
-        payload |= {"subject": text.subject, "html" if campaign.is_html else "text": text.body}
+        payload |= {"subject": text.subject, "html" if text.is_html else "text": text.body}
     else:
         payload["message"] = text.body
     return NewJob(
@@ -150,24 +152,23 @@ def _send(campaign: Campaign, recipient: CampaignRecipient, text: Personal) -> N
 
 def _contacts(
     session: Session, campaign: Campaign, recipients: Sequence[CampaignRecipient]
-) -> dict[int, Contact]:
+) -> dict[int, Record]:
     """The contacts by the recipients' numbers: by id, else by address."""
-    column = Contact.email if campaign.channel == "email" else Contact.phone
-    mine = Contact.org_id == campaign.org_id
-    ids = {r.contact_id for r in recipients if r.contact_id}
-    addresses = {r.address for r in recipients if not r.contact_id}
-    by_id = {c.id: c for c in session.scalars(select(Contact).where(mine, Contact.id.in_(ids)))}
-    query = select(Contact).where(mine, column.in_(addresses)).order_by(Contact.created_at.desc())
-    # The oldest of an address comes last and counts, as everywhere.
-    by_address = {getattr(c, column.key): c for c in session.scalars(query)}
-    found: dict[int, Contact] = {}
+    repository, org = repository_of(session), campaign.org_id
+    field = "email" if campaign.channel == "email" else "phone"
+    by_id = repository.get_many(org, "contact", {r.contact_id for r in recipients if r.contact_id})
+    addresses = [r.address for r in recipients if not r.contact_id]
+    listed = repository.find(org, "contact", {field: addresses}) if addresses else ()
+    # The oldest of an address counts, as everywhere.
+    by_address = {record[field]: record for record in reversed(listed)}
+    found: dict[int, Record] = {}
     for recipient in recipients:
+        address = recipient.address
         if recipient.contact_id:
             contact = by_id.get(recipient.contact_id)
-        else:
-            contact = by_address.get(recipient.address) or find_by_address(
-                session, campaign.org_id, {column.key: recipient.address}
-            )
+        elif (contact := by_address.get(address)) is None:
+            email, phone = (address, None) if field == "email" else (None, address)
+            contact = repository.find_contact(org, email=email, phone=phone)
         if contact is not None:
             found[recipient.number] = contact
     return found

@@ -20,8 +20,7 @@ def read_recipients(files: Sequence[str]) -> Iterator[dict[str, Any]]:
     """The recipients of files, one after the other.
 
     A CSV file has a line of names first; a ``.jsonl`` file has one object a line, with ``to`` or as
-    flat as a row. ``-`` is standard input, as CSV. What is neither the address nor the id is a
-    variable.
+    flat as a row. ``-`` is standard input, as CSV. What is neither address nor id is a variable.
 
     Raises:
         DefinitionError: a file cannot be read, or a row names no address; with file and line.

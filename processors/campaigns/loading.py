@@ -11,8 +11,9 @@ from processors.campaigns.recipients import addressed, append
 from processors.campaigns.segments import get_segment, pick
 from processors.campaigns.settling import complete_if_over, lock_campaign
 from processors.campaigns.wording import fixed_wording
-from processors.crm.organisations import country_of
-from processors.database.models import Campaign, Organisation
+from processors.crm.repository.opening import repository_of
+from processors.crm.repository.protocol import Record
+from processors.database.models import Campaign
 from processors.payloads.campaigns import CampaignStart, LoadCampaign
 from runtime.client import NewJob
 from runtime.outcomes import DeadLetter, Snooze
@@ -42,7 +43,7 @@ def load_part(
         DefinitionError: there is no such segment.
         TemplateError: there is no such template.
     """
-    organisation = session.get(Organisation, org)
+    organisation = repository_of(session).organisation(org)
     if organisation is None:
         raise DeadLetter(f"there is no organisation {org!r}")
     campaign = lock_campaign(session, payload.campaign_id)
@@ -83,7 +84,6 @@ def _create(
         org_id=org,
         name=start.name,
         channel=start.channel,
-        purpose=start.purpose,
         status="loading",
         batch_size=start.batch_size,
         delay_between_batches_ms=start.delay_between_batches_ms,
@@ -105,11 +105,11 @@ def _create(
 def _append(
     session: Session,
     campaign: Campaign,
-    organisation: Organisation,
+    organisation: Record,
     payload: LoadCampaign,
     now: datetime,
 ) -> None:
-    country = country_of(organisation)
+    country = organisation["country"]
     found = [
         addressed(campaign.channel, country, given.to, given.contact_id, given.variables)
         for given in payload.recipients
@@ -117,22 +117,20 @@ def _append(
     append(session, campaign, found, now=now)
 
 
-def _next_page(
-    session: Session, campaign: Campaign, organisation: Organisation, now: datetime
-) -> bool:
+def _next_page(session: Session, campaign: Campaign, organisation: Record, now: datetime) -> bool:
     """Add the next page of the segment; True at its end."""
     segment = get_segment(session, campaign.org_id, str(campaign.segment_id))
-    page = pick(session, organisation, segment.conditions, after=campaign.cursor, now=now)
-    country = country_of(organisation)
+    page = pick(session, campaign.org_id, segment.conditions, cursor=campaign.cursor, now=now)
+    country = organisation["country"]
     name = "email" if campaign.channel == "email" else "phone"
     found = [
-        addressed(campaign.channel, country, address, contact.id, {})
+        addressed(campaign.channel, country, address, contact["id"], {})
         for contact in page.matching
-        if (address := getattr(contact, name))
+        if (address := contact.get(name))
     ]
     append(session, campaign, found, now=now)
-    campaign.cursor = page.last or campaign.cursor
-    return page.last is None
+    campaign.cursor = page.cursor
+    return page.cursor is None
 
 
 def _close(session: Session, campaign: Campaign, now: datetime) -> None:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from processors.crm.repository.opening import repository_of
+from processors.crm.repository.protocol import Record, Repository
 from processors.crm.scope import build_scope
 from processors.database.engine import Database
-from processors.database.models import Activity, Contact, Organisation, Segment
+from processors.database.models import Segment
 from processors.errors import DefinitionError
 from processors.event_names import canonical
 from processors.workflow.decisions.conditions import Facts, holds
@@ -28,11 +30,11 @@ _ID = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 class Page:
     """Some contacts of an organisation by their ids' order, and those of them that match.
 
-    `last` is the last id that was looked at, None at the end.
+    `cursor` is where the next page begins, None at the end.
     """
 
-    matching: list[Contact]
-    last: str | None
+    matching: list[Record]
+    cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,7 @@ def save_segment(
     """
     if not _ID.fullmatch(segment_id):
         raise DefinitionError("a segment's id has 1 to 100 letters, digits and _ . -")
-    organisation = session.get(Organisation, org)
-    if organisation is None:
+    if repository_of(session).organisation(org) is None:
         raise DefinitionError(f"there is no organisation {org[:60]!r}")
     conditions = check_conditions(conditions)
     segment = session.get(Segment, (org, segment_id))
@@ -102,10 +103,10 @@ def check_conditions(conditions: Mapping[str, Any]) -> dict[str, Any]:
 
 def pick(
     session: Session,
-    organisation: Organisation,
+    org: str,
     conditions: Mapping[str, Any],
     *,
-    after: str | None,
+    cursor: str | None,
     now: datetime,
     limit: int = PAGE,
 ) -> Page:
@@ -114,12 +115,10 @@ def pick(
     A contact for whom a condition makes no sense (a text where a number is compared) is none of
     them.
     """
-    query = select(Contact).where(Contact.org_id == organisation.id).order_by(Contact.id)
-    if after is not None:
-        query = query.where(Contact.id > after)
-    contacts = list(session.scalars(query.limit(limit)))
-    matching = [c for c in contacts if _matches(session, organisation, c, conditions, now)]
-    return Page(matching, contacts[-1].id if len(contacts) == limit else None)
+    repository = repository_of(session)
+    contacts, following = repository.page(org, "contact", cursor=cursor, limit=limit)
+    matching = [c for c in contacts if _matches(repository, org, c, conditions, now)]
+    return Page(matching, following)
 
 
 def count(database: Database, org: str, segment_id: str, *, now: datetime) -> int:
@@ -132,15 +131,14 @@ def count(database: Database, org: str, segment_id: str, *, now: datetime) -> in
     with database.read() as session:
         segment = get_segment(session, org, segment_id)
         conditions = segment.conditions
-    found, after = 0, None
+    found, cursor = 0, None
     while True:
         with database.read() as session:
-            organisation = session.get_one(Organisation, org)
-            page = pick(session, organisation, conditions, after=after, now=now)
+            page = pick(session, org, conditions, cursor=cursor, now=now)
         found += len(page.matching)
-        if page.last is None:
+        cursor = page.cursor
+        if cursor is None:
             return found
-        after = page.last
 
 
 def get_segment(session: Session, org: str, segment_id: str) -> Segment:
@@ -179,32 +177,19 @@ def view_of(segment: Segment) -> SegmentView:
 
 
 def _matches(
-    session: Session,
-    organisation: Organisation,
-    contact: Contact,
+    repository: Repository,
+    org: str,
+    contact: Record,
     conditions: Mapping[str, Any],
     now: datetime,
 ) -> bool:
     def count_activity(activity: str, span: timedelta | None) -> int:
-        query = select(func.count()).where(
-            Activity.org_id == organisation.id,
-            Activity.contact_id == contact.id,
-            Activity.type == canonical(activity),
-        )
-        if span is not None:
-            query = query.where(Activity.occurred_at >= now - span)
-        return session.scalar(query) or 0
+        since = None if span is None else now - span
+        return repository.count_activities(org, contact["id"], [canonical(activity)], since=since)
 
-    try:
-        return holds(conditions, Facts(_scope(organisation, contact, now), now, count_activity))
-    except DefinitionError:
-        return False
-
-
-def _scope(organisation: Organisation, contact: Contact, now: datetime) -> dict[str, Any]:
-    return build_scope(
-        organisation=organisation,
-        lead=contact,
+    scope = build_scope(
+        organisation=repository.organisation(org),
+        contact=contact,
         trigger_type="",
         trigger_data={},
         variables={},
@@ -212,3 +197,7 @@ def _scope(organisation: Organisation, contact: Contact, now: datetime) -> dict[
         workflow={},
         now=now,
     )
+    try:
+        return holds(conditions, Facts(scope, now, count_activity))
+    except DefinitionError:
+        return False

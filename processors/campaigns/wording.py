@@ -1,38 +1,37 @@
 """What a campaign says: its template, fixed when it starts, and filled in for each recipient."""
 
-import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, cast
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from processors.crm.repository.protocol import Record
 from processors.crm.scope import build_scope
-from processors.database.models import Campaign, Contact, Organisation, Template, TemplateVersion
+from processors.database.models import Campaign
 from processors.errors import DefinitionError, TemplateError
-from processors.payloads.base import MAX_BODY
-from processors.payloads.campaigns import CampaignStart
-from processors.payloads.messaging import MAX_SMS, MAX_WHATSAPP
-from processors.templates.rendering import render, template_names
-from processors.texts.interpolation import fill
-
-_MAX_SUBJECT = 998  # RFC 5322, 2.1.1
-_LIMITS = {"email": MAX_BODY, "sms": MAX_SMS, "whatsapp": MAX_WHATSAPP}
-_PACKAGED = ("email", "whatsapp")
+from processors.payloads.campaigns import CampaignStart, Channel
+from processors.templates.resolving import (
+    BuiltInTemplate,
+    OwnTemplate,
+    read_version,
+    resolve_template,
+    template_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """The text for one recipient; `subject` is None but for e-mail."""
+    """The text for one recipient; `subject` is empty but for e-mail."""
 
     body: str
-    subject: str | None
+    subject: str
+    is_html: bool
 
 
 def fixed_wording(session: Session, org: str, start: CampaignStart) -> dict[str, Any]:
-    """The columns of `Campaign` that hold its wording, as it is now.
+    """The columns of `Campaign` that hold its wording, and its purpose, as they are now.
 
     A template that is changed later does not change a campaign that runs.
 
@@ -41,90 +40,79 @@ def fixed_wording(session: Session, org: str, start: CampaignStart) -> dict[str,
     """
     if start.text is not None:
         text = start.text
-        return {"subject": text.subject, "body": text.body, "is_html": text.is_html}
-    name = str(start.template)
-    query = select(TemplateVersion).join(
-        Template,
-        (Template.org_id == TemplateVersion.org_id)
-        & (Template.channel == TemplateVersion.channel)
-        & (Template.name == TemplateVersion.name)
-        & (Template.version == TemplateVersion.version),
-    )
-    stored = session.scalars(
-        query.where(
-            Template.org_id == org,
-            Template.channel == start.channel,
-            Template.name == name,
-            Template.is_active,
-        )
-    ).one_or_none()
-    if stored is not None:
-        return {
-            "template": stored.name,
-            "template_version": stored.version,
-            "subject": stored.subject,
-            "body": stored.body,
-            "is_html": stored.is_html,
-        }
-    if start.channel in _PACKAGED and name.replace("_", "-") in _names(start.channel):
-        return {"template": name, "is_html": start.channel == "email"}
-    allowed = sorted({*_stored_names(session, org, start.channel), *_names(start.channel)})
-    raise TemplateError(
-        f"there is no {start.channel} template {name[:60]!r}; allowed: {', '.join(allowed)}"
-    )
+        wording = {"subject": text.subject, "body": text.body, "is_html": text.is_html}
+        return wording | {"purpose": start.purpose}
+    found = resolve_template(session, org, start.channel, str(start.template))
+    return {
+        "template": found.name,
+        "template_version": found.version,
+        # Whoever wrote a template knows best what people agreed to.
+        "purpose": found.purpose or start.purpose,
+    }
 
 
-def personalise(
-    campaign: Campaign,
-    organisation: Organisation | None,
-    contact: Contact | None,
-    variables: Mapping[str, Any],
-    *,
-    now: datetime,
-) -> Personal:
-    """The campaign's text for one recipient.
-
-    Its variables come first, then the contact's fields.
+class Writer:
+    """Fills in a campaign's text.
 
     Raises:
-        DefinitionError: a value is missing, or the text becomes too long.
-        TemplateError: the template cannot be rendered with what is known.
+        TemplateError: the version that the campaign began with is gone.
     """
-    scope = build_scope(
-        organisation=organisation,
-        lead=contact,
-        trigger_type="",
-        trigger_data={},
-        variables=variables,
-        outputs={},
-        workflow={},
-        now=now,
-    )
-    is_email = campaign.channel == "email"
-    if campaign.body is None:
-        channel = cast("Literal['email', 'whatsapp']", campaign.channel)
-        rendered = render(channel, str(campaign.template), scope)
+
+    def __init__(
+        self, session: Session, campaign: Campaign, organisation: Record | None, now: datetime
+    ) -> None:
+        self._campaign = campaign
+        self._template = _template_of(session, campaign)
+        self._organisation = organisation
+        self._now = now
+
+    def write(self, contact: Record | None, variables: Mapping[str, Any]) -> Personal:
+        """The text for one recipient: its variables come first, then the contact's fields.
+
+        Raises:
+            DefinitionError: the organisation's time zone or country is none.
+            TemplateError: a value is missing, or the text becomes empty or too long.
+        """
+        scope = build_scope(
+            organisation=self._organisation,
+            contact=contact,
+            trigger_type="",
+            trigger_data={},
+            variables=variables,
+            outputs={},
+            workflow={},
+            now=self._now,
+        )
+        try:
+            rendered = self._template.render(scope)
+        except TemplateError as error:
+            if self._campaign.template is None and isinstance(error.__cause__, DefinitionError):
+                # It has a text of its own, and no template that could be named.
+                raise error.__cause__ from None
+            raise
+        is_email = self._campaign.channel == "email"
         body = rendered.body if is_email else rendered.body.strip()
-        return Personal(body, (rendered.subject or campaign.name) if is_email else None)
-    escape = html.escape if campaign.is_html else str
-    body = fill(campaign.body, scope, escape=escape, limit=_LIMITS[campaign.channel])
-    if not body.strip():
-        raise DefinitionError("the text is empty")
-    if not is_email:
-        return Personal(body, None)
-    subject = fill(campaign.subject or campaign.name, scope, limit=_MAX_SUBJECT)
-    # A header is one line, whatever a value brings along.
-    return Personal(body, " ".join(subject.split()))
+        if not body.strip():
+            raise DefinitionError("the text is empty")
+        subject = (rendered.subject or self._campaign.name) if is_email else ""
+        return Personal(body, subject, rendered.is_html)
 
 
-def _names(channel: str) -> list[str]:
-    if channel not in _PACKAGED:
-        return []
-    return template_names(cast("Literal['email', 'whatsapp']", channel))
-
-
-def _stored_names(session: Session, org: str, channel: str) -> list[str]:
-    query = select(Template.name).where(
-        Template.org_id == org, Template.channel == channel, Template.is_active
+def _template_of(session: Session, campaign: Campaign) -> OwnTemplate | BuiltInTemplate:
+    channel = cast("Channel", campaign.channel)
+    if campaign.template is None:
+        return OwnTemplate(
+            channel, campaign.name, 1, None, campaign.subject, campaign.body or "",
+            campaign.is_html, (),
+        )  # fmt: skip
+    if campaign.template_version is None:
+        return BuiltInTemplate(channel, campaign.template)
+    row = read_version(
+        session, campaign.org_id, channel, campaign.template, campaign.template_version
     )
-    return list(session.scalars(query.limit(50)))
+    if row is None:
+        raise TemplateError(
+            f"the {channel} template {campaign.template!r} has no version "
+            f"{campaign.template_version} any more"
+        )
+    return template_of(row)

@@ -15,6 +15,8 @@ from sqlalchemy.orm import Session
 from processors.errors import DatabaseUnavailableError
 from runtime.errors import SettingsError
 
+# Of our own tables, in a PostgreSQL database that is the CRM's as well.
+OWN_SCHEMA = "atlas"
 _BUSY_TIMEOUT_MS = 15_000
 _CONNECT_TIMEOUT_S = 5
 _ALLOWED = "allowed: sqlite:////absolute/path.db or postgresql://user:password@host/name"
@@ -30,11 +32,17 @@ class Database:
     Args:
         engine: SQLAlchemy's.
         default_country: of organisations whose row names none; sessions carry it.
+        crm_schema: whose tables hold contacts, bookings and so on; sessions carry it.
     """
 
-    def __init__(self, engine: Engine, *, default_country: str = "GB") -> None:
+    def __init__(
+        self, engine: Engine, *, default_country: str = "GB", crm_schema: str = "own"
+    ) -> None:
         self.engine = engine
         self.default_country = default_country
+        self.crm_schema = crm_schema
+        # What sessions found out once for all of the process.
+        self.shared: dict[str, Any] = {}
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._writer = threading.Lock() if self.is_sqlite else nullcontext()
         self._writing = engine.execution_options(atlas_write=True)
@@ -71,7 +79,11 @@ class Database:
 
     @contextmanager
     def _session(self, bind: Engine) -> Iterator[Session]:
-        info = {"default_country": self.default_country}
+        info = {
+            "default_country": self.default_country,
+            "crm_schema": self.crm_schema,
+            "shared": self.shared,
+        }
         # A session lives as long as its transaction: what it read may be used afterwards.
         with Session(bind, expire_on_commit=False, info=info) as session, session.begin():
             yield session
@@ -81,13 +93,17 @@ class Database:
         self.engine.dispose()
 
 
-def connect(url: str, *, pool_size: int = 10, default_country: str = "GB") -> Database:
+def connect(
+    url: str, *, pool_size: int = 10, default_country: str = "GB", crm_schema: str = "own"
+) -> Database:
     """A database for a URL; connects on first use.
 
     Args:
         url: ``sqlite:///...``, ``postgresql://...`` or ``postgres://...``.
         pool_size: connections kept; twice as many may be open.
         default_country: of organisations whose row names none.
+        crm_schema: ``own``, or ``supabase``: then our own tables are in the PostgreSQL schema
+            `OWN_SCHEMA`, since those of the CRM have the same names.
 
     Raises:
         SettingsError: the URL cannot be used, with what is allowed.
@@ -95,6 +111,12 @@ def connect(url: str, *, pool_size: int = 10, default_country: str = "GB") -> Da
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
         return Database(_sqlite(parsed), default_country=default_country)
+    arguments: dict[str, Any] = {
+        "connect_timeout": _CONNECT_TIMEOUT_S,
+        "application_name": "atlas-queue",
+    }
+    if crm_schema != "own":
+        arguments["options"] = f"-csearch_path={OWN_SCHEMA}"
     try:
         engine = create_engine(
             parsed.set(drivername="postgresql+psycopg"),
@@ -102,13 +124,13 @@ def connect(url: str, *, pool_size: int = 10, default_country: str = "GB") -> Da
             max_overflow=pool_size,
             pool_pre_ping=True,
             hide_parameters=True,
-            connect_args={"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": "atlas-queue"},
+            connect_args=arguments,
         )
     except ImportError:
         raise SettingsError(
             ["DATABASE_URL: PostgreSQL needs psycopg: pip install 'atlas-queue[postgresql]'"]
         ) from None
-    return Database(engine, default_country=default_country)
+    return Database(engine, default_country=default_country, crm_schema=crm_schema)
 
 
 def sqlite_file(url: str) -> Path | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import inspect, text
 from sqlalchemy.orm import Session
 
-from processors.database.engine import Database
+from processors.database.engine import OWN_SCHEMA, Database
 
 # The newest file in processors/database/migrations/versions; a test keeps it true. It lets a
 # process that has nothing to migrate start without importing alembic.
@@ -27,6 +27,8 @@ def migrate(database: Database) -> bool:
         # SQLite's write transaction already shuts others out.
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        if database.crm_schema != "own":
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {OWN_SCHEMA}"))
         from alembic import command  # noqa: PLC0415 - only a process that migrates pays for it
         from alembic.config import Config  # noqa: PLC0415
 

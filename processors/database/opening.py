@@ -13,4 +13,5 @@ def database_of(settings: CrmSettings) -> Database:
     return connect(
         settings.database.url.get_secret_value(),
         default_country=settings.messaging.default_country,
+        crm_schema=settings.database.crm_schema,
     )

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from processors.campaigns.settling import settle_recipient
 from processors.database.models import Message, StoredDeadLetter
 from processors.messaging.events import message_event
-from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
+from processors.payloads.messaging import ResendMessage, SendEmail, SendSms, SendWhatsapp
 from processors.payloads.workflow import ContinueWait, ExecuteNode
 from processors.senders.sender import Channel
 from processors.workflow.delivered import fail_step, settle_step
@@ -26,6 +26,7 @@ _SENDS: dict[str, tuple[Channel, type[SendEmail | SendSms | SendWhatsapp]]] = {
     "send_sms": ("sms", SendSms),
     "send_whatsapp": ("whatsapp", SendWhatsapp),
 }
+_RESENDS = frozenset(f"resend_{channel}" for channel, _ in _SENDS.values())
 # The state in which a step waits for the job of that kind.
 _STEPS: dict[str, tuple[str, type[ExecuteNode | ContinueWait]]] = {
     "execute_node": ("pending", ExecuteNode),
@@ -47,6 +48,8 @@ def settle(session: Session, letter: StoredDeadLetter, now: datetime) -> list[Ne
     try:
         if letter.kind in _SENDS:
             return _settle_send(session, letter, now)
+        if letter.kind in _RESENDS:
+            return _settle_resend(session, letter)
         if letter.kind in _STEPS:
             return _settle_step(session, letter, now)
     except ValidationError:
@@ -77,7 +80,9 @@ def _settle_send(session: Session, letter: StoredDeadLetter, now: datetime) -> l
         else:
             jobs += settle_step(session, **step, error=None)
     if payload.campaign_id is not None and payload.recipient_number is not None:
-        status = "sent" if not failed else "unknown" if counts["unknown"] else "failed"
+        status = "unknown" if counts["unknown"] else "failed"
+        if not failed:
+            status = "sent" if counts["sent"] else "suppressed"
         reason = reason_of(letter) if failed else None
         settle_recipient(
             session, payload.campaign_id, payload.recipient_number, status, reason, now
@@ -89,6 +94,24 @@ def _settle_send(session: Session, letter: StoredDeadLetter, now: datetime) -> l
     return [*jobs, event]
 
 
+def _settle_resend(session: Session, letter: StoredDeadLetter) -> list[NewJob]:
+    """Its step or campaign learned already that the message is not known to be sent."""
+    payload = ResendMessage.model_validate(letter.payload)
+    row = session.get(Message, payload.message_id)
+    if row is not None and row.org_id == letter.org_id:
+        _close(row, letter)
+    return []
+
+
+def _close(row: Message, letter: StoredDeadLetter) -> None:
+    if row.status == "reserved" and row.copies == 0:
+        row.status, row.error = "rejected", reason_of(letter, row.error)
+    elif row.status in ("reserved", "calling"):
+        # An answer that comes after all still makes it "sent".
+        row.status = "unknown"
+        row.error = f"{reason_of(letter, row.error)}; it may have been delivered"
+
+
 def _close_messages(session: Session, letter: StoredDeadLetter) -> Counter[str]:
     """Close the job's open messages; how many there are in each final state."""
     rows = session.scalars(
@@ -96,12 +119,7 @@ def _close_messages(session: Session, letter: StoredDeadLetter) -> Counter[str]:
     )
     counts = Counter(sent=0, rejected=0, unknown=0, suppressed=0)
     for row in rows:
-        if row.status == "reserved":
-            row.status, row.error = "rejected", reason_of(letter, row.error)
-        elif row.status == "calling":
-            # An answer that comes after all still makes it "sent".
-            row.status = "unknown"
-            row.error = f"{reason_of(letter, row.error)}; it may have been delivered"
+        _close(row, letter)
         counts[row.status] += 1
     return counts
 

@@ -203,6 +203,6 @@ def _say_how_to_join() -> None:
         f'  eval "$({sys.executable} -m processors.demo --env)"\n'
         "  atlas trigger lead_created --org org_harbour "
         '--data \'{"first_name": "Ana", "email": "ana@example.com", "score": 80}\'\n'
-        "  atlas outbox --limit 5",
+        "  atlas messages list --limit 5",
         err=True,
     )

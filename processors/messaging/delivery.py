@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from processors.database.engine import Database
 from processors.database.models import Message
-from processors.messaging.ledger import Draft, Origin, begin_call, end_call, reserve
+from processors.messaging.ledger import Draft, begin_call, end_call
 from processors.messaging.tally import Tally
 from processors.senders.route import Route
 from processors.senders.sender import (
@@ -63,15 +63,14 @@ class Work:
     """What to deliver.
 
     Attributes:
-        drafts: one a recipient; made in the transaction that reserves them, so that what they say
-            of a person is true then.
+        rows: reserves the messages, with what is known now of who must not be written to; one a
+            recipient. Blocking.
         to_message: a row as the sender takes it.
         suppress: keeps an address from getting anything further, for the given reason.
         tell: called after each recipient.
     """
 
-    origin: Origin
-    drafts: Callable[[Session], Sequence[Draft]]
+    rows: Callable[[], Sequence[tuple[Draft, Message]]]
     to_message: ToMessage
     suppress: Suppress
     tell: Callable[[Tally], None] = lambda _tally: None
@@ -84,7 +83,7 @@ async def deliver(database: Database, route: Route, work: Work, attempt: Attempt
         Snooze: another attempt is calling right now, or time runs out; uses no attempt.
         DatabaseUnavailableError: the ledger cannot be written.
     """
-    pairs = await asyncio.to_thread(_reserved, database, route, work, attempt)
+    pairs = await asyncio.to_thread(work.rows)
     tally = Tally()
     calls = _Calls(database, route, work, attempt)
     busy: list[datetime] = []
@@ -99,19 +98,6 @@ async def deliver(database: Database, route: Route, work: Work, attempt: Attempt
     if busy:
         raise Snooze(max(busy), reason=f"{len(busy)} messages are being sent by another attempt")
     return tally
-
-
-def _reserved(
-    database: Database, route: Route, work: Work, attempt: Attempt
-) -> list[tuple[Draft, Message]]:
-    with database.write() as session:
-        drafts = work.drafts(session)
-        rows = reserve(
-            session, work.origin, drafts,
-            provider=route.first.name, status="reserved", now=attempt.now(),
-        )  # fmt: skip
-    key = work.origin.effect_key
-    return [(draft, rows[key(draft.channel, draft.recipient)]) for draft in drafts]
 
 
 class _Calls:
@@ -210,6 +196,8 @@ class _Calls:
         ended = self._final(row, sender, error, repeats=repeats)
         if ended is not None:
             status, reason = ended
+            if row.copies and status == "rejected":
+                status, reason = "unknown", f"{reason}; the one before may have been delivered"
             await self._end(
                 row, token, suppress=getattr(error, "suppress", None),
                 status=status, error=reason, error_code=error.code,

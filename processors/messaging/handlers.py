@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from processors.campaigns.settling import settle_recipient, withheld
+from processors.database.models import Message
 from processors.errors import DefinitionError, RecipientError, TemplateError
 from processors.messaging.content import email_drafts, files_of, sms_drafts, whatsapp_drafts
 from processors.messaging.delivery import Attempt, Work, deliver
 from processors.messaging.events import message_event
 from processors.messaging.ledger import Draft, Origin, reserve
 from processors.messaging.outgoing import outgoing
-from processors.messaging.permission import note_refusal, permitted
+from processors.messaging.permission import Terms, note_refusal, permitted
 from processors.messaging.tally import Tally
 from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
 from processors.resources import resources_of
@@ -85,10 +86,9 @@ async def _sent(
     drafts = await asyncio.to_thread(_prepared, prepare)
     files = files_of(payload)
     work = Work(
-        origin=Origin.of(ctx, payload),
-        drafts=lambda session: permitted(session, ctx, payload, channel, drafts),
+        rows=lambda: _reserved(ctx, payload, channel, drafts),
         to_message=lambda row: outgoing(row, files),
-        suppress=lambda session, row, reason: note_refusal(session, ctx, row, reason),
+        suppress=lambda session, row, reason: note_refusal(session, row, reason, ctx.now()),
         tell=_progress(ctx, len(drafts)),
     )
     attempt = Attempt(ctx.attempt, ctx.attempt >= ctx.max_attempts, ctx.deadline, ctx.now)
@@ -118,17 +118,30 @@ def _store(ctx: JobContext, payload: _Send, channel: Channel, prepare: _Prepare)
     resources = resources_of(ctx)
     drafts = _prepared(prepare)
     provider = resources.routes[channel].first.name
+    origin, terms = Origin.of(ctx, payload), Terms.of(ctx.org, payload, drafts)
     with resources.database.write() as session:
-        drafts = permitted(session, ctx, payload, channel, drafts)
-        tally = _stored(session, ctx, payload, drafts, provider)
+        drafts = permitted(session, terms, drafts, key=origin.effect_key, now=ctx.now())
+        tally = _stored(session, origin, drafts, provider, ctx.now())
         jobs = _settle(session, ctx, payload, tally)
     return _ended(ctx, payload, channel, tally, jobs)
 
 
+def _reserved(
+    ctx: JobContext, payload: _Send, channel: Channel, drafts: Sequence[Draft]
+) -> list[tuple[Draft, Message]]:
+    resources, origin = resources_of(ctx), Origin.of(ctx, payload)
+    terms, now = Terms.of(ctx.org, payload, drafts), ctx.now()
+    provider = resources.routes[channel].first.name
+    with resources.database.write() as session:
+        drafts = permitted(session, terms, drafts, key=origin.effect_key, now=now)
+        rows = reserve(session, origin, drafts, provider=provider, status="reserved", now=now)
+    return [(draft, rows[origin.effect_key(channel, draft.recipient)]) for draft in drafts]
+
+
 def _stored(
-    session: Session, ctx: JobContext, payload: _Send, drafts: Sequence[Draft], provider: str
+    session: Session, origin: Origin, drafts: Sequence[Draft], provider: str, now: datetime
 ) -> Tally:
-    now, origin, tally = ctx.now(), Origin.of(ctx, payload), Tally()
+    tally = Tally()
     rows = reserve(session, origin, drafts, provider=provider, status="sent", now=now)
     for draft in drafts:
         row = rows[origin.effect_key(draft.channel, draft.recipient)]

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
@@ -26,6 +26,8 @@ from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
 from processors.senders.refusals import NOT_VALID
 from processors.senders.sender import Channel
 from runtime.context import JobContext
+
+Purpose = Literal["marketing", "transactional"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,6 @@ class Origin:
     tracking_id: str | None = None
     campaign_id: uuid.UUID | None = None
     recipient_number: int | None = None
-    purpose: str | None = None
     content_version: str | None = None
 
     @classmethod
@@ -53,7 +54,6 @@ class Origin:
             payload.tracking_id,
             payload.campaign_id,
             payload.recipient_number,
-            payload.purpose,
             payload.content_version,
         )
 
@@ -80,6 +80,7 @@ class Draft:
         suppressed: why they must not be.
         code: of the refusal (see `processors.senders.refusals`) or of the suppression.
         deferred_until: not before, and `deferred_for` says why.
+        purpose: marketing needs consent and keeps to quiet hours.
         contact_id: whom it is for, if that is known.
         segments: of a text message.
         options: what else sending it again needs.
@@ -95,6 +96,7 @@ class Draft:
     code: str = NOT_VALID
     deferred_until: datetime | None = None
     deferred_for: str = ""
+    purpose: Purpose = "transactional"
     contact_id: str | None = None
     segments: int | None = None
     options: dict[str, Any] = field(default_factory=dict)
@@ -179,7 +181,7 @@ def _row(origin: Origin, draft: Draft, provider: str, status: str, now: datetime
         "tracking_id": origin.tracking_id,
         "campaign_id": origin.campaign_id,
         "recipient_number": origin.recipient_number,
-        "purpose": origin.purpose,
+        "purpose": draft.purpose,
         "contact_id": draft.contact_id,
         "segments": draft.segments,
         "options": draft.options or None,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -12,7 +13,11 @@ from processors.database.models import MESSAGE_STATUSES, Message
 
 @dataclass(frozen=True, slots=True)
 class OutboxMessage:
-    """One message to one recipient, exactly as stored."""
+    """One message to one recipient, exactly as stored.
+
+    `copies`: how often it was sent again although it may have arrived; more than none is a possible
+    duplicate.
+    """
 
     id: str
     org: str
@@ -26,6 +31,19 @@ class OutboxMessage:
     sent_at: datetime | None
     attempts: int
     error: str | None
+    error_code: str | None
+    sender: str | None
+    provider: str
+    provider_id: str | None
+    calling_at: datetime | None
+    purpose: str | None
+    segments: int | None
+    copies: int
+    delivery_status: str | None
+    execution_id: str | None
+    node_id: str | None
+    campaign_id: str | None
+    options: dict[str, Any] | None
 
 
 def list_messages(
@@ -52,7 +70,7 @@ def list_messages(
     if status is not None:
         query = query.where(Message.status == status)
     with database.read() as session:
-        return [_message(row) for row in session.scalars(query)]
+        return [message_view(row) for row in session.scalars(query)]
 
 
 def count_messages(database: Database, statuses: Iterable[str] = MESSAGE_STATUSES) -> int:
@@ -66,7 +84,8 @@ def count_messages(database: Database, statuses: Iterable[str] = MESSAGE_STATUSE
         return session.scalar(query) or 0
 
 
-def _message(row: Message) -> OutboxMessage:
+def message_view(row: Message) -> OutboxMessage:
+    """A row as it is shown."""
     return OutboxMessage(
         id=str(row.id),
         org=row.org_id,
@@ -80,4 +99,17 @@ def _message(row: Message) -> OutboxMessage:
         sent_at=row.sent_at,
         attempts=row.attempts,
         error=row.error,
+        error_code=row.error_code,
+        sender=row.sender,
+        provider=row.provider,
+        provider_id=row.provider_id,
+        calling_at=row.calling_at,
+        purpose=row.purpose,
+        segments=row.segments,
+        copies=row.copies,
+        delivery_status=row.delivery_status,
+        execution_id=str(row.execution_id) if row.execution_id else None,
+        node_id=row.node_id,
+        campaign_id=str(row.campaign_id) if row.campaign_id else None,
+        options=row.options,
     )

@@ -4,35 +4,43 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from processors.database.models import Message
+from processors.payloads.messaging import SendEmail, SendSms, SendWhatsapp
 from processors.senders.identity import Identity
 from processors.senders.sender import Channel, File, OutgoingMessage
 
 
-def email_options(identity: Identity, *, reply_to: str | None, is_html: bool, own: bool,
-                  files: int) -> dict[str, Any]:  # fmt: skip
-    """What sending an e-mail needs beside its row's columns.
-
-    Args:
-        identity: of the organisation.
-        reply_to: what the job names.
-        is_html: of the body.
-        own: the job or the organisation names the sender.
-        files: how many attachments the job carries; they are not kept.
-    """
-    options = {
-        "reply_to": reply_to or identity.reply_to,
-        "is_html": is_html,
-        "own_sender": own,
-        "files": files,
-    }
-    return {name: value for name, value in options.items() if value}
+def email_options(identity: Identity, payload: SendEmail, *, is_html: bool) -> dict[str, Any]:
+    """What sending an e-mail needs beside its row's columns; attachments are counted, not kept."""
+    return _options(
+        payload,
+        reply_to=payload.reply_to or identity.reply_to,
+        is_html=is_html,
+        own_sender=bool(payload.from_ or identity.from_email),
+        files=len(payload.attachments),
+    )
 
 
-def text_options(identity: Identity, channel: Channel) -> dict[str, Any]:
+def text_options(
+    identity: Identity, channel: Channel, payload: SendSms | SendWhatsapp
+) -> dict[str, Any]:
     """What sending a text message needs beside its row's columns."""
     service = identity.service(channel)
-    own = bool(service or identity.number(channel))
-    return {name: value for name, value in {"service": service, "own_sender": own}.items() if value}
+    own = {"service": service, "own_sender": bool(service or identity.number(channel))}
+    if isinstance(payload, SendSms):
+        return _options(payload, **own)
+    return _options(
+        payload,
+        **own,
+        free_text=payload.message is not None,
+        content_sid=payload.content_sid,
+        content_variables=payload.content_variables,
+    )
+
+
+def _options(payload: SendEmail | SendSms | SendWhatsapp, **values: Any) -> dict[str, Any]:
+    if payload.not_after is not None:
+        values["not_after"] = payload.not_after.isoformat()
+    return {name: value for name, value in values.items() if value}
 
 
 def outgoing(row: Message, files: Sequence[File] = ()) -> OutgoingMessage:

@@ -153,6 +153,21 @@ class SendWhatsapp(_Send):
         return self
 
 
+class ResendMessage(Payload):
+    """One message of the ledger that is sent again."""
+
+    message_id: uuid.UUID
+
+
+class ReconcileMessages(Payload):
+    """Messages of which nobody knows whether they were sent.
+
+    `after_s`: how long after the call, in seconds, its provider lists what it took.
+    """
+
+    after_s: Annotated[int, Field(ge=0, le=86_400)] = 300
+
+
 def _exactly_one(payload: BaseModel, *names: str) -> None:
     given = [name for name in names if getattr(payload, name) is not None]
     if len(given) != 1:

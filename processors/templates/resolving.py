@@ -13,7 +13,8 @@ from processors.database.models import Template, TemplateVersion
 from processors.errors import DefinitionError, TemplateError
 from processors.naming import name_key
 from processors.templates.rendering import Rendered, render, template_names
-from processors.texts.interpolation import Variable, fill, lookup
+from processors.texts.interpolation import Variable, fill
+from processors.texts.paths import lookup
 from processors.texts.values import is_missing
 
 Channel = Literal["email", "sms", "whatsapp"]
@@ -122,6 +123,15 @@ def read_version(
     return session.get(TemplateVersion, (org, channel, template_key(name), version))
 
 
+def template_of(row: TemplateVersion, purpose: str | None = None) -> OwnTemplate:
+    """A stored version as it is rendered."""
+    variables = tuple(Variable(str(each["name"]), each.get("default")) for each in row.variables)
+    return OwnTemplate(
+        cast("Channel", row.channel), row.name, row.version, purpose, row.subject, row.body,
+        row.is_html, variables,
+    )  # fmt: skip
+
+
 def _version(session: Session, key: _Key) -> OwnTemplate:
     bind = session.get_bind()
     cached = _cache.setdefault(bind if isinstance(bind, Engine) else bind.engine, {})
@@ -131,10 +141,7 @@ def _version(session: Session, key: _Key) -> OwnTemplate:
     row = read_version(session, org, channel, name, number)
     if row is None:
         raise TemplateError(f"the {channel} template {name!r} has no version {number}")
-    found = OwnTemplate(
-        channel, name, number, purpose, row.subject, row.body, row.is_html,
-        tuple(Variable(str(each["name"]), each.get("default")) for each in row.variables),
-    )  # fmt: skip
+    found = template_of(row, purpose)
     if len(cached) >= _MAX_CACHED:
         cached.pop(next(iter(cached)), None)
     cached[key] = found

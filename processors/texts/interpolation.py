@@ -1,7 +1,8 @@
 """``{{lead.first_name}}``: paths looked up in a scope. No logic, no code, no attributes.
 
-A variable may bring what stands in its place when it has no value: ``{{lead.first_name | default:
-"there"}}``. Without that, a variable that has none fails the text: no placeholder is ever sent.
+A variable may bring what stands in its place when it has no value, and filters: ``{{
+lead.first_name | default("there") | upper }}``, see `processors.texts.filters`. Without a default a
+variable that has none fails the text: no placeholder is ever sent.
 """
 
 import re
@@ -10,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from processors.errors import DefinitionError, MissingValueError
-from processors.naming import snake_case
 from processors.texts.budget import Budget
+from processors.texts.expressions import Chain, chain
+from processors.texts.paths import lookup
 from processors.texts.values import MISSING, is_missing
 from processors.texts.wording import UnwritableError, Wording, wording_of
 
@@ -20,7 +22,6 @@ _NAME = r"[^\s.\[\]{}()|\"'=+*/\\,;:<>!?%&#@^~`$]{1,100}"
 _PATH = rf"{_NAME}(?:\[\d{{1,6}}\]|\.{_NAME})*"
 _DEFAULT = r"\|\s*default\s*[:(]?\s*(?:\"([^\"]*)\"|'([^']*)')\s*\)?\s*"
 _EXPRESSION = re.compile(rf"\s*({_PATH})\s*(?:{_DEFAULT})?")
-_PART = re.compile(r"[^.\[\]]+")
 # The CRM's booking notices write these names in single braces.
 _NOTICES = (
     "auto_book", "booking_reference", "cancellation_cutoff_hours", "cancellation_reason",
@@ -28,37 +29,9 @@ _NOTICES = (
     "special_requirements", "waitlist_position",
 )  # fmt: skip
 _OPENING = re.compile(r"\{\{|\{(" + "|".join(_NOTICES) + r")\}")
-# ``className`` is ``class.name`` where there is no such name: the CRM's generations mix both.
-_OBJECTS = frozenset(
-    {"lead", "contact", "customer", "client", "member", "booking", "class", "membership",
-     "organisation", "organization", "workflow"}
-)  # fmt: skip
 _MAX_DEPTH = 12
 _MAX_SHOWN = 80
 MAX_CHARS = 200_000
-
-
-def lookup(scope: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path (``lead.tags[0]``), or `MISSING`.
-
-    A name is found in camelCase too when it was asked for in snake_case, and the other way round:
-    stored definitions mix both.
-    """
-    value: Any = scope
-    parts = _PART.findall(path)
-    for part in parts:
-        if isinstance(value, Mapping):
-            value = _member(value, part)
-        elif isinstance(value, list | tuple) and re.fullmatch(r"[0-9]{1,6}", part):
-            value = value[int(part)] if int(part) < len(value) else MISSING
-        else:
-            value = MISSING
-        if value is MISSING:
-            break
-    if value is MISSING and len(parts) == 1:
-        head, _, rest = snake_case(parts[0]).partition("_")
-        return lookup(scope, f"{head}.{rest}") if rest and head in _OBJECTS else MISSING
-    return value
 
 
 def has_variables(text: str) -> bool:
@@ -163,7 +136,10 @@ def malformed(text: str) -> list[str]:
     try:
         for _, expression in _split(text):
             if expression is not None and _EXPRESSION.fullmatch(expression) is None:
-                found[_no_variable(expression)] = None
+                try:
+                    _chain(expression)
+                except MissingValueError as error:
+                    found[str(error)] = None
     except MissingValueError as error:
         found[str(error)] = None
     return list(found)
@@ -210,15 +186,45 @@ def whole_variable(text: str, scope: Mapping[str, Any]) -> Any:
     if not is_one_variable(text):
         return MISSING
     expression = text.strip()[2:-2]
-    match = _EXPRESSION.fullmatch(expression)
-    found = MISSING if match is None else lookup(scope, match[1])
+    if (match := _EXPRESSION.fullmatch(expression)) is not None:
+        found = lookup(scope, match[1])
+    else:
+        try:
+            found = _filtered(expression, scope)
+        except MissingValueError:
+            return MISSING
     return MISSING if is_missing(found) else _refuse_placeholder(found, expression)
+
+
+def _chain(expression: str) -> Chain:
+    """A path with filters.
+
+    Raises:
+        MissingValueError: it is none; with what is allowed.
+    """
+    path, bar, filters = expression.partition("|")
+    if not bar or re.fullmatch(_PATH, path.strip()) is None:
+        raise MissingValueError(_no_variable(expression))
+    try:
+        return chain(path.strip(), filters)
+    except DefinitionError as error:
+        raise MissingValueError(f"{_named(expression)}: {error}") from None
+
+
+def _filtered(expression: str, scope: Mapping[str, Any]) -> Any:
+    found = _chain(expression)
+    value = lookup(scope, found.path)
+    return found.of(_refuse_placeholder(value, expression), scope)
 
 
 def _written(expression: str, scope: Mapping[str, Any], wording: Wording, budget: Budget) -> str:
     match = _EXPRESSION.fullmatch(expression)
     if match is None:
-        raise MissingValueError(_no_variable(expression))
+        found = _filtered(expression, scope)
+        if found == "":
+            # A default of its own: nothing is to stand there.
+            return ""
+        return _in_words(found, expression, wording)
     found = lookup(scope, match[1])
     if isinstance(found, str):
         # Before anything looks at it: it may be as long as a job.
@@ -228,6 +234,12 @@ def _written(expression: str, scope: Mapping[str, Any], wording: Wording, budget
         if default is None:
             raise MissingValueError(f"the variable {_named(expression)} has no value")
         return default
+    return _in_words(found, expression, wording)
+
+
+def _in_words(found: Any, expression: str, wording: Wording) -> str:
+    if is_missing(found):
+        raise MissingValueError(f"the variable {_named(expression)} has no value")
     try:
         return wording.write(_refuse_placeholder(found, expression))
     except UnwritableError as error:
@@ -253,16 +265,3 @@ def _named(expression: str) -> str:
     inner = " ".join(expression.removeprefix("{{").partition("|")[0].split())
     inner = inner if len(inner) <= _MAX_SHOWN else inner[: _MAX_SHOWN - 1] + "…"
     return f"{{{{{inner}}}}}"
-
-
-def _member(value: Mapping[str, Any], name: str) -> Any:
-    for spelling in (name, snake_case(name), camel_case(name)):
-        if spelling in value:
-            return value[spelling]
-    return MISSING
-
-
-def camel_case(name: str) -> str:
-    """``first_name`` as ``firstName``."""
-    head, *rest = name.split("_")
-    return head + "".join(part[:1].upper() + part[1:] for part in rest)

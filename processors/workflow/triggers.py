@@ -8,7 +8,7 @@ from typing import Any
 
 from processors.errors import DefinitionError
 from processors.event_names import canonical
-from processors.texts.interpolation import lookup
+from processors.texts.paths import lookup
 from processors.texts.values import MISSING
 from processors.workflow.decisions.comparisons import compare
 from processors.workflow.decisions.conditions import Facts, field_value, holds

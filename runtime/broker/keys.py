@@ -25,6 +25,7 @@ OF_SCRIPTS = {
     "atlas:parked-keys": "set of the concurrency keys that jobs wait for",
     "atlas:seen:*": "set of the ids that were trimmed in one half minute",
     "atlas:swept": "there while a sweep is not due again",
+    "atlas:swept-orgs": "where the next sweep goes on through the organisations of fair queues",
     "atlas:recurring-removed": "set of the declared recurring jobs that an operator removed",
     "atlas:recurred": "there while recurring jobs need not be looked at again",
     "atlas:set-aside:*": "what a key of another type held",

@@ -115,7 +115,7 @@ class Twin:
             self.known[h.worker].discard(h.job.execution)
 
     def renew(self, held: Sequence[Held], *, twice: bool = False) -> None:
-        rows = [(h.job.id, h.job.execution, h.job.lane, 1.0) for h in held]
+        rows = [(h.job.id, h.job.execution, h.job.lane, 1.0, h.job.rl_key) for h in held]
         call = upkeep.renew(held[0].worker, rows, lease_ms=_LEASE_MS)
         self._both(call, lambda: self.model.renew([row[:2] for row in rows]), twice=twice)
 

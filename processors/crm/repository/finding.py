@@ -9,6 +9,7 @@ from sqlalchemy.sql import Select
 from processors.addresses.mail_address import address_spelling
 from processors.addresses.phone import spelling
 from processors.crm.repository.mapping import TableMap
+from processors.crm.repository.values import write_value
 
 # Enough digits to leave few rows to read, and few enough to be the same in every spelling.
 _LAST_DIGITS = 6
@@ -37,7 +38,8 @@ def search_contact(
         phone: a number.
         country: whose numbers are written without a country code.
     """
-    everyone = table.everything.where(table.column("org_id") == org).order_by(
+    org_key = write_value("org_id", org, table.column("org_id").type)
+    everyone = table.everything.where(table.column("org_id") == org_key).order_by(
         table.column("created_at"), table.column("id")
     )
     email = address_spelling(email) if email else None

@@ -82,6 +82,15 @@ class Repository(Protocol):
     def check(self, org: str, entity: Entity, record_id: str, fields: Record) -> None:
         """Refuse, before anything is written, what `upsert` would refuse."""
 
+    def page(
+        self, org: str, entity: Entity, *, cursor: str | None, limit: int
+    ) -> tuple[Sequence[Record], str | None]:
+        """All records, some at a time: those after `cursor`, and the cursor of the next page.
+
+        The first page has no cursor, the last one gives none. What is added while pages are read
+        may be missed, and nothing else.
+        """
+
     def upsert(
         self,
         org: str,

@@ -16,7 +16,9 @@ from processors.crm.fields import Place
 from processors.crm.merging import created, merge
 from processors.crm.repository.finding import search_contact
 from processors.crm.repository.mapping import CrmSchema, TableMap
+from processors.crm.repository.mirror import mirror_organisation
 from processors.crm.repository.protocol import Entity, Record, Report, Ties, Upserted
+from processors.crm.repository.values import read_value, write_value
 from processors.database.models import Activity, Holiday, ScoreChange
 from processors.errors import DefinitionError
 from processors.texts.wording import zone_of
@@ -58,13 +60,22 @@ class SqlRepository:
             return known
         table = self._schema.organisations
         query = table.everything.where(table.column("id") == bindparam("org"))
-        row = self._connection.execute(query, {"org": org}).mappings().one_or_none()
+        try:
+            values = {"org": _key(table, "id", org)}
+        except ValueError:
+            return None
+        row = self._connection.execute(query, values).mappings().one_or_none()
         if row is None:
             return None
-        record: dict[str, Any] = {str(name): value for name, value in row.items()}
-        record["country"] = record["country"] or self._default_country
+        record = dict.fromkeys(("email", "phone")) | {
+            str(name): read_value(value, None) for name, value in row.items()
+        }
+        record["country"] = record.get("country") or self._default_country
+        record["timezone"] = record.get("timezone") or "Europe/London"
         record["settings"] = record.get("settings") or {}
         record["business_hours"] = record.get("business_hours") or {}
+        if self._schema.name != "own":
+            mirror_organisation(self._connection, record)
         self._organisations[org] = record
         return record
 
@@ -115,7 +126,7 @@ class SqlRepository:
         kinds = ENTITIES[entity].kinds
         found: list[Record] = []
         for table in self._schema.tables[entity]:
-            query = table.everything.where(table.column("org_id") == org)
+            query = table.everything.where(table.column("org_id") == _key(table, "org_id", org))
             for name, value in where.items():
                 query = query.where(_equals(table, entity, name, value))
             order = (table.column("created_at"), table.column("id"))
@@ -130,6 +141,24 @@ class SqlRepository:
         record = self._fresh(org, entity, Report(record_id, fields, _EPOCH), cleaned)
         table = _home(self._schema.tables[entity], record)
         table.write(record, frozenset(record))
+
+    def page(
+        self, org: str, entity: Entity, *, cursor: str | None, limit: int
+    ) -> tuple[list[Record], str | None]:
+        """All records, some at a time: table after table, each by its ids' order."""
+        tables = self._schema.tables[entity]
+        number, _, last = (cursor or "0:").partition(":")
+        table = tables[int(number)]
+        query = table.everything.where(table.column("org_id") == org)
+        if last:
+            query = query.where(table.column("id") > last)
+        query = query.order_by(table.column("id")).limit(limit)
+        kinds = ENTITIES[entity].kinds
+        found = [table.read(row, kinds) for row in self._connection.execute(query).mappings()]
+        if len(found) == limit:
+            return [*found], f"{number}:{found[-1]['id']}"
+        following = int(number) + 1
+        return [*found], f"{following}:" if following < len(tables) else None
 
     def upsert(
         self,
@@ -252,7 +281,11 @@ class SqlRepository:
             if not missing:
                 break
             query = table.by_id.with_for_update() if lock else table.by_id
-            rows = self._connection.execute(query, {"org": org, "ids": missing}).mappings()
+            try:
+                values = _keys(table, org, missing)
+            except ValueError:
+                continue  # such ids cannot be in that table
+            rows = self._connection.execute(query, values).mappings()
             for row in rows:
                 record = table.read(row, kinds)
                 found[record["id"]] = (table, record)
@@ -315,7 +348,8 @@ class SqlRepository:
             values = table.write(record, frozenset({*names, "updated_at"}))
             columns = tuple(sorted(values))
             row = {f"new_{name}": values[name] for name in columns}
-            groups[table, columns].append({"org": org, "key": record_id} | row)
+            keys = {"org": _key(table, "org_id", org), "key": _key(table, "id", record_id)}
+            groups[table, columns].append(keys | row)
         for (table, columns), rows in groups.items():
             statement = (
                 update(table.table)
@@ -324,6 +358,14 @@ class SqlRepository:
                 .values({name: bindparam(f"new_{name}") for name in columns})
             )
             self._connection.execute(statement, rows if len(rows) > 1 else rows[0])
+
+
+def _key(table: TableMap, name: str, value: str) -> Any:
+    return write_value(name, value, table.column(name).type)
+
+
+def _keys(table: TableMap, org: str, ids: Sequence[str]) -> dict[str, Any]:
+    return {"org": _key(table, "org_id", org), "ids": [_key(table, "id", one) for one in ids]}
 
 
 def _home(tables: Sequence[TableMap], record: Mapping[str, Any]) -> TableMap:
@@ -350,6 +392,8 @@ def _equals(table: TableMap, entity: Entity, name: str, value: Any) -> Any:
         raise ValueError(f"the table {table.table.fullname} has no column for {name}")
     names = table.values.get(name, {})
     if isinstance(value, list | tuple):
-        return table.column(name).in_([names.get(entry, entry) for entry in value])
+        column = table.column(name)
+        found = [names.get(entry, entry) if isinstance(entry, str) else entry for entry in value]
+        return column.in_([write_value(name, entry, column.type) for entry in found])
     value = names.get(value, value) if isinstance(value, str) else value
-    return table.column(name) == value
+    return table.column(name) == write_value(name, value, table.column(name).type)

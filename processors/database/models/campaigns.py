@@ -38,7 +38,7 @@ class Campaign(Base):
 
     ``loading`` until the whole list is here; `total` counts the recipients so far, and `duplicates`
     those left out because their address was there already. `next_part` is the part of the list that
-    is loaded next, `cursor` the last contact of a segment that was looked at. `next_batch` is the
+    is loaded next, `cursor` where the next page of a segment begins. `next_batch` is the
     only batch that may hand out recipients: whatever bumps it makes older jobs do nothing.
     `reason`: why an operator paused or cancelled it.
     """
@@ -65,7 +65,7 @@ class Campaign(Base):
     delay_between_batches_ms: Mapped[int] = mapped_column(default=2_000)
     is_html: Mapped[bool] = mapped_column(default=False)
     segment_id: Mapped[str | None] = mapped_column(String(100))
-    cursor: Mapped[str | None] = mapped_column(String(100))
+    cursor: Mapped[str | None] = mapped_column(String(200))
     next_part: Mapped[int] = mapped_column(default=0)
     total: Mapped[int] = mapped_column(default=0)
     duplicates: Mapped[int] = mapped_column(default=0)

@@ -21,7 +21,8 @@ class Message(Base):
     `segments` are those of a text message (GSM-7 or UCS-2). `delivery_status` is what the provider
     reported since, NULL for nothing. `copies`: how often it was sent again although an earlier call
     may have reached the recipient: a possible duplicate. `delays`: how often it was put off because
-    the recipient could not be reached. `options`: what else sending it again needs.
+    the recipient could not be reached. `options`: what else sending it again needs. `asked_at`:
+    when the provider was asked what became of an unknown one.
     """
 
     __tablename__ = "messages"
@@ -59,6 +60,7 @@ class Message(Base):
     campaign_id: Mapped[uuid.UUID | None]
     recipient_number: Mapped[int | None]
     options: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
+    asked_at: Mapped[datetime | None]
     copies: Mapped[int] = mapped_column(default=0, server_default="0")
     delays: Mapped[int] = mapped_column(default=0, server_default="0")
     purpose: Mapped[str | None] = mapped_column(String(20))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from processors.texts.interpolation import lookup
+from processors.texts.paths import lookup
 from processors.texts.values import MISSING, id_text, moment, shown
 from processors.workflow.actions.config import ActionConfig, Also, Filled
 from processors.workflow.actions.context import ActionContext

@@ -17,8 +17,8 @@ REPLIES = {
     "whatsapp": "whatsapp_replied",
     "email": "email_replied",
 }
-# A step's name for a variable: as it stands between braces, without a dot.
-_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
+# The name of a variable that a step sets.
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
 
 
 class StartWorkflowConfig(ActionConfig):
@@ -53,11 +53,11 @@ class SetVariableConfig(ActionConfig):
 
     BLANKS = frozenset({"value"})
 
-    name: Annotated[str | None, Also("variable", "variable_name", "key"), Field(pattern=_NAME)] = (
-        None
-    )
+    name: Annotated[
+        str | None, Also("variable", "variable_name", "key"), Field(pattern=VARIABLE)
+    ] = None
     value: Any = None
-    variables: Mapping[Annotated[str, Field(pattern=_NAME)], Any] = {}
+    variables: Mapping[Annotated[str, Field(pattern=VARIABLE)], Any] = {}
 
     @model_validator(mode="after")
     def _something(self) -> Self:

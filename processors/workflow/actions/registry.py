@@ -32,7 +32,7 @@ from processors.workflow.nodes import ActionSettings
 ENTRY_POINTS = "atlas_queue.actions"
 # Half of what a job may carry by default.
 MAX_PAYLOAD = 500_000
-_BUILT_IN = ("bookings", "contacts", "flow", "messages", "sales", "staff")
+_BUILT_IN = ("bookings", "contacts", "data", "flow", "messages", "sales", "staff")
 # A fault in an action's code: the step fails, and says so; nothing to try again.
 _FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from processors.errors import DefinitionError
 from processors.naming import snake_case
-from processors.texts.interpolation import interpolate, lookup
+from processors.texts.interpolation import interpolate
+from processors.texts.paths import lookup
 from processors.texts.values import MISSING
 from processors.texts.wording import zone_of
 from processors.workflow.decisions.comparisons import compare

@@ -12,13 +12,13 @@ WorkerState = Literal["lives", "gone", "lost"]
 
 
 def renew(
-    worker: str, executions: Iterable[tuple[str, str, str, float]], *, lease_ms: int
+    worker: str, executions: Iterable[tuple[str, str, str, float, str]], *, lease_ms: int
 ) -> Call[list[str]]:
-    """Renew leases of (job id, execution, lane, started s); the answer lists those lost."""
+    """Renew leases of (job id, execution, lane, started s, rate limit key); lists those lost."""
     rows = list(executions)
     args: list[Arg] = [worker, lease_ms, len(rows)]
-    for job_id, execution, lane, started_s in rows:
-        args += (job_id, execution, lane, f"{started_s:.6f}")
+    for job_id, execution, lane, started_s, rl_key in rows:
+        args += (job_id, execution, lane, f"{started_s:.6f}", rl_key)
     return Call("renew", args, texts_of)
 
 

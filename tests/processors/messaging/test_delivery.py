@@ -358,9 +358,15 @@ def test_many_recipients_go_on_in_another_run_when_time_is_short(with_provider, 
     assert provider.accepted == ["a@b.co", "b@b.co"]
 
 
-@pytest.mark.parametrize("kind", ["send_sms", "send_whatsapp"])
-def test_numbers_are_normalised_and_wrong_ones_refused(engine, database, kind):
-    payload = {"to": ["07700 900123", "+44 7700 900123", "12345"], "message": "Hi"}
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("send_sms", {"message": "Hi"}),
+        ("send_whatsapp", {"content_sid": "HX" + "0" * 32, "content_variables": {"1": "Ana"}}),
+    ],
+)
+def test_numbers_are_normalised_and_wrong_ones_refused(engine, database, kind, text):
+    payload = {"to": ["07700 900123", "+44 7700 900123", "12345"], **text}
     ran = engine.run(NewJob(kind, ORG, payload, job_id="text_1"))
     assert "1 of 2 recipients: the number is not valid" in str(ran.raised)
     assert status_of(database) == {"+447700900123": "sent", "12345": "rejected"}

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from processors.errors import DefinitionError, MissingValueError
 from processors.texts import interpolation
-from processors.texts.interpolation import fill, interpolate, is_placeholder, lookup, malformed
+from processors.texts.interpolation import fill, interpolate, is_placeholder, malformed
+from processors.texts.paths import lookup
 from processors.texts.values import MISSING
 
 SCOPE = {

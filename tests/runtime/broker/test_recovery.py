@@ -125,7 +125,7 @@ def test_renewal_keeps_a_lease_and_writes_rqs_execution_record(
 ) -> None:
     client.enqueue("echo", org="o", payload={}, job_id="j")
     job = claim(broker, lease_ms=-1).jobs[0]
-    rows = [("j", job.execution, PLAIN, 1_700_000_000.0)]
+    rows = [("j", job.execution, PLAIN, 1_700_000_000.0, "")]
     assert broker.run(upkeep.renew("w1", rows, lease_ms=30_000)) == []
     assert reap(broker) == (0, 0, 0)
     from rq.executions import Execution
@@ -140,7 +140,7 @@ def test_renewal_tells_which_leases_are_lost(client: AtlasClient, broker: Broker
     client.enqueue("echo", org="o", payload={}, job_id="j")
     job = claim(broker).jobs[0]
     release(broker)
-    rows = [("j", job.execution, PLAIN, 1.0)]
+    rows = [("j", job.execution, PLAIN, 1.0, "")]
     assert broker.run(upkeep.renew("w1", rows, lease_ms=30_000)) == [job.execution]
 
 

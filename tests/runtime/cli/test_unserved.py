@@ -84,7 +84,7 @@ def test_in_production_a_channel_without_provider_waits_and_every_screen_says_wh
         in atlas("explain", "mail").out
     )
     assert atlas("job", "mail", "--json").json["summary"]["state"] == JobState.WAITING
-    assert atlas("outbox", "--json").json == []
+    assert atlas("messages", "list", "--json").json == []
 
 
 def test_without_any_worker_the_readers_own_settings_give_the_reason(
@@ -220,4 +220,6 @@ def test_one_line_when_settings_are_wrong_for_an_application_command(
     atlas: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("REDIS_PORT", "x")
-    assert one_line(atlas("outbox").err).startswith("REDIS_PORT: 'x' is not a whole number")
+    assert one_line(atlas("messages", "list").err).startswith(
+        "REDIS_PORT: 'x' is not a whole number"
+    )

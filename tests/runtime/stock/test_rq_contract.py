@@ -172,7 +172,7 @@ def test_what_rq_canceled_while_it_ran_stays_canceled(
     client.enqueue("echo", org="o", payload={}, job_id="j")
     (job,) = claim(broker).jobs
     fetch(raw, "j").cancel()
-    renewal = upkeep.renew("w1", [("j", job.execution, PLAIN, 1.0)], lease_ms=30_000)
+    renewal = upkeep.renew("w1", [("j", job.execution, PLAIN, 1.0, "")], lease_ms=30_000)
     assert broker.run(renewal) == [job.execution], "its worker stops it at the next renewal"
     finish(broker, ended(job, outcome))
     assert (places(raw, "j"), claim(broker).jobs) == (["canceled"], [])

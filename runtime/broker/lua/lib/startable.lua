@@ -30,12 +30,17 @@ local function startable(p, claim, id, lane)
   end
   if not STATUSES[status or ''] then return refuse(p, claim, id, lane, 'its status is none of RQ\'s', true) end
   if status ~= 'queued' and status ~= 'rate_limited' then return nil end
-  if not data then return refuse(p, claim, id, lane, 'its hash has no data', true) end
-  if #data > claim.max_bytes then return refuse(p, claim, id, lane, 'its data is larger than allowed', true) end
   local o = options_of(job[OPTIONS])
-  if o and o.not_after and claim.now > o.not_after then
-    return expire_job(p, id, lane, o, claim.policy, claim.worker, claim.token .. '-expired-' .. id, claim.now)
+  if not data then
+    refuse(p, claim, id, lane, 'its hash has no data', true)
+  elseif #data > claim.max_bytes then
+    refuse(p, claim, id, lane, 'its data is larger than allowed', true)
+  elseif o and o.not_after and claim.now > o.not_after then
+    expire_job(p, id, lane, o, claim.policy, claim.worker, claim.token .. '-expired-' .. id, claim.now)
+  elseif not (o and o.key) or take_key(p, id, lane, o, claim.now) then
+    return job
   end
-  if o and o.key and not take_key(p, id, lane, o, claim.now) then return nil end
-  return job
+  -- RQ gives a job its slot before it starts; this one does not.
+  free_slot(p, lane, id, job[RL_KEY])
+  return nil
 end

@@ -24,6 +24,15 @@ end
 -- Jobs placed by one call keep their order: each is scored a microsecond after the one before.
 local placed = 0
 
+-- Lets an organisation that has a job waiting take part, if it does not already. A newcomer starts at
+-- the virtual time of the one served last: no credit for having been away.
+local function join_ring(p, lane, org)
+  local ring = p .. ':atlas:ring:' .. lane
+  if redis.call('ZSCORE', ring, org) then return false end
+  redis.call('ZADD', ring, number(redis.call('HGET', p .. ':atlas:vclock', lane), 0), org)
+  return true
+end
+
 -- Puts a fair job among its organisation's waiting ones; returns the status it has there.
 local function place_fair(p, lane, id, org, cap, front, now)
   local rl = p .. ':rl:' .. lane .. '|' .. org
@@ -38,10 +47,7 @@ local function place_fair(p, lane, id, org, cap, front, now)
   if redis.call('ZADD', waiting, string.format('%.6f', score), id) == 1 then
     redis.call('HINCRBY', p .. ':atlas:depth', lane, 1)
   end
-  if not redis.call('ZSCORE', p .. ':atlas:ring:' .. lane, org) then
-    -- A newcomer starts at the virtual time of the one served last: no credit for having been away.
-    local vclock = number(redis.call('HGET', p .. ':atlas:vclock', lane), 0)
-    redis.call('ZADD', p .. ':atlas:ring:' .. lane, vclock, org)
+  if join_ring(p, lane, org) then
     redis.call('SADD', p .. ':rl-keys', lane .. '|' .. org)
     redis.call('HSET', rl, 'concurrency', cap or 1)
   end

@@ -125,6 +125,13 @@ def test_what_cannot_be_registered_is_refused_at_once(name, function, runs, erro
         ("set_variable", {"value": 1}, ["there is nothing to set"]),
         ("wait_for_reply", {"timeout": "soon"}, ["'soon' is no duration"]),
         ("start_workflow", {"data": {}}, ["workflow_id is missing"]),
+        ("transform_data", {"expression": "contact.score * 2", "name": "double"}, []),
+        ("transform_data", {"values": {"a": "{{ score }} "}}, []),
+        ("transform_data", {"expression": "range(9)"}, ["expression: call is not allowed"]),
+        ("transform_data", {"values": {"a": "1 +"}}, ["values.a: '1 +' is no expression"]),
+        ("transform_data", {"values": {"a.b": "1"}}, ["String should match pattern"]),
+        ("transform_data", {"values": [{"name": "a"}]}, ["each entry needs a name and an expr"]),
+        ("transform_data", {}, ["there is nothing to compute"]),
     ],
 )
 def test_settings_are_checked_when_they_are_saved(name, config, said):

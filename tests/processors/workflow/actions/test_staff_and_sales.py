@@ -227,3 +227,16 @@ def test_the_repository_is_asked_of_the_executions_organisation_only(act, reposi
     repository.get = lambda org, *args, **kwargs: asked.append(org) or whole(org, *args, **kwargs)
     act("add_tag", {"tag": "VIP"})
     assert set(asked) == {ORG}
+
+
+def test_values_are_computed_one_after_the_other(act):
+    values = {"double": "contact.score * 2", "word": "'high' if double > 100 else 'low'"}
+    outcome = act("transform_data", {"transformations": values})
+    assert outcome.variables == outcome.output == {"double": 120, "word": "high"}
+    one = act("transform_data", {"expression": "tags | length", "output": "count"})
+    assert (one.output, one.variables) == ({"result": 1}, {"count": 1})
+
+
+def test_what_cannot_be_computed_fails_the_step_with_both_values(act):
+    with pytest.raises(DefinitionError, match=r"^transform_data: x: 60 \+ 'Ana' needs two"):
+        act("transform_data", {"values": {"x": "contact.score + first_name"}})

@@ -1,0 +1,79 @@
+"""What operators do with messages of which nobody knows whether they were sent."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from processors.database.engine import Database
+from processors.database.models import Message
+from processors.messaging.closing import close_for
+from processors.messaging.reconciling import make_copy
+from processors.messaging.resending import resend_job
+from runtime.client import NewJob
+
+# As many characters of an id are enough, if they name one message.
+LEAST = 8
+_MOST = 5
+
+
+class MessageError(Exception):
+    """An operator's wish that cannot be met; one line."""
+
+
+def find(session: Session, ident: str, *, lock: bool = False) -> Message:
+    """The message of an id, or of its first characters.
+
+    Raises:
+        MessageError: there is none, or there are several.
+    """
+    digits = ident.lower().replace("-", "")
+    if len(digits) < LEAST or not all(char in "0123456789abcdef" for char in digits):
+        raise MessageError(f"an id of a message has at least {LEAST} hexadecimal digits")
+    if len(digits) > 32:
+        raise MessageError(f"there is no message {ident[:40]}")
+    first, last = uuid.UUID(digits.ljust(32, "0")), uuid.UUID(digits.ljust(32, "f"))
+    query = select(Message).where(Message.id.between(first, last)).limit(_MOST)
+    found = list(session.scalars(query.with_for_update() if lock else query))
+    if not found:
+        raise MessageError(f"there is no message {ident[:40]}")
+    if len(found) > 1:
+        raise MessageError(f"several messages begin with {ident[:40]}; give more of the id")
+    return found[0]
+
+
+def confirm(database: Database, ident: str, *, actor: str, now: datetime) -> list[NewJob]:
+    """Declare an unknown message sent; the jobs to enqueue for what waits for it.
+
+    Raises:
+        MessageError: there is none, or it is not unknown.
+        DatabaseUnavailableError: the database did not answer.
+    """
+    with database.write() as session:
+        row = find(session, ident, lock=True)
+        if row.status != "unknown":
+            raise MessageError(f"message {row.id} is {row.status}, not unknown")
+        row.status, row.sent_at, row.error_code = "sent", row.calling_at or now, None
+        row.error = f"confirmed by {actor}"
+        return close_for(session, row, now)
+
+
+def resend(database: Database, ident: str, *, now: datetime) -> tuple[Message, NewJob]:
+    """Reserve a message that was not sent, or is not known to be; and the job that sends it.
+
+    Raises:
+        MessageError: there is none, it was sent or is on its way, or it had attachments.
+        DatabaseUnavailableError: the database did not answer.
+    """
+    with database.write() as session:
+        row = find(session, ident, lock=True)
+        if row.status not in ("unknown", "rejected", "suppressed"):
+            raise MessageError(f"message {row.id} is {row.status}: it is not sent again")
+        if (row.options or {}).get("files"):
+            raise MessageError(
+                f"message {row.id} had attachments, which are not kept; "
+                f"retry its job: atlas jobs retry {row.job_id}"
+            )
+        make_copy(row, now)
+        return row, resend_job(row)
