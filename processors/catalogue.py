@@ -16,7 +16,14 @@ from processors.payloads.system import (
     RepairExecutions,
     RequeueDeadLetters,
 )
-from processors.payloads.workflow import ContinueWait, ExecuteNode, ExecuteWorkflow, ProcessTrigger
+from processors.payloads.workflow import (
+    AdvanceExecution,
+    ContinueWait,
+    ExecuteNode,
+    ExecuteWorkflow,
+    ProcessTrigger,
+    StopWorkflows,
+)
 from runtime.catalogue.catalogue import (
     Breaker,
     Catalogue,
@@ -42,7 +49,7 @@ PROVIDERS = (
     Provider("whatsapp", breaker=_TEXTS),
 )
 
-_WORKFLOW = "processors.workflow.handlers"
+_WORKFLOW = "processors.workflow.execution.handlers"
 _MESSAGING = "processors.messaging.handlers"
 _CRM = "processors.crm.handlers"
 _CAMPAIGNS = "processors.campaigns.handlers"
@@ -95,7 +102,7 @@ KINDS = (
         "process_trigger",
         "workflow:triggers",
         ProcessTrigger,
-        "processors.workflow.triggering:process_trigger",
+        "processors.workflow.execution.triggering:process_trigger",
         retry=_OTHERS,
         timeout_s=30,
         priority=Priority.HIGH,
@@ -111,10 +118,29 @@ KINDS = (
         hint=("workflow_id", "trigger_type"),
     ),
     Kind(
+        "advance_execution",
+        "workflow:actions",
+        AdvanceExecution,
+        f"{_WORKFLOW}:advance_execution",
+        retry=_OTHERS,
+        timeout_s=60,
+        hint=("node_id", "execution_id"),
+    ),
+    Kind(
+        "stop_workflows",
+        "workflow:actions",
+        StopWorkflows,
+        f"{_WORKFLOW}:stop_workflows",
+        retry=_OTHERS,
+        timeout_s=60,
+        hint=("workflow_id",),
+    ),
+    Kind(
+        # What earlier versions have enqueued.
         "execute_node",
         "workflow:actions",
         ExecuteNode,
-        f"{_WORKFLOW}:execute_node",
+        f"{_WORKFLOW}:advance_execution",
         retry=_OTHERS,
         timeout_s=30,
         hint=("node_id",),

@@ -20,7 +20,7 @@ _MAX_DEPTH = 20
 
 
 def read_condition(fields: Fields, keys: tuple[str, ...] = OF_CONDITION) -> dict[str, Any] | None:
-    """The condition that an object holds, as `processors.workflow.decisions.conditions` reads it.
+    """The condition that an object holds, as `processors.workflow.decisions` reads it.
 
     None without any; what cannot be decided is a problem.
 

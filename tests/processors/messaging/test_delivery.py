@@ -214,10 +214,9 @@ def test_a_crash_after_delivery_before_the_step_closes(
         {"workflow_id": "wf_1", "trigger_type": "lead_created",
          "trigger_data": {"lead_id": "lead_1"}},
     )  # fmt: skip
-    for _ in range(3):
+    while engine.client.queue[0].kind != "send_email":
         engine.run(engine.client.queue.popleft())
     job = engine.client.queue.popleft()
-    assert job.kind == "send_email"
     with monkeypatch.context() as patch:
         patch.setattr("processors.messaging.handlers.settle_step", _die)
         with pytest.raises(Crash):

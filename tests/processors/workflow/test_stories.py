@@ -335,7 +335,9 @@ def _chain(length: int) -> dict[str, Any]:
             "actionType": "set_variable",
             "config": {"name": "reached", "value": number},
         }
-        nodes.append({"id": f"s{number}", "type": "action", "position": {"x": 0, "y": 0}, "data": data})
+        nodes.append(
+            {"id": f"s{number}", "type": "action", "position": {"x": 0, "y": 0}, "data": data}
+        )
     edges = [
         {"id": f"e{number}", "source": source["id"], "target": target["id"]}
         for number, (source, target) in enumerate(zip(nodes, nodes[1:], strict=False))
