@@ -17,6 +17,7 @@ from processors.database.models import Activity, WorkflowWait
 from processors.errors import DefinitionError
 from processors.event_names import canonical
 from processors.workflow.execution.board import Step
+from processors.workflow.execution.choosing import booking_of
 from processors.workflow.execution.facts import World
 from processors.workflow.execution.outcomes import StepFailedError
 from processors.workflow.execution.plan import Plan
@@ -70,7 +71,7 @@ def hear(advance: "Advance", only: Step | None = None) -> Iterator[Heard]:
         if step.branch == "event"
     }
     for activity in _activities(advance, ears):
-        if str(activity.id) in used:
+        if str(activity.id) in used or _is_of_another_booking(advance, activity.data):
             continue
         for ear in ears:
             if activity.type in ear.events and activity.occurred_at >= ear.since:
@@ -79,6 +80,14 @@ def hear(advance: "Advance", only: Step | None = None) -> Iterator[Heard]:
                 yield Heard(ear.what, ear.key, activity.type, _output(activity))
                 if ear.what == "wait":
                     ears = [other for other in ears if other is not ear]
+
+
+def _is_of_another_booking(advance: "Advance", data: Mapping[str, Any]) -> bool:
+    """Of executions for one booking each, an event that names a booking moves that one alone."""
+    if advance.plan.workflow.settings.reentry.by != "booking":
+        return False
+    own, other = booking_of(advance.execution.trigger_data), booking_of(data)
+    return own is not None and other is not None and own != other
 
 
 def _ears(advance: "Advance", only: Step | None) -> list[_Ear]:

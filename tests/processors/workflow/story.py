@@ -113,7 +113,8 @@ def _furnish(worker: InlineWorker, story: Story, definitions: Mapping[str, Any])
         session.flush()
         session.add(Contact(org_id=ORG, id="c1", **(contact | dict(story.contact))))
         session.flush()
-        for name in (story.workflow, *story.others):
+        # Those that it starts come first: it may not name what is not there.
+        for name in (*story.others, story.workflow):
             save_workflow(session, ORG, definitions[name], status="active")
 
 
