@@ -172,7 +172,7 @@ STORIES = {
         [
             Sent(NOW, "email", "Your membership ends in two months"),
             # Days begin at midnight in London, which in April is 23:00 UTC.
-            Sent(after(29, hours=13), "email", "Renew and keep your price"),
+            Sent(after(29, hours=13), "email", "ends in a month"),
             Sent(after(52, hours=13), "sms", "ends in a week"),
         ],
         tasks=("Ana's membership ends tomorrow",),
