@@ -1,6 +1,7 @@
 """The twelve queues, the providers and all kinds of jobs, as data."""
 
 from processors.payloads.campaigns import LoadCampaign, SendBatch
+from processors.payloads.compliance import RecordConsent
 from processors.payloads.crm import AddTag, TrackEvent, UpdateLead, UpsertRecords
 from processors.payloads.messaging import (
     ReconcileMessages,
@@ -17,7 +18,18 @@ from processors.payloads.system import (
     RequeueDeadLetters,
 )
 from processors.payloads.webhooks import ProcessWebhook
-from processors.payloads.workflow import ContinueWait, ExecuteNode, ExecuteWorkflow, ProcessTrigger
+from processors.payloads.workflow import (
+    AdvanceExecution,
+    ContinueWait,
+    ExecuteNode,
+    ExecuteWorkflow,
+    ProcessTrigger,
+    RequestHttp,
+    RunAction,
+    ScanDates,
+    StartOnDate,
+    StopWorkflows,
+)
 from runtime.catalogue.catalogue import (
     Breaker,
     Catalogue,
@@ -43,7 +55,8 @@ PROVIDERS = (
     Provider("whatsapp", breaker=_TEXTS),
 )
 
-_WORKFLOW = "processors.workflow.handlers"
+_WORKFLOW = "processors.workflow.execution.handlers"
+_DATES = "processors.workflow.dates.handlers"
 _MESSAGING = "processors.messaging.handlers"
 _CRM = "processors.crm.handlers"
 _CAMPAIGNS = "processors.campaigns.handlers"
@@ -80,6 +93,8 @@ _SEND_TEXT = RetryPolicy(attempts=3, base_s=1, rules=(*_RULES, _RECIPIENT))
 _EXECUTE_WORKFLOW = RetryPolicy(attempts=5, base_s=3, rules=_RULES)
 _UPDATE_LEAD = RetryPolicy(attempts=3, backoff="fixed", base_s=5, rules=_RULES)
 _OTHERS = RetryPolicy(attempts=3, base_s=2, rules=_RULES)
+# Another system may be away for some minutes.
+_CALL = RetryPolicy(attempts=6, base_s=5, rules=_RULES)
 # A database that does not answer is what a health check must report, and soon.
 _HEALTH = RetryPolicy(attempts=3, base_s=2)
 # The next one comes in ten minutes.
@@ -96,7 +111,7 @@ KINDS = (
         "process_trigger",
         "workflow:triggers",
         ProcessTrigger,
-        "processors.workflow.triggering:process_trigger",
+        "processors.workflow.execution.triggering:process_trigger",
         retry=_OTHERS,
         timeout_s=30,
         priority=Priority.HIGH,
@@ -112,12 +127,49 @@ KINDS = (
         hint=("workflow_id", "trigger_type"),
     ),
     Kind(
+        "advance_execution",
+        "workflow:actions",
+        AdvanceExecution,
+        f"{_WORKFLOW}:advance_execution",
+        retry=_OTHERS,
+        timeout_s=60,
+        hint=("node_id", "execution_id"),
+    ),
+    Kind(
+        "stop_workflows",
+        "workflow:actions",
+        StopWorkflows,
+        f"{_WORKFLOW}:stop_workflows",
+        retry=_OTHERS,
+        timeout_s=60,
+        hint=("workflow_id",),
+    ),
+    Kind(
+        # What earlier versions have enqueued.
         "execute_node",
         "workflow:actions",
         ExecuteNode,
-        f"{_WORKFLOW}:execute_node",
+        f"{_WORKFLOW}:advance_execution",
         retry=_OTHERS,
         timeout_s=30,
+        hint=("node_id",),
+    ),
+    Kind(
+        "run_action",
+        "workflow:actions",
+        RunAction,
+        "processors.workflow.actions.jobs:run_action",
+        retry=_OTHERS,
+        timeout_s=60,
+        hint=("action", "node_id"),
+    ),
+    Kind(
+        "request_http",
+        "workflow:actions",
+        RequestHttp,
+        "processors.workflow.actions.jobs:request_http",
+        retry=_CALL,
+        timeout_s=60,
         hint=("node_id",),
     ),
     Kind(
@@ -128,6 +180,23 @@ KINDS = (
         retry=_EXECUTE_WORKFLOW,
         timeout_s=60,
         hint=("workflow_id",),
+    ),
+    Kind(
+        "scan_dates",
+        "workflow:scheduled",
+        ScanDates,
+        f"{_DATES}:scan_dates",
+        retry=_OTHERS,
+        timeout_s=60,
+    ),
+    Kind(
+        "start_on_date",
+        "workflow:scheduled",
+        StartOnDate,
+        f"{_DATES}:start_on_date",
+        retry=_OTHERS,
+        timeout_s=300,
+        hint=("workflow_id", "day"),
     ),
     Kind(
         "continue_wait",
@@ -155,6 +224,16 @@ KINDS = (
         retry=_OTHERS,
         timeout_s=30,
         hint=("lead_id", "tag"),
+    ),
+    Kind(
+        "record_consent",
+        "workflow:actions",
+        RecordConsent,
+        "processors.compliance.handlers:record_consent",
+        retry=_OTHERS,
+        timeout_s=30,
+        priority=Priority.HIGH,
+        hint=("channel", "status"),
     ),
     Kind(
         "upsert_records",

@@ -7,7 +7,7 @@ from typing import Any
 from processors.naming import name_key
 
 # What a contact's answer is called, by its channel; ``message_received`` is any of them.
-REPLIES = {"sms": "sms_replied", "whatsapp": "whatsapp_replied", "email": "email_replied"}
+REPLIES = {"sms": "sms_reply", "whatsapp": "whatsapp_reply", "email": "email_reply"}
 # What the database keeps of a name.
 _MAX_NAME = 100
 # The CRM's generations name one event differently; the name on the right is ours.
@@ -16,12 +16,9 @@ ALIASES = {
     "lead_new": "lead_created",
     "lead_added": "lead_created",
     "lead_trigger": "lead_created",
-    "sms_reply": "sms_replied",
-    "sms_received": "sms_replied",
-    "whatsapp_reply": "whatsapp_replied",
-    "whatsapp_received": "whatsapp_replied",
-    "email_reply": "email_replied",
-    "inbound_sms": "sms_replied",
+    "sms_received": "sms_reply",
+    "whatsapp_received": "whatsapp_reply",
+    "inbound_sms": "sms_reply",
     "email_open": "email_opened",
     "email_click": "email_clicked",
     "form_submission": "form_submitted",
@@ -53,10 +50,7 @@ ALIASES = {
     "scheduled": "scheduled_time",
     "webhook": "webhook_received",
     "membership_expiry": "membership_expiring",
-    "sms_replied": "sms_reply",
-    "whatsapp_replied": "whatsapp_reply",
-    "email_replied": "email_reply",
-    "email_received": "email_reply",
+    "email_received": "email_replied",
 }
 KNOWN = frozenset(
     {
@@ -96,8 +90,6 @@ KNOWN = frozenset(
         *ALIASES.values(),
     }
 )
-# A message from a contact, by the channel that it came over.
-_REPLIES = {"sms": "sms_reply", "whatsapp": "whatsapp_reply", "email": "email_reply"}
 # What somebody booked, paid or is a member of: messages about it are no marketing.
 SERVICE = frozenset(
     {
@@ -130,18 +122,18 @@ def canonical(trigger_type: str) -> str:
 def activity_type(name: str, data: Mapping[str, Any]) -> str:
     """The one name under which an event or a state of a message counts as an activity.
 
-    ``message_received`` counts as the reply of its ``channel``: ``sms_reply`` and so on.
+    ``message_received`` counts as the reply of its ``channel``: ``sms_replied`` and so on.
     """
     event = canonical(name)
     if event == "message_received":
-        return _REPLIES.get(str(data.get("channel") or data.get("type") or "").lower(), event)
+        return REPLIES.get(str(data.get("channel") or data.get("type") or "").lower(), event)
     return event
 
 
 def activity_types(name: str) -> tuple[str, ...]:
     """The stored types that a condition's name of an activity means."""
     event = canonical(name)
-    return (event, *_REPLIES.values()) if event == "message_received" else (event,)
+    return (event, *REPLIES.values()) if event == "message_received" else (event,)
 
 
 def meant(name: str) -> str | None:

@@ -9,7 +9,7 @@ from processors.database.engine import OWN_SCHEMA, Database
 
 # The newest file in processors/database/migrations/versions; a test keeps it true. It lets a
 # process that has nothing to migrate start without importing alembic.
-HEAD = "0006"
+HEAD = "0007"
 MIGRATIONS = Path(__file__).parent / "migrations"
 # Any number of our own: every process that migrates takes this PostgreSQL advisory lock.
 _ADVISORY_LOCK = 4_120_250_001

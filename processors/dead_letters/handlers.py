@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from processors.database.insert import insert_new
-from processors.database.models import StoredDeadLetter, utc_now
+from processors.database.models import StoredDeadLetter
 from processors.dead_letters.original import Original, find_original
 from processors.dead_letters.reading import Choice, count_open
 from processors.dead_letters.requeueing import Requeuer, Tally
@@ -39,7 +39,7 @@ def record_dead_letter(ctx: JobContext, payload: DeadLetterRecord) -> dict[str, 
     letter = _letter(ctx, payload, original or Original(payload.queue))
     with resources.database.write() as session:
         recorded = insert_new(session, StoredDeadLetter, [letter])
-        jobs = settle(session, StoredDeadLetter(**letter), utc_now())
+        jobs = settle(session, StoredDeadLetter(**letter), ctx.now())
     ctx.client.enqueue_many(jobs)
     return {"recorded": recorded == 1, "job": payload.job_id, "reason": payload.reason}
 

@@ -41,13 +41,14 @@ def repair_executions(ctx: JobContext, payload: RepairExecutions) -> dict[str, A
     counts: Counter[str] = Counter()
     examined = 0
     after = timedelta(seconds=payload.after_s)
-    pages = find_stranded(resources.database, ctx.client.states, now=utc_now(), after=after)
+    now = ctx.now()
+    pages = find_stranded(resources.database, ctx.client.states, now=now, after=after)
     for number, found in pages:
         examined += number
         counts.update(stranded.verdict for stranded in found)
         for stranded in found:
-            ctx.log(f"{stranded.verdict}: execution {stranded.execution_id} {stranded.node_id}")
-        for jobs in repair(resources.database, resources.settings, found):
+            ctx.log(f"{stranded.verdict}: execution {stranded.execution_id} {stranded.key}")
+        for jobs in repair(resources.database, resources.settings, found, now=now):
             ctx.client.enqueue_many(jobs)
         if datetime.now(UTC) > ctx.deadline - _MARGIN:
             raise Snooze(datetime.now(UTC), reason=f"{examined} steps examined; the rest follows")
@@ -75,14 +76,15 @@ def audit_executions(settings: Settings, *, put_right: bool) -> Iterator[AuditRe
     database = database_of(own)
     with closing(database), AtlasClient.from_settings(settings) as client:
         migrate(database)
-        for number, found in find_stranded(database, client.states, now=utc_now(), after=_AFTER):
+        now = utc_now()
+        for number, found in find_stranded(database, client.states, now=now, after=_AFTER):
             examined += number
             counts.update(stranded.verdict for stranded in found)
             examples += [
-                f"{stranded.verdict}: {stranded.execution_id} {stranded.node_id}".rstrip()
+                f"{stranded.verdict}: {stranded.execution_id} {stranded.key}".rstrip()
                 for stranded in found[: _EXAMPLES - len(examples)]
             ]
-            for jobs in repair(database, settings, found) if put_right else ():
+            for jobs in repair(database, settings, found, now=now) if put_right else ():
                 client.enqueue_many(jobs)
     yield AuditResult(_SUBJECT, examined, dict(counts), tuple(examples))
 

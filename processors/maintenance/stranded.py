@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, exists, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import aliased
 
 from processors.database.engine import Database
 from processors.database.models import (
@@ -20,19 +20,14 @@ from processors.database.models import (
     Workflow,
     WorkflowExecution,
     WorkflowStep,
-    utc_now,
 )
 from processors.dead_letters.original import find_original
 from processors.dead_letters.settling import settle
-from processors.workflow.progress import (
-    OPEN,
-    end_wait,
-    graph_of,
-    job_id_of,
-    jobs_of,
-    lock_execution,
-    move_on,
-)
+from processors.workflow.execution.advance import Advance
+from processors.workflow.execution.board import OPEN
+from processors.workflow.execution.keys import job_id
+from processors.workflow.execution.moving import move
+from processors.workflow.execution.store import ENDED
 from runtime.client import NewJob
 from runtime.config.settings import Settings
 from runtime.view.snapshot import JobState
@@ -48,7 +43,7 @@ class Stranded:
     """One execution's step that nothing will move.
 
     Attributes:
-        node_id: the step; '' when none is open and the execution was not closed.
+        key: of the step; '' when none is open and the execution was not closed.
         status: of the step, as it was seen.
         job_id: of the job that is to move it.
         state: of that job, None when Redis does not know it.
@@ -56,7 +51,7 @@ class Stranded:
 
     org: str
     execution_id: Any
-    node_id: str = ""
+    key: str = ""
     status: str = ""
     job_id: str = ""
     state: JobState | None = None
@@ -64,7 +59,7 @@ class Stranded:
     @property
     def verdict(self) -> str:
         """What is wrong, in two words."""
-        if not self.node_id:
+        if not self.key:
             return "not closed"
         return "job lost" if self.state is None else f"job {self.state}"
 
@@ -89,17 +84,17 @@ def find_stranded(
     while True:
         with database.read() as session:
             rows = session.execute(_late_steps(now - after, last)).all()
-        ids = [job_id_of(row.execution_id, row.node_id, row.status) for row in rows]
+        ids = [_job_id(row) for row in rows]
         known = states(ids) if ids else {}
         suspects = [
-            Stranded(row.org_id, row.execution_id, row.node_id, row.status, job_id, state)
-            for row, job_id in zip(rows, ids, strict=True)
-            if (state := known.get(job_id)) is None or state in _OVER
+            Stranded(row.org_id, row.execution_id, row.key, row.status, job, state)
+            for row, job in zip(rows, ids, strict=True)
+            if (state := known.get(job)) is None or state in _OVER
         ]
         yield len(rows), _unmoved(database, suspects)
         if len(rows) < PAGE:
             break
-        last = (rows[-1].execution_id, rows[-1].node_id)
+        last = (rows[-1].execution_id, rows[-1].key)
     with database.read() as session:
         yield 0, [Stranded(org, ident) for ident, org in session.execute(_unclosed(now - after))]
 
@@ -108,27 +103,30 @@ def _unmoved(database: Database, suspects: list[Stranded]) -> list[Stranded]:
     """Without those whose step has moved since: their jobs ended in between, as they should."""
     if not suspects:
         return []
-    key = tuple_(WorkflowStep.execution_id, WorkflowStep.node_id)
-    named = [(suspect.execution_id, suspect.node_id) for suspect in suspects]
-    query = select(WorkflowStep.execution_id, WorkflowStep.node_id, WorkflowStep.status)
+    key = tuple_(WorkflowStep.execution_id, WorkflowStep.key)
+    named = [(suspect.execution_id, suspect.key) for suspect in suspects]
+    query = select(WorkflowStep.execution_id, WorkflowStep.key, WorkflowStep.status)
     with database.read() as session:
         seen = {tuple(row) for row in session.execute(query.where(key.in_(named)))}
-    return [s for s in suspects if (s.execution_id, s.node_id, s.status) in seen]
+    return [s for s in suspects if (s.execution_id, s.key, s.status) in seen]
+
+
+def _job_id(row: Any) -> str:
+    # A pending step counts the attempt that its job is to begin.
+    attempts = row.attempts + 1 if row.status == "pending" else row.attempts
+    return job_id(row.execution_id, row.key, row.status, attempts)
 
 
 def _late_steps(before: datetime, last: tuple[Any, str] | None) -> Any:
     late = WorkflowStep.status.in_(("pending", "running")) & (WorkflowStep.created_at < before)
     # A wait is late only when its time has come.
-    overslept = (
-        (WorkflowStep.status == "waiting")
-        & (WorkflowStep.resume_at < before)
-        & (Workflow.status != "paused")
-    )
+    overslept = (WorkflowStep.status == "waiting") & (WorkflowStep.resume_at < before)
     query = (
         select(
             WorkflowStep.execution_id,
-            WorkflowStep.node_id,
+            WorkflowStep.key,
             WorkflowStep.status,
+            WorkflowStep.attempts,
             WorkflowExecution.org_id,
         )
         .join(WorkflowExecution, WorkflowExecution.id == WorkflowStep.execution_id)
@@ -139,32 +137,53 @@ def _late_steps(before: datetime, last: tuple[Any, str] | None) -> Any:
                 Workflow.id == WorkflowExecution.workflow_id,
             ),
         )
-        .where(WorkflowExecution.status == "running", or_(late, overslept))
-        .order_by(WorkflowStep.execution_id, WorkflowStep.node_id)
+        .where(
+            WorkflowExecution.status == "running",
+            WorkflowStep.is_past.is_(False),
+            or_(
+                WorkflowStep.status == "running",
+                # What a pause holds is not late.
+                Workflow.status != "paused",
+            ),
+            or_(late, overslept),
+        )
+        .order_by(WorkflowStep.execution_id, WorkflowStep.key)
         .limit(PAGE)
     )
     if last is None:
         return query
-    return query.where(tuple_(WorkflowStep.execution_id, WorkflowStep.node_id) > last)
+    return query.where(tuple_(WorkflowStep.execution_id, WorkflowStep.key) > last)
 
 
 def _unclosed(before: datetime) -> Any:
+    """Executions without an open step, and those that wait for a child that has ended."""
+    child, step = aliased(WorkflowExecution), aliased(WorkflowStep)
     open_step = exists().where(
-        WorkflowStep.execution_id == WorkflowExecution.id, WorkflowStep.status.in_(OPEN)
+        WorkflowStep.execution_id == WorkflowExecution.id,
+        WorkflowStep.status.in_(OPEN),
+        WorkflowStep.is_past.is_(False),
+    )
+    ended_child = exists().where(
+        child.parent_id == WorkflowExecution.id,
+        child.status.in_(ENDED),
+        child.completed_at < before,
+        step.execution_id == WorkflowExecution.id,
+        step.key == child.parent_key,
+        step.status == "waiting",
     )
     return (
         select(WorkflowExecution.id, WorkflowExecution.org_id)
         .where(
             WorkflowExecution.status == "running",
             WorkflowExecution.started_at < before,
-            ~open_step,
+            or_(~open_step, ended_child),
         )
         .limit(PAGE)
     )
 
 
 def repair(
-    database: Database, settings: Settings, found: Iterable[Stranded]
+    database: Database, settings: Settings, found: Iterable[Stranded], *, now: datetime
 ) -> Iterator[list[NewJob]]:
     """Move executions on, each in a transaction of its own; the jobs to enqueue after each.
 
@@ -180,49 +199,60 @@ def repair(
     for stranded in found:
         by_execution[stranded.org, stranded.execution_id].append(stranded)
     for (org, execution_id), steps in by_execution.items():
-        reasons = {s.node_id: _reason(settings, s) for s in steps if s.state in _OVER}
-        with database.write() as session:
-            execution = lock_execution(session, org, execution_id)
-            if execution is None or execution.status != "running":
-                continue
-            jobs = [job for s in steps for job in _bring_on(session, execution, s, reasons)]
-            move_on(session, execution, graph_of(execution))
-            jobs += jobs_of(session, execution, utc_now())
-        yield jobs
+        over = [s for s in steps if s.state in _OVER and s.key]
+        closed = _close_sends(database, settings, over, now)
+        reasons = {s.key: _reason(settings, s) for s in over if s.status != "running"}
+
+        def before(advance: Advance, steps: list[Stranded] = steps,
+                   reasons: dict[str, str] = reasons) -> bool:  # fmt: skip
+            for stranded in steps:
+                _bring_on(advance, stranded, reasons)
+            # Everything that is open is offered again.
+            return False
+
+        moved = move(database, org, execution_id, before, now=now)
+        yield [*closed, *(moved.jobs if moved else ())]
 
 
-def _bring_on(
-    session: Session,
-    execution: WorkflowExecution,
-    stranded: Stranded,
-    reasons: Mapping[str, str],
+def _close_sends(
+    database: Database, settings: Settings, over: list[Stranded], now: datetime
 ) -> list[NewJob]:
-    step = session.get(WorkflowStep, (execution.id, stranded.node_id))
+    """Close steps whose message's job has ended, as its dead letter would: by the ledger."""
+    jobs: list[NewJob] = []
+    for stranded in over:
+        if stranded.status != "running":
+            continue
+        reason = _reason(settings, stranded)
+        with database.write() as session:
+            step = session.get(WorkflowStep, (stranded.execution_id, stranded.key))
+            if step is None or step.status != "running" or step.input_data is None:
+                continue
+            letter = StoredDeadLetter(
+                job_id=stranded.job_id,
+                kind=step.input_data["kind"],
+                org_id=stranded.org,
+                payload=step.input_data["payload"],
+                attempts=0,
+                error_class="",
+                error=reason,
+                reason="",
+            )
+            session.expunge(step)
+            jobs += settle(session, letter, now)
+    return jobs
+
+
+def _bring_on(advance: Advance, stranded: Stranded, reasons: Mapping[str, str]) -> None:
+    step = advance.find(stranded.key)
     if step is None or step.status != stranded.status or stranded.state is None:
-        return []
-    now = utc_now()
+        return
     if step.status == "waiting" and stranded.state is JobState.FINISHED:
-        end_wait(session, execution, step, now)
-        return []
-    kind, payload = _job_of(step)
-    letter = StoredDeadLetter(
-        job_id=stranded.job_id,
-        kind=kind,
-        org_id=execution.org_id,
-        payload=payload,
-        attempts=0,
-        error_class="",
-        error=reasons[stranded.node_id],
-        reason="",
-    )
-    return settle(session, letter, now)
-
-
-def _job_of(step: WorkflowStep) -> tuple[str, dict[str, Any]]:
-    if step.status == "running" and step.input_data is not None:
-        return step.input_data["kind"], step.input_data["payload"]
-    kind = "continue_wait" if step.status == "waiting" else "execute_node"
-    return kind, {"execution_id": str(step.execution_id), "node_id": step.node_id}
+        advance.time_is_up(step)
+    elif stranded.state is JobState.FINISHED and step.status == "pending":
+        # It was held when its job ran; it runs now.
+        return
+    elif step.status in ("waiting", "pending"):
+        advance.fail(step, reasons[stranded.key])
 
 
 def _reason(settings: Settings, stranded: Stranded) -> str:

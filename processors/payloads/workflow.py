@@ -1,13 +1,14 @@
 """Payloads of the workflow queues."""
 
 import uuid
+from datetime import date
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
 from processors.event_names import meant
 from processors.naming import name_key
-from processors.payloads.base import Data, Id, Name, Payload
+from processors.payloads.base import Data, Id, Name, Payload, Reason
 
 
 def _event(value: str) -> str:
@@ -38,7 +39,7 @@ class ExecuteWorkflow(Payload):
     Attributes:
         execution_id: makes the run idempotent beyond the job's own life; default is derived from
             the job's id.
-        start_at: the trigger nodes that the event passed; default is all of them.
+        start_at: the trigger nodes that the event passed; default is the first.
     """
 
     workflow_id: Id
@@ -49,11 +50,53 @@ class ExecuteWorkflow(Payload):
     variables: Data = {}
 
 
+class AdvanceExecution(Payload):
+    """Go on with an execution as far as it goes.
+
+    Attributes:
+        node_id: key of the step that may run; None when something has happened outside, such as an
+            event.
+    """
+
+    execution_id: uuid.UUID
+    node_id: Name | None = None
+
+
 class ExecuteNode(Payload):
-    """Run one step of an execution."""
+    """Run one step of an execution: what earlier versions have enqueued."""
 
     execution_id: uuid.UUID
     node_id: Name
+
+
+class ScanDates(Payload):
+    """Find the workflows whose dates are due today, in every organisation."""
+
+
+class StartOnDate(Payload):
+    """Start a workflow for each contact of whom it is the day.
+
+    Attributes:
+        node_id: the trigger that names the date.
+        day: in the organisation's zone.
+    """
+
+    workflow_id: Id
+    node_id: Name
+    day: date
+
+
+class StopWorkflows(Payload):
+    """End the other open executions of an execution's contact.
+
+    Attributes:
+        workflow_id: only those of one workflow.
+    """
+
+    execution_id: uuid.UUID
+    node_id: Name
+    workflow_id: Id | None = None
+    reason: Reason = ""
 
 
 class ContinueWait(Payload):
@@ -75,3 +118,15 @@ class RunAction(Payload):
     node_id: Name
     action: Name
     config: Data = {}
+
+
+class RequestHttp(Payload):
+    """Make an HTTP call, and settle its step.
+
+    Attributes:
+        request: settings of the action, variables filled in.
+    """
+
+    execution_id: uuid.UUID
+    node_id: Name
+    request: Data

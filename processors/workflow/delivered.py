@@ -1,14 +1,22 @@
 """Closing the step that waits for a job: its delivery ended, or the job failed for good."""
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from processors.database.models import WorkflowStep
-from processors.workflow.progress import complete, fail, graph_of, jobs_of, lock_execution
+from processors.errors import DatabaseUnavailableError, DefinitionError
+from processors.workflow.execution.advance import BUDGET, Advance
+from processors.workflow.execution.board import Step
+from processors.workflow.execution.definitions import plan_of
+from processors.workflow.execution.moving import give_up
+from processors.workflow.execution.outcomes import Ended
+from processors.workflow.execution.store import lock_execution, read_steps
 from runtime.client import NewJob
+
+_Close = Callable[[Advance, Step], None]
 
 
 def settle_step(
@@ -21,23 +29,35 @@ def settle_step(
     error: str | None,
     now: datetime,
 ) -> list[NewJob]:
-    """Close the step that waits for a delivery; the jobs to enqueue after the commit.
+    """Close the step that waits for a delivery, and go on from it in the caller's transaction.
 
     A completed step stays completed. A failed one becomes completed if a retried job delivered
-    after all. A step that does not exist (any more) is ignored.
+    after all. A step that does not exist (any more) is ignored. If a step after it fails, that is
+    undone and left to a job of the execution: what was delivered stays delivered.
+
+    Args:
+        session: a write transaction that holds no lock on the contact's row.
+        org: whose execution.
+        execution_id: which one.
+        node_id: the key of its step.
+        output: what is known of the delivery.
+        error: why it failed, None if it did not.
+        now: the time.
+
+    Returns:
+        The jobs to enqueue after the commit.
     """
-    execution = lock_execution(session, org, execution_id)
-    step = session.get(WorkflowStep, (execution_id, node_id)) if execution else None
-    if execution is None or step is None:
-        return []
-    graph = graph_of(execution)
-    if step.status != "completed":
+
+    def close(advance: Advance, step: Step) -> None:
+        if step.status == "failed" and error is None:
+            advance.reopen(step)
         if error is None:
-            complete(session, execution, graph, step, output)
+            advance.end(step, Ended(output))
         else:
-            step.output_data = output
-            fail(session, execution, graph, step, error)
-    return jobs_of(session, execution, now)
+            advance.fail(step, error, output)
+
+    statuses = ("running", "failed")
+    return _settle(session, org, execution_id, node_id, close, now=now, statuses=statuses)
 
 
 def fail_step(
@@ -57,7 +77,7 @@ def fail_step(
         session: a write transaction.
         org: whose execution.
         execution_id: which one.
-        node_id: which step of it.
+        node_id: the key of its step.
         waits_as: the status in which a step waits for such a job; in any other one it went on.
         output: what is known of its result.
         error: why it failed.
@@ -66,12 +86,56 @@ def fail_step(
     Returns:
         The jobs to enqueue after the commit.
     """
+
+    def close(advance: Advance, step: Step) -> None:
+        advance.fail(step, error, output)
+
+    return _settle(session, org, execution_id, node_id, close, now=now, statuses=(waits_as,))
+
+
+def _settle(
+    session: Session,
+    org: str,
+    execution_id: uuid.UUID,
+    key: str,
+    close: _Close,
+    *,
+    now: datetime,
+    statuses: tuple[str, ...],
+) -> list[NewJob]:
     execution = lock_execution(session, org, execution_id)
-    step = session.get(WorkflowStep, (execution_id, node_id)) if execution else None
-    if execution is None or step is None or execution.status == "cancelled":
+    if execution is None or execution.status == "cancelled":
         return []
-    if step.status == waits_as:
-        step.output_data = output
-        fail(session, execution, graph_of(execution), step, error)
-        session.flush()
-    return jobs_of(session, execution, now)
+    try:
+        plan = plan_of(session, org, execution.workflow_id, execution.version)
+    except DefinitionError as error:
+        give_up(session, org, execution_id, str(error), now=now)
+        return []
+    rows = read_steps(session, execution_id)
+    before = (execution.status, execution.error_message, execution.completed_at,
+              execution.variables)  # fmt: skip
+
+    def go_on(budget: int) -> list[NewJob]:
+        advance = Advance(session, execution, plan, rows, now=now)
+        step = advance.find(key)
+        is_first = step is not None and step.status in statuses
+        if step is not None and is_first:
+            close(advance, step)
+        elif step is None and not advance.is_known(key):
+            return []
+        if is_first:
+            advance.run(budget)
+        advance.save()
+        return advance.jobs(offer_all=not is_first)
+
+    try:
+        with session.begin_nested():
+            return go_on(BUDGET)
+    except DatabaseUnavailableError:
+        raise
+    except Exception:  # noqa: BLE001 - whatever it was, it comes again in the execution's own job
+        (execution.status, execution.error_message, execution.completed_at,
+         execution.variables) = before  # fmt: skip
+        # What it remembers of this transaction has been undone.
+        session.info.pop("repository", None)
+        return go_on(0)

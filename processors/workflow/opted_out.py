@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 from processors.addresses.mail_address import address_spelling
 from processors.crm.repository.protocol import Record
 from processors.database.insert import insert_new
-from processors.database.models import AnalyticsEvent, WorkflowExecution, WorkflowStep
+from processors.database.models import AnalyticsEvent
 from processors.event_names import SERVICE
+from processors.workflow.execution.store import Execution
 
 # As many digits as a number has without its country and its trunk prefix, in most countries.
 _DIGITS = 9
@@ -41,12 +42,12 @@ def without_lead(recipients: list[str], lead: Record) -> list[str]:
 
 
 def note_suppressed(
-    session: Session, execution: WorkflowExecution, step: WorkflowStep, kind: str, now: datetime
+    session: Session, execution: Execution, key: str, kind: str, now: datetime
 ) -> None:
     """Count it, once a step, as an event of the lead."""
     row = {
-        "id": uuid.uuid5(uuid.NAMESPACE_URL, f"suppressed:{execution.id}:{step.node_id}"),
-        "org_id": execution.org_id,
+        "id": uuid.uuid5(uuid.NAMESPACE_URL, f"suppressed:{execution.id}:{key}"),
+        "org_id": execution.org,
         "event": "message_suppressed",
         "contact_id": execution.contact_id,
         "user_id": None,
@@ -55,7 +56,7 @@ def note_suppressed(
             "channel": kind.removeprefix("send_"),
             "reason": "opted out",
             "execution_id": str(execution.id),
-            "node_id": step.node_id,
+            "node_id": key,
         },
         "occurred_at": now,
     }

@@ -35,6 +35,11 @@ CALLS: list[tuple[str, list[Any], dict[str, Any], str, dict[str, Any]]] = [
     ("update_lead", ["l1", {"score": 5}], {"reason": "asked"},
      "update_lead", {"lead_id": "l1", "updates": {"score": 5}, "reason": "asked"}),
     ("add_tag", ["l1", "vip"], {}, "add_tag", {"lead_id": "l1", "tag": "vip"}),
+    ("record_consent", [], {"channel": "sms", "address": "07911 123456", "status": "granted",
+                            "source": "form:trial", "occurred_at": SOON},
+     "record_consent", {"channel": "sms", "address": "07911 123456", "status": "granted",
+                        "source": "form:trial",
+                        "occurred_at": SOON.isoformat().replace("+00:00", "Z")}),
     *(
         (f"upsert_{entity}", ["r1", {"name": "Ana", "day": NOON.date()}], {"occurred_at": NOON},
          "upsert_records",

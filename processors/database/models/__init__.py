@@ -71,6 +71,7 @@ from processors.database.models.workflows import (
     WorkflowExecution,
     WorkflowStep,
     WorkflowVersion,
+    WorkflowWait,
 )
 
 __all__ = [
@@ -123,5 +124,6 @@ __all__ = [
     "WorkflowExecution",
     "WorkflowStep",
     "WorkflowVersion",
+    "WorkflowWait",
     "utc_now",
 ]

@@ -4,15 +4,25 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, Text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from processors.database.columns import Json
+from processors.database.columns import NullableJson
 from processors.database.models.base import Base, one_of, utc_now
 
 WORKFLOW_STATUSES = ("draft", "active", "paused", "archived")
-EXECUTION_STATUSES = ("running", "completed", "failed", "cancelled")
-STEP_STATUSES = ("pending", "running", "waiting", "completed", "failed")
+EXECUTION_STATUSES = ("queued", "running", "paused", "completed", "failed", "cancelled")
+STEP_STATUSES = (
+    "pending", "running", "waiting", "completed", "failed", "cancelled", "skipped",
+)  # fmt: skip
 
 
 class Workflow(Base):
@@ -63,10 +73,11 @@ class WorkflowVersion(Base):
 
 
 class WorkflowExecution(Base):
-    """One run of a workflow.
+    """One run of a workflow, by the version it began with.
 
-    It keeps the definition it began with: an edit while it waits for days must not change what
-    it does.
+    ``queued``: it waits for room under the organisation's or the workflow's limits. `event_id`
+    names the event that started it; `entry_key` whose execution it is, for re-entry. `run` counts
+    the replays. `kept`: outputs of steps that a replay does not carry out again, by key.
     """
 
     __tablename__ = "workflow_executions"
@@ -75,19 +86,28 @@ class WorkflowExecution(Base):
         ForeignKeyConstraint(
             ["org_id", "workflow_id"], ["workflows.org_id", "workflows.id"], ondelete="CASCADE"
         ),
-        Index("ix_workflow_executions_org_id_workflow_id", "org_id", "workflow_id"),
+        Index("ix_workflow_executions_entry", "org_id", "workflow_id", "entry_key", "started_at"),
         Index("ix_workflow_executions_status_completed_at", "status", "completed_at"),
+        Index("ix_workflow_executions_parent_id", "parent_id"),
+        Index("ix_workflow_executions_org_id_started_at", "org_id", "started_at"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     org_id: Mapped[str] = mapped_column(String(100))
     workflow_id: Mapped[str] = mapped_column(String(100))
+    version: Mapped[int] = mapped_column(default=1)
     status: Mapped[str] = mapped_column(String(20), default="running")
     trigger_type: Mapped[str] = mapped_column(String(100))
     trigger_data: Mapped[dict[str, Any]] = mapped_column(default=dict)
     variables: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    definition: Mapped[dict[str, Any]] = mapped_column(default=dict)
     contact_id: Mapped[str | None] = mapped_column(String(100))
+    event_id: Mapped[uuid.UUID | None]
+    entry_key: Mapped[str | None] = mapped_column(String(320))
+    parent_id: Mapped[uuid.UUID | None]
+    parent_key: Mapped[str | None] = mapped_column(String(200))
+    depth: Mapped[int] = mapped_column(default=0, server_default="0")
+    run: Mapped[int] = mapped_column(default=0, server_default="0")
+    kept: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     priority: Mapped[int] = mapped_column(default=3)
     job_id: Mapped[str] = mapped_column(String(200))
     error_message: Mapped[str | None] = mapped_column(Text)
@@ -96,25 +116,58 @@ class WorkflowExecution(Base):
 
 
 class WorkflowStep(Base):
-    """One node of one execution; the primary key is why it runs at most once."""
+    """One node of one execution, in one iteration and one replay: `key` names all three.
 
-    __tablename__ = "workflow_execution_steps"
+    The primary key is why it runs at most once. `iteration` is its place in loops (``2``, ``0.3``;
+    empty outside). `is_past`: its iteration is over or a replay has taken its place, so that
+    nothing depends on it any more.
+    """
+
+    __tablename__ = "workflow_steps"
     __table_args__ = (
         CheckConstraint(one_of("status", STEP_STATUSES), name="status"),
-        Index("ix_workflow_execution_steps_status_created_at", "status", "created_at"),
+        Index("ix_workflow_steps_status_created_at", "status", "created_at"),
     )
 
     execution_id: Mapped[uuid.UUID] = mapped_column(
         ForeignKey("workflow_executions.id", ondelete="CASCADE"), primary_key=True
     )
-    node_id: Mapped[str] = mapped_column(String(200), primary_key=True)
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    node_id: Mapped[str] = mapped_column(String(200))
+    iteration: Mapped[str] = mapped_column(String(100), default="", server_default="")
+    run: Mapped[int] = mapped_column(default=0, server_default="0")
+    number: Mapped[int] = mapped_column(default=0, server_default="0")
     node_type: Mapped[str] = mapped_column(String(100))
     action_type: Mapped[str | None] = mapped_column(String(100))
     status: Mapped[str] = mapped_column(String(20), default="pending")
-    input_data: Mapped[dict[str, Any] | None] = mapped_column(Json)
-    output_data: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    branch: Mapped[str | None] = mapped_column(String(200))
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    is_skipping: Mapped[bool] = mapped_column(default=False, server_default=false())
+    is_past: Mapped[bool] = mapped_column(default=False, server_default=false())
+    input_data: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
+    output_data: Mapped[dict[str, Any] | None] = mapped_column(NullableJson)
     error: Mapped[str | None] = mapped_column(Text)
     resume_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
+
+
+class WorkflowWait(Base):
+    """An event that an execution listens for: by a waiting step, by a goal, or to end at it.
+
+    `key` is the step's key, the goal's node, or empty for what ends the execution.
+    """
+
+    __tablename__ = "workflow_waits"
+    __table_args__ = (
+        Index("ix_workflow_waits_org_id_event_contact_id", "org_id", "event", "contact_id"),
+    )
+
+    execution_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("workflow_executions.id", ondelete="CASCADE"), primary_key=True
+    )
+    key: Mapped[str] = mapped_column(String(200), primary_key=True)
+    event: Mapped[str] = mapped_column(String(100), primary_key=True)
+    org_id: Mapped[str] = mapped_column(String(100))
+    contact_id: Mapped[str] = mapped_column(String(100))

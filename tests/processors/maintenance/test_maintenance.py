@@ -41,7 +41,7 @@ def ran(engine, add_workflow):
     """Seven executions that ended, with their messages and events."""
     add_workflow(*chain(TRIGGER, EMAIL))
     for number in range(7):
-        data = {"email": "ana@example.com", "first_name": "Ana"}
+        data = {"email": f"ana{number}@example.com", "first_name": "Ana"}
         payload = {"trigger_type": "new_lead", "trigger_data": data}
         engine.start("process_trigger", payload, job_id=f"event_{number}")
     engine.drain()

@@ -1,0 +1,1 @@
+"""Executions: a durable state machine in the database, decided by pure functions."""
