@@ -62,12 +62,19 @@ def _audits(settings: "Settings", *, repair: bool) -> Iterable[AuditResult]:
 def _commands() -> Iterable["click.Command"]:
     from processors.campaigns.commands import campaigns  # noqa: PLC0415
     from processors.campaigns.segment_commands import segments  # noqa: PLC0415
+    from processors.compliance.consent_commands import consent  # noqa: PLC0415
+    from processors.compliance.suppression_commands import suppressions  # noqa: PLC0415
     from processors.dead_letters.commands import dead_letters  # noqa: PLC0415
+    from processors.importing.commands import import_  # noqa: PLC0415
     from processors.messaging.commands import messages  # noqa: PLC0415 - imports click
+    from processors.templates.commands import template  # noqa: PLC0415
     from processors.workflow.definition.commands import workflow  # noqa: PLC0415
     from processors.workflow.trigger_command import trigger  # noqa: PLC0415
 
-    return (messages, campaigns, segments, dead_letters, trigger, workflow)
+    return (
+        messages, campaigns, segments, dead_letters, trigger, workflow, template, consent,
+        suppressions, import_,
+    )  # fmt: skip
 
 
 application = Application(

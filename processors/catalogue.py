@@ -1,6 +1,7 @@
 """The twelve queues, the providers and all kinds of jobs, as data."""
 
 from processors.payloads.campaigns import LoadCampaign, SendBatch
+from processors.payloads.compliance import RecordConsent
 from processors.payloads.crm import AddTag, TrackEvent, UpdateLead, UpsertRecords
 from processors.payloads.messaging import (
     ReconcileMessages,
@@ -16,12 +17,17 @@ from processors.payloads.system import (
     RepairExecutions,
     RequeueDeadLetters,
 )
+from processors.payloads.webhooks import ProcessWebhook
 from processors.payloads.workflow import (
     AdvanceExecution,
     ContinueWait,
     ExecuteNode,
     ExecuteWorkflow,
     ProcessTrigger,
+    RequestHttp,
+    RunAction,
+    ScanDates,
+    StartOnDate,
     StopWorkflows,
 )
 from runtime.catalogue.catalogue import (
@@ -50,6 +56,7 @@ PROVIDERS = (
 )
 
 _WORKFLOW = "processors.workflow.execution.handlers"
+_DATES = "processors.workflow.dates.handlers"
 _MESSAGING = "processors.messaging.handlers"
 _CRM = "processors.crm.handlers"
 _CAMPAIGNS = "processors.campaigns.handlers"
@@ -86,6 +93,8 @@ _SEND_TEXT = RetryPolicy(attempts=3, base_s=1, rules=(*_RULES, _RECIPIENT))
 _EXECUTE_WORKFLOW = RetryPolicy(attempts=5, base_s=3, rules=_RULES)
 _UPDATE_LEAD = RetryPolicy(attempts=3, backoff="fixed", base_s=5, rules=_RULES)
 _OTHERS = RetryPolicy(attempts=3, base_s=2, rules=_RULES)
+# Another system may be away for some minutes.
+_CALL = RetryPolicy(attempts=6, base_s=5, rules=_RULES)
 # A database that does not answer is what a health check must report, and soon.
 _HEALTH = RetryPolicy(attempts=3, base_s=2)
 # The next one comes in ten minutes.
@@ -146,6 +155,24 @@ KINDS = (
         hint=("node_id",),
     ),
     Kind(
+        "run_action",
+        "workflow:actions",
+        RunAction,
+        "processors.workflow.actions.jobs:run_action",
+        retry=_OTHERS,
+        timeout_s=60,
+        hint=("action", "node_id"),
+    ),
+    Kind(
+        "request_http",
+        "workflow:actions",
+        RequestHttp,
+        "processors.workflow.actions.jobs:request_http",
+        retry=_CALL,
+        timeout_s=60,
+        hint=("node_id",),
+    ),
+    Kind(
         "execute_scheduled_workflow",
         "workflow:scheduled",
         ExecuteWorkflow,
@@ -153,6 +180,23 @@ KINDS = (
         retry=_EXECUTE_WORKFLOW,
         timeout_s=60,
         hint=("workflow_id",),
+    ),
+    Kind(
+        "scan_dates",
+        "workflow:scheduled",
+        ScanDates,
+        f"{_DATES}:scan_dates",
+        retry=_OTHERS,
+        timeout_s=60,
+    ),
+    Kind(
+        "start_on_date",
+        "workflow:scheduled",
+        StartOnDate,
+        f"{_DATES}:start_on_date",
+        retry=_OTHERS,
+        timeout_s=300,
+        hint=("workflow_id", "day"),
     ),
     Kind(
         "continue_wait",
@@ -180,6 +224,16 @@ KINDS = (
         retry=_OTHERS,
         timeout_s=30,
         hint=("lead_id", "tag"),
+    ),
+    Kind(
+        "record_consent",
+        "workflow:actions",
+        RecordConsent,
+        "processors.compliance.handlers:record_consent",
+        retry=_OTHERS,
+        timeout_s=30,
+        priority=Priority.HIGH,
+        hint=("channel", "status"),
     ),
     Kind(
         "upsert_records",
@@ -236,6 +290,15 @@ KINDS = (
         retry=_OTHERS,
         timeout_s=120,
         priority=Priority.LOW,
+    ),
+    Kind(
+        "process_webhook",
+        "workflow:triggers",
+        ProcessWebhook,
+        "processors.webhooks.handlers:process_webhook",
+        retry=_OTHERS,
+        timeout_s=60,
+        hint=("provider",),
     ),
     Kind(
         "load_campaign",

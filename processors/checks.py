@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from processors.content.unsubscribing import NO_WAY_OUT, has_way_out
 from processors.crm.repository.supabase import find_tables
 from processors.database.engine import sqlite_file
 from processors.database.migrate import HEAD, current_revision
@@ -44,6 +45,17 @@ def check(settings: Settings) -> Iterator[CheckResult]:
         yield CheckResult(subject, ok=all(ok for _, ok, _ in results), message=message)
     for variable, advice in spare(own.messaging).items():
         yield CheckResult(variable, ok=True, message=f"is set and not used: {advice}")
+
+    yield _unsubscribe(own, is_production=settings.environment == "production")
+
+
+def _unsubscribe(settings: CrmSettings, *, is_production: bool) -> CheckResult:
+    own = settings.unsubscribe
+    if not has_way_out(own):
+        message = f"{NO_WAY_OUT}; production sends none without"
+        return CheckResult("unsubscribe", ok=not is_production, message=message)
+    ways = [way for way in (own.url, own.email) if way]
+    return CheckResult("unsubscribe", ok=True, message=" and ".join(ways))
 
 
 async def _usable(sender: Sender) -> tuple[str, bool, str]:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
 from processors.bulk import Bulk, CampaignRef, Recipient, SavedSegment
+from processors.consent_calls import AsyncConsentCalls, ConsentCalls
 from processors.payloads.campaigns import BulkText, Channel
 from processors.record_calls import AsyncRecordCalls, RecordCalls
 from runtime.async_client import AsyncAtlasClient
@@ -83,7 +84,7 @@ class BulkOptions(TypedDict, total=False):
     campaign_id: uuid.UUID
 
 
-class CrmClient(RecordCalls, AtlasClient):
+class CrmClient(RecordCalls, ConsentCalls, AtlasClient):
     """`AtlasClient` with the CRM's calls as typed methods.
 
     Each raises `InvalidJobError` if the job does not validate (then nothing was queued) and
@@ -202,7 +203,7 @@ class CrmClient(RecordCalls, AtlasClient):
         return self.enqueue(tracked(org, name, details, job_id))
 
 
-class AsyncCrmClient(AsyncRecordCalls, AsyncAtlasClient):
+class AsyncCrmClient(AsyncRecordCalls, AsyncConsentCalls, AsyncAtlasClient):
     """The same for asyncio; each method does what its namesake of `CrmClient` does."""
 
     async def trigger_workflow(

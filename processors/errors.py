@@ -27,3 +27,7 @@ class RecipientError(AtlasError):
 
 class ContentError(AtlasError):
     """A message cannot be made of its parts: too long, no way to unsubscribe, a broken link."""
+
+
+class WebhookError(AtlasError):
+    """A webhook is not from the provider that it names, or cannot be read."""

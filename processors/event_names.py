@@ -7,7 +7,7 @@ from typing import Any
 from processors.naming import name_key
 
 # What a contact's answer is called, by its channel; ``message_received`` is any of them.
-REPLIES = {"sms": "sms_replied", "whatsapp": "whatsapp_replied", "email": "email_replied"}
+REPLIES = {"sms": "sms_reply", "whatsapp": "whatsapp_reply", "email": "email_reply"}
 # What the database keeps of a name.
 _MAX_NAME = 100
 # The CRM's generations name one event differently; the name on the right is ours.
@@ -16,12 +16,9 @@ ALIASES = {
     "lead_new": "lead_created",
     "lead_added": "lead_created",
     "lead_trigger": "lead_created",
-    "sms_reply": "sms_replied",
-    "sms_received": "sms_replied",
-    "whatsapp_reply": "whatsapp_replied",
-    "whatsapp_received": "whatsapp_replied",
-    "email_reply": "email_replied",
-    "inbound_sms": "sms_replied",
+    "sms_received": "sms_reply",
+    "whatsapp_received": "whatsapp_reply",
+    "inbound_sms": "sms_reply",
     "email_open": "email_opened",
     "email_click": "email_clicked",
     "form_submission": "form_submitted",

@@ -6,6 +6,7 @@ Read like the engine's (environment and ``.env``, every problem at once): `Setti
 import ipaddress
 import os
 import re
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -66,6 +67,12 @@ def _web_url(value: str | None) -> str | None:
 def _long_secret(value: SecretStr | None) -> SecretStr | None:
     if value is not None and len(value.get_secret_value()) < _LEAST_SECRET:
         raise ValueError(f"is shorter than {_LEAST_SECRET} characters")
+    return value
+
+
+def _absolute(value: Path | None) -> Path | None:
+    if value is not None and not value.is_absolute():
+        raise ValueError("is not an absolute path")
     return value
 
 
@@ -156,6 +163,33 @@ def _providers(names: tuple[str, ...]) -> Callable[[Any], Any]:
     return read
 
 
+def _listed(value: str) -> list[str]:
+    return [part.strip().lower() if "=" not in part else part for part in value.split(",") if part]
+
+
+def _hosts(value: str | None) -> str | None:
+    for part in _listed(value or ""):
+        if not re.fullmatch(r"(\[[0-9a-f:]+\]|[a-z0-9_.-]+):[0-9]{1,5}", part):
+            raise ValueError("names a host without a port, or none")
+    return value
+
+
+def _named_secrets(value: SecretStr | None) -> SecretStr | None:
+    for part in _listed(value.get_secret_value() if value is not None else ""):
+        if not re.fullmatch(r"\s*[A-Za-z][A-Za-z0-9_-]{0,59}\s*=\s*\S{8,500}\s*", part):
+            raise ValueError("is not name=value, or a value has fewer than 8 characters")
+    return value
+
+
+def _certificates(value: str | None) -> str | None:
+    if value is not None:
+        try:
+            ssl.create_default_context(cafile=value)
+        except OSError:
+            raise ValueError("cannot be read as certificates") from None
+    return value
+
+
 class DatabaseSettings(SettingsGroup):
     """Where the CRM's data are."""
 
@@ -195,6 +229,11 @@ class MessagingSettings(SettingsGroup):
         Variable("DEFAULT_COUNTRY", "two letters of ISO 3166-1, such as GB or DE"),
     ] = Field("GB", description="Country of organisations that name none: how their phone numbers "
               "are read.")  # fmt: skip
+    attachments_dir: Annotated[
+        Path | None, AfterValidator(_absolute),
+        Variable("ATTACHMENTS_DIR", "an absolute path"),
+    ] = Field(None, description="Holds a directory for each organisation, named by its id, with "
+              "files that its e-mails may name as attachments.")  # fmt: skip
     smtp_url: Annotated[
         SecretStr | None,
         Variable("SMTP_URL", "smtp://user:password@host:587, or smtps:// for TLS from the start"),
@@ -303,6 +342,18 @@ def _missing(sender: str, info: ValidationInfo) -> list[str]:
     ]
 
 
+class WebhookSettings(SettingsGroup):
+    """How webhooks are verified; Twilio signs with ``TWILIO_AUTH_TOKEN``."""
+
+    sendgrid_public_key: Annotated[
+        SecretStr | None,
+        Variable("SENDGRID_WEBHOOK_PUBLIC_KEY", "the verification key that SendGrid shows"),
+    ] = Field(None, description="Verifies SendGrid's Event Webhook; without it none is taken.")
+    resend_secret: Annotated[
+        SecretStr | None, Variable("RESEND_WEBHOOK_SECRET", "whsec_ and base64")
+    ] = Field(None, description="Verifies Resend's webhooks; without it none is taken.")
+
+
 class UnsubscribeSettings(SettingsGroup):
     """How people leave the list of an e-mail; marketing needs one of the two ways."""
 
@@ -330,9 +381,41 @@ class UnsubscribeSettings(SettingsGroup):
         return value
 
 
+class WorkflowSettings(SettingsGroup):
+    """What workflows may call outside."""
+
+    http_allowed_hosts: Annotated[
+        str | None, AfterValidator(_hosts),
+        Variable("WORKFLOW_HTTP_ALLOWED_HOSTS", "host:port, separated by commas"),
+    ] = Field(None, description="Besides public addresses over https: what `http_request` may call "
+              "at any address, by http too.")  # fmt: skip
+    http_secrets: Annotated[
+        SecretStr | None, AfterValidator(_named_secrets),
+        Variable("WORKFLOW_HTTP_SECRETS", "name=value, separated by commas"),
+    ] = Field(None, description="Secrets that `http_request` signs with or sends; definitions name "
+              "them.")  # fmt: skip
+    http_ca_file: Annotated[
+        str | None,
+        AfterValidator(_certificates),
+        Variable("WORKFLOW_HTTP_CA_FILE", "a file of certificates (PEM)"),
+    ] = Field(None, description="Authorities that `http_request` trusts in place of the system's.")
+
+    def trusted_hosts(self) -> frozenset[str]:
+        """``host:port`` of what may be called at any address."""
+        return frozenset(_listed(self.http_allowed_hosts or ""))
+
+    def secrets(self) -> dict[str, str]:
+        """The secrets by name."""
+        given = self.http_secrets.get_secret_value() if self.http_secrets is not None else ""
+        named = (part.partition("=") for part in _listed(given))
+        return {name.strip(): value.strip() for name, _, value in named}
+
+
 class CrmSettings(SettingsGroup):
     """All settings of the CRM: ``settings.of(CrmSettings)``."""
 
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     messaging: MessagingSettings = Field(default_factory=MessagingSettings)
     unsubscribe: UnsubscribeSettings = Field(default_factory=UnsubscribeSettings)
+    workflow: WorkflowSettings = Field(default_factory=WorkflowSettings)
+    webhooks: WebhookSettings = Field(default_factory=WebhookSettings)

@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from processors.crm import activities
 from processors.crm.repository.opening import repository_of
 from processors.crm.repository.protocol import Record, Repository
 from processors.crm.scope import build_scope
 from processors.database.engine import Database
 from processors.database.models import Segment
 from processors.errors import DefinitionError
-from processors.event_names import canonical
 from processors.workflow.decisions.conditions import Facts, holds
 from processors.workflow.definition.conditions import read_condition
 from processors.workflow.definition.fields import Fields
@@ -184,8 +184,7 @@ def _matches(
     now: datetime,
 ) -> bool:
     def count_activity(activity: str, span: timedelta | None) -> int:
-        since = None if span is None else now - span
-        return repository.count_activities(org, contact["id"], [canonical(activity)], since=since)
+        return activities.count(repository, org, contact["id"], activity, now=now, within=span)
 
     scope = build_scope(
         organisation=repository.organisation(org),

@@ -1,6 +1,7 @@
 """The one spelling of an address or a number by which consent and suppressions are kept."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ def value_of(row: object, name: str) -> Any:
     return row.get(name) if isinstance(row, Mapping) else getattr(row, name, None)
 
 
+@lru_cache(maxsize=10_000)
 def address_key(channel: str, address: str, country: str) -> str:
     """``Jo <Jo@Example.com>`` as ``jo@example.com``, ``07700 900123`` as ``+447700900123``.
 

@@ -173,7 +173,7 @@ def judge(
     Raises:
         DefinitionError: the organisation's time zone does not exist.
     """
-    address = address_key(sending.channel, recipient.address, country)
+    address = _spelt(sending.channel, recipient.address, country)
     marketing = sending.purpose == "marketing"
     stated = evidence.suppressed.get(address)
     if stated is not None and (marketing or stated.word not in MARKETING_ONLY):
@@ -262,7 +262,7 @@ def _read(
 ) -> Evidence:
     org = str(value_of(sending.organisation, "id"))
     channel = sending.channel
-    addresses = [address_key(channel, each.address, country) for each in recipients]
+    addresses = [_spelt(channel, each.address, country) for each in recipients]
     wrote: set[str] = set()
     if channel == "whatsapp" and sending.is_free_text:
         ids = {str(value_of(each.contact, "id")) for each in recipients if each.contact is not None}
@@ -273,6 +273,13 @@ def _read(
     everything = {address for each in recipients for address in _addresses(each)}
     sent = marketing_sent(session, org, everything, since=now - DAY)
     return Evidence(suppressed, consents, sent, wrote)
+
+
+def _spelt(channel: str, address: str, country: str) -> str:
+    # Numbers come in their one spelling; reading each again would be half the work.
+    if channel != "email" and address.startswith("+"):
+        return address
+    return address_key(channel, address, country)
 
 
 def _addresses(recipient: Recipient) -> set[str]:

@@ -8,10 +8,12 @@ from sqlalchemy import and_, func, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from processors.database.models import CHANNELS, Activity, Consent, Message, Suppression
+from processors.event_names import REPLIES
 
 DAY = timedelta(hours=24)
-# What a message that a person sent us is recorded as, see `processors.event_names`.
-INBOUND = "message_received"
+# What a message that a person sent us is recorded as: with its channel beside it, or as its name.
+_BY_WHATSAPP = (REPLIES["whatsapp"], "whatsapp_reply")
+_INBOUND = ("message_received", *_BY_WHATSAPP)
 _LEFT = ("sent", "calling", "unknown")
 
 
@@ -121,14 +123,14 @@ def wrote_by_whatsapp(
     session: Session, org: str, contacts: Collection[str], *, since: datetime
 ) -> set[str]:
     """The contacts among these who wrote by WhatsApp since then; one statement."""
-    query = select(Activity.contact_id, Activity.data).where(
+    query = select(Activity.contact_id, Activity.type, Activity.data).where(
         Activity.org_id == org,
         Activity.contact_id.in_(contacts),
-        Activity.type == INBOUND,
+        Activity.type.in_(_INBOUND),
         Activity.occurred_at > since,
     )
     return {
         str(contact)
-        for contact, data in session.execute(query)
-        if str(data.get("channel")).lower() == "whatsapp"
+        for contact, kind, data in session.execute(query)
+        if kind in _BY_WHATSAPP or str(data.get("channel")).lower() == "whatsapp"
     }

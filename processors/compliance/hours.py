@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from processors.compliance.local_time import (
@@ -182,15 +183,24 @@ def _share(key: str) -> float:
 
 def _quiet_spans(
     quiet: QuietHours, zone: tzinfo, moment: datetime
-) -> Iterator[tuple[datetime, datetime]]:
-    """The quiet hours around a moment, from the day before it to two days after it."""
-    today = local_day(moment, zone)
+) -> Sequence[tuple[datetime, datetime]]:
+    """The quiet hours around a moment, from two days before it to two days after it."""
+    return _spans_around(quiet, zone, local_day(moment, zone))
+
+
+@lru_cache(maxsize=1_000)
+def _spans_around(
+    quiet: QuietHours, zone: tzinfo, today: date
+) -> Sequence[tuple[datetime, datetime]]:
+    # The same for everybody in a zone, and most of the work of a decision.
+    spans = []
     for offset in range(-2, 3):
         day = today + timedelta(days=offset)
         last = day if quiet.end > quiet.start else day + _A_DAY
         start, end = first_instant(day, quiet.start, zone), last_instant(last, quiet.end, zone)
         if start < end:
-            yield start, end
+            spans.append((start, end))
+    return tuple(spans)
 
 
 def _openings(

@@ -64,7 +64,9 @@ def next_time_of_day(
     day = local_day(moment, zone) - timedelta(days=1)
     # Two weeks: the one weekday asked for may be a day that a zone left out (Samoa, 30-12-2011).
     for _ in range(16):
-        found = first_instant(day, minutes, zone)
+        wall = datetime.combine(day, time(), zone) + timedelta(minutes=minutes)
+        # Of two the first; a skipped one is as long after the change as it claims to be.
+        found = wall.astimezone(UTC)
         # A day that a zone left out has no 09:30; its first moment is the next day's.
         exists = minutes == MINUTES_A_DAY or local_day(found, zone) == day
         if day.weekday() in allowed and exists and found > moment:

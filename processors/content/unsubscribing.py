@@ -62,11 +62,23 @@ class WayOut:
         return f"Do not want these e-mails? Unsubscribe: {self.url or self.mailto}"
 
 
+NO_WAY_OUT = (
+    "marketing e-mail needs a way to unsubscribe; set UNSUBSCRIBE_URL and UNSUBSCRIBE_SECRET, or "
+    "UNSUBSCRIBE_EMAIL"
+)
+
+
+def has_way_out(settings: UnsubscribeSettings) -> bool:
+    """Whether marketing e-mail may leave in production."""
+    return settings.url is not None or settings.email is not None
+
+
 def way_out(settings: UnsubscribeSettings, leaving: Leaving) -> WayOut:
     """The way out for one recipient.
 
     Raises:
-        ContentError: no way out is set; the settings are named.
+        ContentError: no way out is set; the settings are named. Production sends no marketing
+            e-mail without one; elsewhere a caller may go on.
     """
     url = mailto = None
     if settings.url is not None and settings.secret is not None:
@@ -78,10 +90,7 @@ def way_out(settings: UnsubscribeSettings, leaving: Leaving) -> WayOut:
         subject = quote(f"unsubscribe {leaving.org}")
         mailto = f"mailto:{quote(settings.email, safe='@')}?subject={subject}"
     if url is None and mailto is None:
-        raise ContentError(
-            "marketing e-mail needs a way to unsubscribe; set UNSUBSCRIBE_URL and "
-            "UNSUBSCRIBE_SECRET, or UNSUBSCRIBE_EMAIL"
-        )
+        raise ContentError(NO_WAY_OUT)
     return WayOut(url, mailto)
 
 

@@ -156,7 +156,9 @@ def time(name: str, value: Any, place: Place) -> datetime:
 
 def flag(name: str, value: Any, _place: Place) -> bool:
     """True or false."""
-    found = None if _is_huge(value) else truth(value)
+    word = value.strip().lower() if isinstance(value, str) else value
+    # PostgreSQL's own spelling, in its exports.
+    found = None if _is_huge(value) else truth({"t": True, "f": False}.get(word, word))
     if found is None:
         raise ValueError(f"{name} is {_shown(value)}; allowed: true or false")
     return found

@@ -168,12 +168,3 @@ def _dates(gym: Mapping[str, Any], now: datetime) -> dict[str, Any]:
         "current_timestamp": local.isoformat(timespec="seconds"),
         "current_year": local.year,
     }
-
-
-def default_variables(declared: list[Any]) -> dict[str, Any]:
-    """The values of a workflow's declared variables that have a default."""
-    return {
-        str(entry["name"]): entry["defaultValue"]
-        for entry in declared
-        if isinstance(entry, Mapping) and "name" in entry and "defaultValue" in entry
-    }

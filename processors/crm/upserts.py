@@ -43,6 +43,7 @@ class Stored:
         same: how many said nothing new.
         refused: those that cannot be stored.
         events: what follows from the changes.
+        outcomes: ``new``, ``changed`` or ``same`` by the number of the record, from 1.
     """
 
     new: int = 0
@@ -50,15 +51,13 @@ class Stored:
     same: int = 0
     refused: list[Refusal] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    outcomes: dict[int, str] = field(default_factory=dict)
 
-    def count(self, *, is_new: bool, is_changed: bool) -> None:
+    def count(self, number: int, *, is_new: bool, is_changed: bool) -> None:
         """Count one record."""
-        if is_new:
-            self.new += 1
-        elif is_changed:
-            self.changed += 1
-        else:
-            self.same += 1
+        outcome = "new" if is_new else "changed" if is_changed else "same"
+        self.outcomes[number] = outcome
+        setattr(self, outcome, getattr(self, outcome) + 1)
 
 
 def upsert_records(ctx: JobContext, payload: UpsertRecords) -> dict[str, Any]:
@@ -121,7 +120,7 @@ def _store_of_organisation(
     except ValueError as error:
         stored.refused.append(Refusal(number, record.entity, record.id, str(error)))
     else:
-        stored.count(is_new=is_new, is_changed=is_changed)
+        stored.count(number, is_new=is_new, is_changed=is_changed)
 
 
 def _store_entity(
@@ -132,7 +131,8 @@ def _store_entity(
     stored: Stored,
 ) -> None:
     repository = repository_of(session)
-    reports = []
+    reports: list[Report] = []
+    numbers: list[int] = []
     for number, record in numbered:
         try:
             repository.check(org, entity, record.id, record.fields)
@@ -140,11 +140,12 @@ def _store_entity(
             stored.refused.append(Refusal(number, entity, record.id, str(error)))
             continue
         assert record.occurred_at is not None
+        numbers.append(number)
         reports.append(Report(record.id, record.fields, record.occurred_at))
     if not reports:
         return
-    for done in repository.upsert_many(org, entity, reports):
-        stored.count(is_new=done.is_new, is_changed=bool(done.changes))
+    for number, done in zip(numbers, repository.upsert_many(org, entity, reports), strict=True):
+        stored.count(number, is_new=done.is_new, is_changed=bool(done.changes))
         if entity == "contact":
             stored.events += events_of(done)
 

@@ -16,7 +16,13 @@ from processors.campaigns.settling import settle_recipient
 from processors.database.models import Message, StoredDeadLetter
 from processors.messaging.events import message_event
 from processors.payloads.messaging import ResendMessage, SendEmail, SendSms, SendWhatsapp
-from processors.payloads.workflow import AdvanceExecution, ContinueWait, ExecuteNode
+from processors.payloads.workflow import (
+    AdvanceExecution,
+    ContinueWait,
+    ExecuteNode,
+    RequestHttp,
+    RunAction,
+)
 from processors.senders.sender import Channel
 from processors.workflow.delivered import fail_step, settle_step
 from runtime.client import NewJob
@@ -28,10 +34,14 @@ _SENDS: dict[str, tuple[Channel, type[SendEmail | SendSms | SendWhatsapp]]] = {
 }
 _RESENDS = frozenset(f"resend_{channel}" for channel, _ in _SENDS.values())
 # The state in which a step waits for the job of that kind.
-_STEPS: dict[str, tuple[str, type[AdvanceExecution | ExecuteNode | ContinueWait]]] = {
+_STEPS: dict[
+    str, tuple[str, type[AdvanceExecution | ExecuteNode | ContinueWait | RunAction | RequestHttp]]
+] = {
     "advance_execution": ("pending", AdvanceExecution),
     "execute_node": ("pending", ExecuteNode),
     "continue_wait": ("waiting", ContinueWait),
+    "run_action": ("running", RunAction),
+    "request_http": ("running", RequestHttp),
 }
 
 

@@ -7,9 +7,10 @@ from sqlalchemy.orm import Session
 
 from processors.addresses.phone import e164
 from processors.compliance.rules import rules_of
-from processors.content.email import EmailContent, email_content
+from processors.content.files import MAX_BYTES, read_file
+from processors.content.mail import EmailContent, email_content
 from processors.content.text_message import text_content
-from processors.content.unsubscribing import Leaving, way_out
+from processors.content.unsubscribing import Leaving, has_way_out, way_out
 from processors.crm.organisations import country_of
 from processors.database.models import Organisation
 from processors.errors import ContentError, DefinitionError
@@ -47,11 +48,27 @@ class _Text:
     needs_filling: bool
 
 
-def files_of(payload: _Send) -> list[File]:
-    """The attachments of a job's e-mail."""
+def files_of(ctx: JobContext, payload: _Send) -> list[File]:
+    """The attachments of a job's e-mail; those by name are read. Blocking.
+
+    Raises:
+        DefinitionError: one cannot be read, or they are too large together.
+    """
     if not isinstance(payload, SendEmail):
         return []
-    return [File(f.filename, f.content, f.content_type) for f in payload.attachments]
+    directory = resources_of(ctx).settings.of(CrmSettings).messaging.attachments_dir
+    files: list[File] = []
+    room = MAX_BYTES
+    for each in payload.attachments:
+        try:
+            content = each.content
+            if content is None:
+                content = read_file(directory, ctx.org, each.file or "", room=room)
+        except ContentError as error:
+            raise DefinitionError(str(error)) from error
+        room -= len(content)
+        files.append(File(each.filename, content, each.content_type))
+    return files
 
 
 def email_drafts(ctx: JobContext, payload: SendEmail) -> list[Draft]:
@@ -94,18 +111,21 @@ def _email_text(session: Session, ctx: JobContext, payload: SendEmail) -> _Text:
 
 def _email_composer(ctx: JobContext, text: _Text) -> Callable[[Draft], Draft]:
     """Makes the two texts and the headers of each draft; what many have in common once."""
-    settings = resources_of(ctx).settings.of(CrmSettings).unsubscribe
+    settings = resources_of(ctx).settings
+    unsubscribe = settings.of(CrmSettings).unsubscribe
+    # Elsewhere messages are tried out before there is a page to unsubscribe.
+    needs_way_out = settings.environment == "production" or has_way_out(unsubscribe)
     made: dict[tuple[str, str], EmailContent] = {}
 
     def content_of(draft: Draft) -> EmailContent:
-        is_marketing = text.purpose == "marketing"
+        is_marketing = text.purpose == "marketing" and needs_way_out
         leaving = Leaving(ctx.org, "email", draft.recipient)
         return email_content(
             subject=draft.subject or "",
             body=draft.body,
             is_html=text.said.is_html,
             is_trusted=text.said.is_trusted,
-            out=way_out(settings, leaving) if is_marketing else None,
+            out=way_out(unsubscribe, leaving) if is_marketing else None,
         )
 
     def compose(draft: Draft) -> Draft:

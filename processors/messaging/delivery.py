@@ -35,7 +35,7 @@ CALL_LIMIT = timedelta(seconds=90)
 KEY_LIFETIME = timedelta(hours=23)
 # With less time than this left before the job's own limit, no further call is begun: no call of a
 # sender takes longer.
-_MARGIN = timedelta(seconds=30)
+_MARGIN = timedelta(seconds=45)
 # An unreachable handset: so often, and so much later (twilio.com/docs/api/errors/30003).
 MAX_DELAYS = 2
 _DELAY_MIN = 30

@@ -84,7 +84,7 @@ async def _sent(
     if route.first.guarantee is Guarantee.STORED:
         return await asyncio.to_thread(_store, ctx, payload, channel, prepare)
     drafts = await asyncio.to_thread(_prepared, prepare)
-    files = files_of(payload)
+    files = await asyncio.to_thread(files_of, ctx, payload)
     work = Work(
         rows=lambda: _reserved(ctx, payload, channel, drafts),
         to_message=lambda row: outgoing(row, files),

@@ -148,9 +148,9 @@ def reserve(
         # Nothing of it has left: it says what is known now, not what was missing before.
         if row.status not in ("reserved", "rejected", "suppressed"):
             continue
-        if draft.suppressed:
-            row.status, row.error, row.error_code = "suppressed", draft.suppressed, draft.code
-        elif not draft.refused:
+        if draft.closed:
+            row.status, row.error, row.error_code = draft.closed, draft.reason, draft.code
+        else:
             row.body, row.subject, row.sender = draft.body, draft.subject, draft.sender
             row.options, row.segments = draft.options or None, draft.segments
     return {key: found[key] for key in rows}

@@ -99,6 +99,9 @@ def _terms(row: Message) -> Terms:
 def _store(ctx: JobContext, pairs: list[tuple[Draft, Message]]) -> dict[str, Any]:
     """The outbox: the row is the delivery."""
     tally = Tally()
+    for draft, _ in pairs:
+        if draft.deferred_until is not None:
+            raise Snooze(draft.deferred_until, reason=draft.deferred_for)
     with resources_of(ctx).database.write() as session:
         for draft, found in pairs:
             row = session.merge(found)

@@ -22,6 +22,7 @@ MAX_SMS = 1_600  # Twilio's limit for Body (twilio.com/docs/messaging/api/messag
 MAX_WHATSAPP = 4_096
 _MAX_RECIPIENTS = 1_000
 _MAX_ATTACHMENTS = 10
+MAX_INLINE = 262_144
 # As people write it: digits of any script, brackets, a slash, an extension. Whether there is such a
 # number depends on the organisation's country, which a producer does not know.
 _PHONE = re.compile(
@@ -62,13 +63,31 @@ Phones = Annotated[
 
 
 class Attachment(Payload):
-    """A file of an e-mail; `content` is base64 in JSON."""
+    """A file of an e-mail: what it holds, or its name in the deployment's attachments.
+
+    Attributes:
+        filename: what the recipient sees.
+        content: base64 in JSON; little, since jobs wait in Redis' memory.
+        file: in the organisation's own directory below ``ATTACHMENTS_DIR``, such as
+            ``2026/timetable.pdf``; read when it is sent.
+    """
 
     filename: Annotated[str, Field(min_length=1, max_length=200), LINE]
-    content: Base64Bytes
+    content: Base64Bytes | None = None
+    file: Annotated[str, Field(min_length=1, max_length=500), LINE] | None = None
     content_type: Annotated[str, Field(pattern=r"^[\w.+-]{1,60}/[\w.+-]{1,60}$")] = (
         "application/octet-stream"
     )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        _exactly_one(self, "content", "file")
+        if self.content is not None and len(self.content) > MAX_INLINE:
+            raise ValueError(
+                f"the content has {len(self.content):,} bytes; allowed: {MAX_INLINE:,}; put it "
+                "into ATTACHMENTS_DIR and name it by `file`"
+            )
+        return self
 
 
 class _Send(Payload):

@@ -1,6 +1,7 @@
 """Payloads of the workflow queues."""
 
 import uuid
+from datetime import date
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -68,6 +69,23 @@ class ExecuteNode(Payload):
     node_id: Name
 
 
+class ScanDates(Payload):
+    """Find the workflows whose dates are due today, in every organisation."""
+
+
+class StartOnDate(Payload):
+    """Start a workflow for each contact of whom it is the day.
+
+    Attributes:
+        node_id: the trigger that names the date.
+        day: in the organisation's zone.
+    """
+
+    workflow_id: Id
+    node_id: Name
+    day: date
+
+
 class StopWorkflows(Payload):
     """End the other open executions of an execution's contact.
 
@@ -100,3 +118,15 @@ class RunAction(Payload):
     node_id: Name
     action: Name
     config: Data = {}
+
+
+class RequestHttp(Payload):
+    """Make an HTTP call, and settle its step.
+
+    Attributes:
+        request: settings of the action, variables filled in.
+    """
+
+    execution_id: uuid.UUID
+    node_id: Name
+    request: Data

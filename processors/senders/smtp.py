@@ -27,8 +27,8 @@ from processors.senders.sender import (
 )
 from runtime.errors import SettingsError
 
-# How long everything before the message may take, and the message with its answer. Together they
-# are less than the time that delivery keeps free for one call.
+# How long each of a call's three parts may take: connection and login, the envelope, the message
+# with its answer. Together they are less than the time that delivery keeps free for one call.
 _TIMEOUT_S = 14.0
 _FAREWELL_S = 2.0
 _ALLOWED = (

@@ -54,6 +54,11 @@ def template_names(channel: str) -> list[str]:
     return sorted(file.stem for file in files if not file.stem.startswith("_"))
 
 
+def template_source(channel: str, name: str) -> str:
+    """The text of a built-in template that exists."""
+    return (_DIRECTORY / f"{name}{_SUFFIX[channel]}").read_text(encoding="utf-8")
+
+
 def render(channel: Literal["email", "whatsapp"], name: str, data: Mapping[str, Any]) -> Rendered:
     """Fill in a template; ``welcome_lead`` and ``welcome-lead`` are one name.
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from processors.database.models import Template, TemplateVersion
 from processors.errors import DefinitionError, TemplateError
 from processors.naming import name_key
-from processors.templates.rendering import Rendered, render, template_names
+from processors.templates.rendering import Rendered, render, template_names, template_source
 from processors.texts.interpolation import Variable, fill
 from processors.texts.paths import lookup
 from processors.texts.values import is_missing
@@ -86,6 +86,10 @@ class BuiltInTemplate:
         """
         return render(cast("Literal['email', 'whatsapp']", self.channel), self.name, data)
 
+    def source(self) -> str:
+        """The file's text."""
+        return template_source(self.channel, self.name)
+
 
 def resolve_template(
     session: Session, org: str, channel: Channel, name: str
@@ -123,6 +127,17 @@ def read_version(
     return session.get(TemplateVersion, (org, channel, template_key(name), version))
 
 
+def own_template(
+    session: Session, org: str, channel: Channel, name: str, version: int
+) -> OwnTemplate:
+    """A stored version of an organisation's template, whichever is in use.
+
+    Raises:
+        TemplateError: there is none.
+    """
+    return _read(session, (org, channel, template_key(name), version, None))
+
+
 def template_of(row: TemplateVersion, purpose: str | None = None) -> OwnTemplate:
     """A stored version as it is rendered."""
     variables = tuple(Variable(str(each["name"]), each.get("default")) for each in row.variables)
@@ -137,15 +152,19 @@ def _version(session: Session, key: _Key) -> OwnTemplate:
     cached = _cache.setdefault(bind if isinstance(bind, Engine) else bind.engine, {})
     if (found := cached.get(key)) is not None:
         return found
-    org, channel, name, number, purpose, _ = key
-    row = read_version(session, org, channel, name, number)
-    if row is None:
-        raise TemplateError(f"the {channel} template {name!r} has no version {number}")
-    found = template_of(row, purpose)
+    found = _read(session, key)
     if len(cached) >= _MAX_CACHED:
         cached.pop(next(iter(cached)), None)
     cached[key] = found
     return found
+
+
+def _read(session: Session, key: _Key) -> OwnTemplate:
+    org, channel, name, version, purpose, *_ = key
+    row = read_version(session, org, channel, name, version)
+    if row is None:
+        raise TemplateError(f"the {channel} template {name[:60]!r} has no version {version}")
+    return template_of(row, purpose)
 
 
 def _names(session: Session, org: str, channel: str) -> list[str]:

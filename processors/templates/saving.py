@@ -77,28 +77,19 @@ def save_template(session: Session, org: str, new: NewTemplate, *, now: datetime
             return SavedTemplate(name, row.version, is_new=False, unused=unused)
     version = _newest(session, org, new.channel, name) + 1
     if row is None:
-        session.add(
-            Template(
-                org_id=org, channel=new.channel, name=name, version=version, purpose=new.purpose,
-                created_at=now, updated_at=now,
-            )
-        )  # fmt: skip
-    else:
-        row.version, row.purpose, row.updated_at = version, new.purpose, now
-    session.flush()
-    session.add(
-        TemplateVersion(
-            org_id=org, channel=new.channel, name=name, version=version, created_at=now, **content
-        )
-    )
-    session.flush()
+        row = Template(org_id=org, channel=new.channel, name=name, created_at=now)
+        session.add(row)
+    row.purpose = new.purpose
+    _add_version(session, row, version, content, now)
     return SavedTemplate(name, version, is_new=True, unused=unused)
 
 
 def roll_back(
     session: Session, org: str, channel: str, name: str, version: int, *, now: datetime
-) -> bool:
-    """Use a stored version again; False when it is the one in use.
+) -> int | None:
+    """Say again what a stored version says; the number of the version that does, see decision 121.
+
+    None when it is the one in use.
 
     Raises:
         TemplateError: there is no such template or version.
@@ -106,14 +97,30 @@ def roll_back(
     key = template_key(name)
     row = _locked(session, org, channel, key)
     if row is None:
-        raise TemplateError(f"{org} has no {channel} template {name[:60]!r} of its own")
-    if session.get(TemplateVersion, (org, channel, key, version)) is None:
-        newest = _newest(session, org, channel, key)
+        raise TemplateError(f"{org[:100]} has no {channel} template {name[:60]!r} of its own")
+    old = session.get(TemplateVersion, (org, channel, key, version))
+    newest = _newest(session, org, channel, key)
+    if old is None:
         raise TemplateError(f"{key!r} has no version {version}; allowed: 1 to {newest}")
     if row.version == version:
-        return False
+        return None
+    content = {name: getattr(old, name) for name in ("subject", "body", "is_html", "variables")}
+    _add_version(session, row, newest + 1, content, now)
+    return row.version
+
+
+def _add_version(
+    session: Session, row: Template, version: int, content: dict[str, Any], now: datetime
+) -> None:
     row.version, row.updated_at = version, now
-    return True
+    session.flush()
+    session.add(
+        TemplateVersion(
+            org_id=row.org_id, channel=row.channel, name=row.name, version=version,
+            created_at=now, **content,
+        )
+    )  # fmt: skip
+    session.flush()
 
 
 def _check(session: Session, org: str, new: NewTemplate) -> list[Variable]:

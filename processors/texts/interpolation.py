@@ -122,9 +122,11 @@ def variables_in(text: str) -> list[Variable]:
     for _, expression in _split(text):
         if expression is None:
             continue
-        if (match := _EXPRESSION.fullmatch(expression)) is None:
-            raise MissingValueError(_no_variable(expression))
-        name, default = match[1], match[2] if match[2] is not None else match[3]
+        default = None
+        if (match := _EXPRESSION.fullmatch(expression)) is not None:
+            name, default = match[1], match[2] if match[2] is not None else match[3]
+        else:
+            name = _chain(expression).path
         if name not in found or default is None:
             found[name] = Variable(name, default)
     return list(found.values())

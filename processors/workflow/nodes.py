@@ -318,7 +318,7 @@ class Workflow:
             after an iteration in which one of them was passed, and else leaves by ``done``; a loop
             without any goes on to its end.
         bodies: of each loop the ids of its body's nodes, those of inner loops included.
-        variables: declared ones with their defaults; None without one.
+        variables: the values of those that are declared with a default.
     """
 
     id: str

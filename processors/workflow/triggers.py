@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from processors.errors import DefinitionError
-from processors.event_names import canonical
+from processors.event_names import activity_type, activity_types, canonical
 from processors.texts.paths import lookup
 from processors.texts.values import MISSING
 from processors.workflow.decisions.comparisons import compare
@@ -19,9 +19,10 @@ def events_of(workflow: Workflow) -> frozenset[str]:
     """The events that may start a workflow, by their one names."""
     settings = (node.settings for node in workflow.nodes.values())
     return frozenset(
-        trigger.event
+        event
         for trigger in settings
         if isinstance(trigger, TriggerSettings) and trigger.event is not None
+        for event in activity_types(trigger.event)
     )
 
 
@@ -39,10 +40,14 @@ def fired_trigger(workflow: Workflow, event: str, facts: Facts) -> str | None:
     Raises:
         DefinitionError: the condition of a filter cannot be decided, and no other trigger passes.
     """
+    data = facts.scope.get("trigger")
     name = canonical(event)
+    names = {name, activity_type(event, data if isinstance(data, Mapping) else {})}
     problem: DefinitionError | None = None
     for node in workflow.nodes.values():
-        if not isinstance(node.settings, TriggerSettings) or node.settings.event != name:
+        if not isinstance(node.settings, TriggerSettings) or not node.settings.event:
+            continue
+        if names.isdisjoint(activity_types(node.settings.event)):
             continue
         try:
             if filter_holds(node.settings.filter, name, facts):

@@ -29,7 +29,7 @@ def test_a_name_is_seen() -> None:
         "send_email",
         "communication:email",
     ]
-    assert named("resend_email(send_emails)") == []
+    assert named("presend_email(send_emails)") == []
 
 
 def test_the_engine_names_no_kind_and_no_queue_of_an_application() -> None:

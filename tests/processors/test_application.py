@@ -18,7 +18,7 @@ from processors.errors import (
     RecipientError,
     TemplateError,
 )
-from processors.messaging.commands import STATUSES, outbox
+from processors.messaging.commands import STATUSES, messages
 from processors.messaging.outbox import OutboxMessage, count_messages, list_messages
 from processors.senders.by_channel import make_routes
 from processors.settings import CrmSettings
@@ -32,6 +32,7 @@ ROOT = Path(__file__).parent.parent.parent
 RULED = set(application.catalogue.kinds) - {
     "audit", "check_health", "record_dead_letter", "repair_executions",
 }  # fmt: skip
+SENDS = {f"{verb}_{name}" for verb in ("send", "resend") for name in ("email", "sms", "whatsapp")}
 
 
 def test_importing_the_domain_is_light():
@@ -80,8 +81,10 @@ def test_the_retry_policies():
         name: (kind.retry.attempts, kind.retry.backoff, kind.retry.base_s)
         for name, kind in application.catalogue.kinds.items()
     }
-    assert policies.pop("send_email") == (5, "exponential", 2)
-    assert policies.pop("send_sms") == policies.pop("send_whatsapp") == (3, "exponential", 1)
+    for verb in ("send", "resend"):
+        assert policies.pop(f"{verb}_email") == (5, "exponential", 2)
+        for channel in ("sms", "whatsapp"):
+            assert policies.pop(f"{verb}_{channel}") == (3, "exponential", 1)
     assert policies.pop("execute_workflow") == (5, "exponential", 3)
     assert policies.pop("execute_scheduled_workflow") == (5, "exponential", 3)
     assert policies.pop("update_lead") == (3, "fixed", 5)
@@ -100,7 +103,7 @@ def test_the_retry_policies():
         ),
         (DefinitionError(), {"dead_letter": RULED}),
         (TemplateError(), {"dead_letter": RULED}),
-        (RecipientError(), {"never": {"send_email", "send_sms", "send_whatsapp"}}),
+        (RecipientError(), {"never": SENDS}),
         (OSError(), {}),
     ],
 )
@@ -146,9 +149,15 @@ def test_checks_say_what_works_and_never_raise(make_settings, tmp_path):
         pass
     after = list(application.checks(make_settings(DATABASE_URL=url)))
     assert [result.subject for result in after] == [
-        "database", "email sender", "sms sender", "whatsapp sender",
+        "database", "email sender", "sms sender", "whatsapp sender", "unsubscribe",
     ]  # fmt: skip
     assert all(result.ok for result in after)
+    assert after[-1].message.endswith("production sends none without")
+    live = [*application.checks(make_settings(DATABASE_URL=url, ATLAS_ENV="production"))]
+    assert not live[-1].ok
+    leave = {"UNSUBSCRIBE_EMAIL": "leave@gym.example", "ATLAS_ENV": "production"}
+    live = [*application.checks(make_settings(DATABASE_URL=url, **leave))]
+    assert (live[-1].ok, live[-1].message) == (True, "leave@gym.example")
     broken = make_settings(
         DATABASE_URL="postgresql://u:secret@127.0.0.1:1/x",
         EMAIL_SENDER="smtp",
@@ -170,7 +179,7 @@ def atlas(make_settings, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(*arguments: str) -> str:
-        result = CliRunner().invoke(outbox, list(arguments), catch_exceptions=False)
+        result = CliRunner().invoke(messages, ["list", *arguments], catch_exceptions=False)
         assert result.exit_code == 0, result.output
         return result.output
 
@@ -178,7 +187,7 @@ def atlas(make_settings, tmp_path, monkeypatch):
     return run
 
 
-def test_the_outbox_command(atlas):
+def test_the_list_of_messages(atlas):
     assert atlas() == "no messages\n"
     assert json.loads(atlas("--json")) == []
     hostile = "Hi \x1b]52;c;aGk=\x07[red]\u202e"
@@ -215,7 +224,7 @@ def test_the_outbox_command(atlas):
 
 def test_wrong_options_are_refused():
     for wrong in (["--limit", "0"], ["--limit", "x"], ["--status", "lost"]):
-        assert CliRunner().invoke(outbox, wrong).exit_code == 2
+        assert CliRunner().invoke(messages, ["list", *wrong]).exit_code == 2
 
 
 def test_the_statuses_of_the_command_are_those_of_the_table():

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -34,6 +35,11 @@ CALLS: list[tuple[str, list[Any], dict[str, Any], str, dict[str, Any]]] = [
     ("update_lead", ["l1", {"score": 5}], {"reason": "asked"},
      "update_lead", {"lead_id": "l1", "updates": {"score": 5}, "reason": "asked"}),
     ("add_tag", ["l1", "vip"], {}, "add_tag", {"lead_id": "l1", "tag": "vip"}),
+    ("record_consent", [], {"channel": "sms", "address": "07911 123456", "status": "granted",
+                            "source": "form:trial", "occurred_at": SOON},
+     "record_consent", {"channel": "sms", "address": "07911 123456", "status": "granted",
+                        "source": "form:trial",
+                        "occurred_at": SOON.isoformat().replace("+00:00", "Z")}),
     *(
         (f"upsert_{entity}", ["r1", {"name": "Ana", "day": NOON.date()}], {"occurred_at": NOON},
          "upsert_records",
@@ -88,7 +94,10 @@ def test_both_clients_have_the_same_methods():
         return {name: list(inspect.signature(f).parameters) for name, f in own.items()}
 
     assert methods(CrmClient) == methods(AsyncCrmClient)
-    assert set(methods(CrmClient)) == {method for method, *_ in CALLS} | {"upsert_many"}
+    assert set(methods(CrmClient)) == {method for method, *_ in CALLS} | {
+        "schedule_bulk_communication",
+        "upsert_many",
+    }
 
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["blocking", "asyncio"])
@@ -121,3 +130,21 @@ def test_what_does_not_validate_is_refused_and_named(
 ):  # fmt: skip
     with pytest.raises(InvalidJobError, match=wrong):
         call(asynchronous, settings, method, "org_iron", *args, **kwargs)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["blocking", "asyncio"])
+def test_a_bulk_message_is_handed_over_in_parts(settings: Settings, asynchronous: bool):
+    numbers = [f"+4477009{n:05}" for n in range(501)]
+    made = [
+        call(
+            asynchronous, settings, "schedule_bulk_communication", "org_iron", "sms",
+            iter(numbers), "offer", campaign_id=uuid.UUID(int=7), name="Spring",
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    assert made == [(uuid.UUID(int=7), 2, 501)] * 2
+    jobs = [f"campaign-{uuid.UUID(int=7)}-part-{part}" for part in (0, 1)]
+    with CrmClient.from_settings(settings) as crm:
+        assert crm.states([*jobs, jobs[0].replace("part-0", "part-2")]) == dict.fromkeys(
+            jobs, JobState.WAITING
+        )

@@ -15,6 +15,7 @@ Make = Callable[..., Settings]
 # A value that each variable takes and that is not its default.
 VALUES = {
     "DATABASE_URL": "postgresql://u:p@h/crm", "DEFAULT_FROM_EMAIL": "a@b.c",
+    "CRM_SCHEMA": "supabase",
     "DEFAULT_COUNTRY": "DE", "SMTP_URL": "smtp://u:p@h:1", "EMAIL_SENDER": "simulated",
     "SMS_SENDER": "simulated", "WHATSAPP_SENDER": "simulated", "UNKNOWN_TRANSACTIONAL": "resend",
     "SENDGRID_API_KEY": "SG.x", "SENDGRID_BASE_URL": "https://api.eu.sendgrid.com",
@@ -23,7 +24,14 @@ VALUES = {
     "TWILIO_PHONE_NUMBER": "+447700900123", "TWILIO_WHATSAPP_FROM": "+447700900123",
     "TWILIO_MESSAGING_SERVICE_SID": "MG" + "0" * 32, "TWILIO_BASE_URL": "http://localhost:1",
     "TWILIO_STATUS_CALLBACK_URL": "https://gym.example/twilio",
+    "UNSUBSCRIBE_SECRET": "hunter2hunter2hunter2", "UNSUBSCRIBE_URL": "https://gym.example/leave",
+    "UNSUBSCRIBE_EMAIL": "leave@gym.example", "ATTACHMENTS_DIR": "/srv/attachments",
 }  # fmt: skip
+# What a variable is refused without.
+NEEDED = {
+    "UNSUBSCRIBE_URL": {"UNSUBSCRIBE_SECRET": VALUES["UNSUBSCRIBE_SECRET"]},
+    "CRM_SCHEMA": {"DATABASE_URL": VALUES["DATABASE_URL"]},
+}
 
 
 def problems(make: Make, **variables: str) -> list[str]:
@@ -118,6 +126,25 @@ def test_every_variable_reaches_its_field(make_settings: Make):
             "allowed: sqlite:///path, or postgresql://user:password@host/name"),
         ),
         (
+            "UNSUBSCRIBE_URL", "https://gym.example/leave",
+            ("UNSUBSCRIBE_URL: 'https://gym.example/leave' needs UNSUBSCRIBE_SECRET, which is not "
+            "set; allowed: https://host/path"),
+        ),
+        (
+            "UNSUBSCRIBE_URL", "http://gym.example",
+            ("UNSUBSCRIBE_URL: 'http://gym.example' must begin with https:// and have at most 200 "
+            "characters, no spaces; allowed: https://host/path"),
+        ),
+        (
+            "UNSUBSCRIBE_SECRET", "hunter2",
+            "UNSUBSCRIBE_SECRET: is shorter than 16 characters; allowed: at least 16 characters",
+        ),
+        (
+            "UNSUBSCRIBE_EMAIL", "Ana <a@b.example>",
+            ("UNSUBSCRIBE_EMAIL: 'Ana <a@b.example>' is not an e-mail address; "
+            "allowed: an address"),
+        ),
+        (
             "SMTP_URL", "mx:hunter2",
             ("SMTP_URL: does not start with an allowed scheme; allowed: "
             "smtp://user:password@host:587, or smtps:// for TLS from the start"),
@@ -142,15 +169,18 @@ def test_there_is_a_value_for_every_variable():
 
 @pytest.mark.parametrize("variable", list(VALUES))
 def test_a_line_end_behind_a_value_is_not_part_of_it(make_settings: Make, variable: str):
-    plain = make_settings(**{variable: VALUES[variable]}).of(CrmSettings)
-    assert make_settings(**{variable: VALUES[variable] + "\r\n"}).of(CrmSettings) == plain
-    assert plain != make_settings().of(CrmSettings)
+    needed = NEEDED.get(variable, {})
+    plain = make_settings(**{variable: VALUES[variable]}, **needed).of(CrmSettings)
+    ended = make_settings(**{variable: VALUES[variable] + "\r\n"}, **needed).of(CrmSettings)
+    assert ended == plain
+    assert plain != make_settings(**needed).of(CrmSettings)
 
 
 def test_no_secret_is_ever_shown(make_settings: Make):
     settings = make_settings(
         DATABASE_URL="postgresql://crm:hunter2@db.internal/crm?password=hunter2",
         SMTP_URL="smtp://mailer:hunter2@mx.internal",
+        UNSUBSCRIBE_SECRET=VALUES["UNSUBSCRIBE_SECRET"],
     )
     lines = settings.describe(CrmSettings)
     shown = {line.variable: line.value for line in lines}

@@ -8,7 +8,7 @@ mapping to another schema translates tables, columns and values.
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, Protocol
 
 Entity = Literal[
@@ -16,6 +16,7 @@ Entity = Literal[
     "opportunity",
 ]  # fmt: skip
 Record = Mapping[str, Any]
+Span = tuple[date, date]
 Ties = Literal["later", "greater"]
 
 
@@ -78,6 +79,41 @@ class Repository(Protocol):
         self, org: str, entity: Entity, where: Mapping[str, Any], *, limit: int = 1_000
     ) -> Sequence[Record]:
         """Records whose fields equal `where` (a list: one of them), the oldest first."""
+
+    def find_between(
+        self,
+        org: str,
+        entity: Entity,
+        field: str,
+        span: Span,
+        *,
+        where: Mapping[str, Any] | None = None,
+        after: str = "",
+        limit: int = 500,
+    ) -> Sequence[Record]:
+        """A page of records, by id, whose date or time lies within a span.
+
+        Args:
+            org: the organisation.
+            entity: what kind of record.
+            field: a date or a time of it.
+            span: its beginning, and its end, which is not included; of the field's type.
+            where: what else they equal, as for `find`.
+            after: the id that the page before ended with.
+            limit: of one page.
+        """
+
+    def find_anniversaries(
+        self,
+        org: str,
+        entity: Entity,
+        field: str,
+        days: Sequence[tuple[int, int]],
+        *,
+        after: str = "",
+        limit: int = 500,
+    ) -> Sequence[Record]:
+        """A page of records, by id, whose date is one of `days` (month, day) in any year."""
 
     def check(self, org: str, entity: Entity, record_id: str, fields: Record) -> None:
         """Refuse, before anything is written, what `upsert` would refuse."""

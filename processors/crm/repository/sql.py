@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, bindparam, false, func, select, update
+from sqlalchemy import (
+    Connection,
+    Table,
+    bindparam,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -14,6 +21,7 @@ from processors.addresses.countries import country_code
 from processors.crm.entities import ENTITIES, clean
 from processors.crm.fields import Place
 from processors.crm.merging import created, merge
+from processors.crm.repository.dated import DatedPages, equals
 from processors.crm.repository.finding import search_contact
 from processors.crm.repository.mapping import CrmSchema, TableMap
 from processors.crm.repository.mirror import mirror_organisation
@@ -31,7 +39,7 @@ _MOST_REASON = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class SqlRepository:
+class SqlRepository(DatedPages):
     """See `processors.crm.repository.protocol.Repository`; make one for each transaction.
 
     Rows that it locked are remembered, so nothing else may write them in the same transaction.
@@ -128,7 +136,7 @@ class SqlRepository:
         for table in self._schema.tables[entity]:
             query = table.everything.where(table.column("org_id") == _key(table, "org_id", org))
             for name, value in where.items():
-                query = query.where(_equals(table, entity, name, value))
+                query = query.where(equals(table, entity, name, value))
             order = (table.column("created_at"), table.column("id"))
             rows = self._connection.execute(query.order_by(*order).limit(limit)).mappings()
             found += [table.read(row, kinds) for row in rows]
@@ -379,21 +387,3 @@ def _home(tables: Sequence[TableMap], record: Mapping[str, Any]) -> TableMap:
 def _flat(fields: Mapping[str, Any]) -> dict[str, Any]:
     own = {name: value for name, value in fields.items() if name != "custom_fields" and value != ""}
     return {**own, **fields.get("custom_fields", {})}
-
-
-def _equals(table: TableMap, entity: Entity, name: str, value: Any) -> Any:
-    known = {*ENTITIES[entity].kinds, "id", "created_at", "updated_at"}
-    if name not in known:
-        raise ValueError(f"{entity} has no field {name!r}; allowed: {', '.join(sorted(known))}")
-    if name in table.given:
-        wanted = value if isinstance(value, list | tuple) else [value]
-        return ~false() if table.given[name] in wanted else false()
-    if name not in table.columns:
-        raise ValueError(f"the table {table.table.fullname} has no column for {name}")
-    names = table.values.get(name, {})
-    if isinstance(value, list | tuple):
-        column = table.column(name)
-        found = [names.get(entry, entry) if isinstance(entry, str) else entry for entry in value]
-        return column.in_([write_value(name, entry, column.type) for entry in found])
-    value = names.get(value, value) if isinstance(value, str) else value
-    return table.column(name) == write_value(name, value, table.column(name).type)

@@ -115,9 +115,22 @@ def problems(model: type[ActionConfig], raw: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def in_one_line(error: ValidationError) -> str:
+    """What pydantic found wrong with something else, such as a job's payload."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in detail['loc'])}: ".removeprefix(": ")
+        + str(detail["msg"]).removeprefix("Value error, ")
+        for detail in error.errors(include_url=False, include_input=False)
+    )
+
+
 def spellings(model: type[ActionConfig]) -> dict[str, tuple[str, ...]]:
-    """Each setting with its other names, for documents and messages."""
-    return {_shown_name(model, name): _also(model, name) for name in model.model_fields}
+    """Each setting with its other names, for documents."""
+    found = {}
+    for name in model.model_fields:
+        shown = _shown_name(model, name)
+        found[shown] = tuple(also for also in _also(model, name) if also != shown)
+    return found
 
 
 @cache

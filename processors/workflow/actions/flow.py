@@ -5,6 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from processors.event_names import REPLIES
 from processors.workflow.actions.config import ActionConfig, Also, Filled
 from processors.workflow.actions.context import ActionContext
 from processors.workflow.actions.outcomes import AwaitEvent, Done, StartWorkflow, StopWorkflows
@@ -12,11 +13,6 @@ from processors.workflow.actions.registry import action
 from processors.workflow.actions.spans import Span
 from processors.workflow.nodes import EventWait
 
-REPLIES = {
-    "sms": "sms_replied",
-    "whatsapp": "whatsapp_replied",
-    "email": "email_replied",
-}
 # The name of a variable that a step sets.
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
 

@@ -21,10 +21,12 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Literal, TypeVar, overload
 
+from pydantic import ValidationError
+
 from processors.errors import DefinitionError, TemplateError
 from processors.naming import snake_case
 from processors.payloads.workflow import RunAction
-from processors.workflow.actions.config import ActionConfig, problems, read_config
+from processors.workflow.actions.config import ActionConfig, in_one_line, problems, read_config
 from processors.workflow.actions.context import ActionContext
 from processors.workflow.actions.outcomes import HandOver, Outcome
 from processors.workflow.nodes import ActionSettings
@@ -32,7 +34,7 @@ from processors.workflow.nodes import ActionSettings
 ENTRY_POINTS = "atlas_queue.actions"
 # Half of what a job may carry by default.
 MAX_PAYLOAD = 500_000
-_BUILT_IN = ("bookings", "contacts", "data", "flow", "messages", "sales", "staff")
+_BUILT_IN = ("bookings", "contacts", "data", "flow", "http", "messages", "sales", "staff")
 # A fault in an action's code: the step fails, and says so; nothing to try again.
 _FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError)
 
@@ -188,6 +190,8 @@ def run_action(settings: ActionSettings, ctx: ActionContext) -> Outcome:
         if found.runs == "job":
             return _hand_over(found, config, ctx)
         outcome: Outcome = found.function(config, ctx)
+    except ValidationError as error:
+        raise DefinitionError(f"{found.name}: {in_one_line(error)}") from error
     except (DefinitionError, TemplateError, ValueError) as error:
         raise DefinitionError(f"{found.name}: {error}") from error
     except _FAULTS as error:

@@ -35,6 +35,15 @@ _ALIASES = {
     "contains_any": "has_any",
     "not_has_tag": "has_none",
     "contains_all": "has_all",
+    "regex": "matches_regex",
+    "matches": "matches_regex",
+    "regex_match": "matches_regex",
+    "not_regex": "not_matches_regex",
+    "is_in": "in",
+    "greater_or_equal": "greater_than_or_equal",
+    "less_or_equal": "less_than_or_equal",
+    "at_least": "greater_than_or_equal",
+    "at_most": "less_than_or_equal",
 }
 
 

@@ -1,8 +1,9 @@
 """What a condition compares by: one pure function of two values and the time for each."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, TypeAlias
 
 from processors.errors import DefinitionError
@@ -20,7 +21,13 @@ from processors.texts.values import (
     truth,
 )
 from processors.workflow.decisions.comparison_names import comparison_name
+from processors.workflow.decisions.patterns import is_match
 
+_LISTS = (list, tuple, set, frozenset)
+# More than contacts have of anything; two lists are compared item by item.
+_MAX_ITEMS = 1_000
+# A date as programs write it; without the hyphens it may be a number or an id.
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}.{0,25})?")
 _Comparison: TypeAlias = Callable[[Any, Any, "Reading"], bool]
 
 
@@ -39,8 +46,19 @@ class Reading:
     ids: bool = False
 
     def same(self, left: Any, right: Any) -> bool:
-        """Whether both mean the same."""
-        return same_id(left, right) if self.ids else same(left, right)
+        """Whether both mean the same: dates by their moment, lists as sets."""
+        if self.ids:
+            return same_id(left, right)
+        if isinstance(left, _LISTS) and isinstance(right, _LISTS):
+            return self._holds_all(left, right) and self._holds_all(right, left)
+        if _is_date(left) and _is_date(right):
+            first, second = moment(left, self.zone), moment(right, self.zone)
+            if first is not None and second is not None:
+                return first == second
+        return same(left, right)
+
+    def _holds_all(self, owned: Collection[Any], wanted: Collection[Any]) -> bool:
+        return all(any(self.same(item, one) for one in owned) for item in wanted)
 
     def moment(self, value: Any) -> datetime | None:
         """A date, or None for nothing.
@@ -88,12 +106,25 @@ def compare(
     if name not in _COMPARISONS:
         allowed = ", ".join(comparisons())
         raise DefinitionError(f"the operator {operator[:40]!r} is unknown; allowed: {allowed}")
+    _bounded(actual, expected)
     return _COMPARISONS[name](actual, expected, Reading(now, zone, ids))
 
 
 def comparisons() -> list[str]:
     """The names of all comparisons, aliases left out."""
     return sorted(_COMPARISONS)
+
+
+def _is_date(value: Any) -> bool:
+    return isinstance(value, date) or (
+        isinstance(value, str) and _DATE.fullmatch(value.strip()) is not None
+    )
+
+
+def _bounded(*values: Any) -> None:
+    for value in values:
+        if isinstance(value, _LISTS) and len(value) > _MAX_ITEMS:
+            raise DefinitionError(f"a list of {len(value)} items; allowed: up to {_MAX_ITEMS}")
 
 
 def _strict_equals(actual: Any, expected: Any, reading: Reading) -> bool:
@@ -144,8 +175,14 @@ def _set(actual: Any, _expected: Any, _reading: Reading) -> bool:
 
 def _text_test(test: Callable[[str, str], bool]) -> _Comparison:
     def holds(actual: Any, expected: Any, _reading: Reading) -> bool:
+        if actual is MISSING or actual is None:
+            return False
         left, right = _as_text(actual), _as_text(expected)
-        return left is not None and test(left, right or "")
+        if left is None or (right is None and expected is not None):
+            raise DefinitionError(
+                f"{shown(actual)} and {shown(expected)} cannot be compared as texts"
+            )
+        return test(left, right or "")
 
     return holds
 
@@ -156,6 +193,20 @@ def _as_text(value: Any) -> str | None:
     if text is None and (found := number(value)) is not None:
         text = str(found)
     return None if text is None else fold(text)
+
+
+def _matches(actual: Any, expected: Any, _reading: Reading) -> bool:
+    if not isinstance(expected, str):
+        raise DefinitionError(f"a regular expression must be a text, not {shown(expected)}")
+    if actual is MISSING or actual is None:
+        is_match(expected, "")
+        return False
+    text = actual if isinstance(actual, str) else id_text(actual)
+    if text is None and (found := number(actual)) is not None:
+        text = str(found)
+    if text is None:
+        raise DefinitionError(f"{shown(actual)} is no text that {shown(expected)} could match")
+    return is_match(expected, text)
 
 
 def _between(actual: Any, expected: Any, reading: Reading) -> bool:
@@ -191,15 +242,21 @@ def _older(actual: Any, expected: Any, reading: Reading) -> bool:
 
 
 def _before(actual: Any, expected: Any, reading: Reading) -> bool:
-    right = _reference(expected, reading)
-    left = reading.moment(actual)
+    left, right = _moments(actual, expected, reading)
     return left is not None and left < right
 
 
 def _after(actual: Any, expected: Any, reading: Reading) -> bool:
-    right = _reference(expected, reading)
-    left = reading.moment(actual)
+    left, right = _moments(actual, expected, reading)
     return left is not None and left > right
+
+
+def _moments(actual: Any, expected: Any, reading: Reading) -> tuple[datetime | None, datetime]:
+    right = _reference(expected, reading)
+    try:
+        return reading.moment(actual), right
+    except DefinitionError as error:
+        raise DefinitionError(f"{error}; it is compared with {shown(expected)}") from None
 
 
 def _reference(expected: Any, reading: Reading) -> datetime:
@@ -247,6 +304,8 @@ _COMPARISONS: dict[str, _Comparison] = {
     "not_contains": _not(_contains),
     "starts_with": _text_test(str.startswith),
     "ends_with": _text_test(str.endswith),
+    "matches_regex": _matches,
+    "not_matches_regex": _not(_matches),
     "in": _is_in,
     "not_in": _not(_is_in),
     "is_set": _set,

@@ -1,8 +1,8 @@
 """Whether a condition node's configuration holds: groups, kinds and fields over `comparisons`."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
 from processors.errors import DefinitionError
@@ -12,9 +12,12 @@ from processors.texts.paths import lookup
 from processors.texts.values import MISSING
 from processors.texts.wording import zone_of
 from processors.workflow.decisions.comparisons import compare
+from processors.workflow.decisions.time_conditions import time_holds
 from processors.workflow.durations import duration
 
-KINDS = ("lead_score", "tags", "field_comparison", "multi_condition", "activity")
+KINDS = (
+    "lead_score", "tags", "field_comparison", "multi_condition", "activity", "time_based",
+)  # fmt: skip
 _MAX_DEPTH = 20
 _OPERATOR_OF_TAGS = {"contains": "has_any", "equals": "has_all", "not_contains": "has_none"}
 
@@ -29,12 +32,16 @@ class Facts:
     Attributes:
         scope: variables by name, see `processors.crm.scope`.
         now: the time that relative dates refer to.
-        count_activity: looks up what the lead did.
+        count_activity: looks up what the contact did.
+        business_hours: the organisation's, as stored; empty means 9 to 17, Monday to Friday.
+        holidays: days on which it is closed.
     """
 
     scope: Mapping[str, Any]
     now: datetime
     count_activity: CountActivity
+    business_hours: Mapping[str, Any] = field(default_factory=dict)
+    holidays: Collection[date] = frozenset()
 
     @property
     def zone(self) -> tzinfo:
@@ -103,6 +110,14 @@ def _single(config: Mapping[str, Any], facts: Facts) -> bool:
     match kind:
         case "activity":
             return _activity(config, facts)
+        case "time_based":
+            return time_holds(
+                interpolate(dict(config), facts.scope),
+                now=facts.now,
+                zone=facts.zone,
+                business_hours=facts.business_hours,
+                holidays=facts.holidays,
+            )
         case "tags":
             expected = config.get("tags", config.get("value"))
             name = str(config.get("operator") or "has_any")

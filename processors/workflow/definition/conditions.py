@@ -6,6 +6,7 @@ from typing import Any
 
 from processors.errors import DefinitionError
 from processors.workflow.decisions.conditions import Facts, holds
+from processors.workflow.decisions.time_conditions import OF_TIME
 from processors.workflow.definition.fields import Fields, holds_variables
 
 _GROUPS = ("and", "or", "not", "all", "any", "AND", "OR", "NOT", "ALL", "ANY")
@@ -13,7 +14,7 @@ _LOGIC = ("AND", "ALL", "OR", "ANY", "NOT", "NONE")
 OF_GROUP = ("conditions", "logic", *_GROUPS)
 OF_CONDITION = (
     "conditionType", "condition_type", "field", "operator", "value", "tags", "activityType",
-    "activity_type", "timeframe", *OF_GROUP,
+    "activity_type", "timeframe", *OF_TIME, *OF_GROUP,
 )  # fmt: skip
 _DISPLAY = ("label", "id")
 _MAX_DEPTH = 20

@@ -166,7 +166,6 @@ def read_split(fields: Fields) -> Settings | None:
 
 def read_parallel(fields: Fields) -> Settings:
     """A fan-out. How many branches a later join waits for is read there, see `joins`."""
-    fields.know("branches", "waitForAll")
     fields.rest("branches", "waitForAll", "wait_for_all")
     return ParallelSettings()
 

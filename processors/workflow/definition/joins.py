@@ -4,6 +4,7 @@ Two edges into one node can both be passed if they part at a node that takes sev
 After a condition, a switch, a split test or the two ends of a wait only one of them is.
 """
 
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -83,9 +84,11 @@ def _parting(
     nodes: Mapping[str, Node],
 ) -> str | None:
     """The node at which two of these edges part so that both are passed; None if there is none."""
-    waiting: list[tuple[Edge, Edge]] = list(combinations(arriving, 2))
+    waiting: deque[tuple[Edge, Edge]] = deque()
     seen: set[tuple[str, str | None, str, str | None]] = set()
-    for left, right in waiting:
+    pairs = combinations(arriving, 2)
+    while (pair := waiting.popleft() if waiting else next(pairs, None)) is not None:
+        left, right = pair
         if left.source == right.source:
             if _both(left.branch, right.branch, nodes[left.source]):
                 return left.source

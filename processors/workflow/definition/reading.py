@@ -1,7 +1,7 @@
 """From the CRM's stored form to a `Workflow` that can run; everything that is wrong, at once."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from processors.errors import DefinitionError
@@ -46,7 +46,6 @@ from processors.workflow.nodes import (
     SubWorkflowSettings,
     TriggerSettings,
     Workflow,
-    WorkflowSettings,
 )
 
 # Of the builder's export: the definition itself, and what is only about it.
@@ -115,14 +114,16 @@ def _read(raw: Mapping[str, Any], version: int, findings: Findings) -> Workflow 
         return None
     settings, retry = read_workflow_settings(raw.get("settings") or {}, findings)
     stored = read_nodes(raw.get("nodes") or [], findings)
-    nodes = _Nodes(findings, settings, retry, _own_trigger(raw, findings)).read(stored)
+    reader = _Nodes(findings, retry, _own_trigger(raw, findings))
+    nodes = reader.read(stored)
     edges = read_edges(raw.get("edges") or [], stored, findings)
     nodes, drawn = read_branches(edges, nodes, findings)
+    nodes = reader.with_default(nodes, settings.on_error)
     nodes, drawn = read_replies(nodes, drawn, findings)
     shape = read_shape(nodes, drawn, findings)
     _check_triggers(nodes, findings)
-    variables = read_variables(raw.get("variables"), findings)
-    check_variables(nodes, drawn, shape.bodies, variables, findings)
+    declared, variables = read_variables(raw.get("variables"), findings)
+    check_variables(nodes, drawn, shape.bodies, declared, findings)
     _check_recursion(nodes, raw["id"], findings)
     if findings.problems:
         return None
@@ -130,7 +131,7 @@ def _read(raw: Mapping[str, Any], version: int, findings: Findings) -> Workflow 
     nodes, onward = add_merges(nodes, shape.edges, racing, findings)
     return Workflow(
         id=raw["id"],
-        name=str(raw.get("name") or raw["id"])[:200],
+        name=(raw.get("name") or raw["id"])[:200],
         version=version,
         nodes=nodes,
         edges=onward,
@@ -145,6 +146,8 @@ def _check_fields(raw: Mapping[str, Any], findings: Findings) -> bool:
     ident = raw.get("id")
     if not isinstance(ident, str) or not 0 < len(ident) <= 100 or not ident.isprintable():
         findings.refuse("", "id must be a text of 1 to 100 characters")
+    if raw.get("name") is not None and not isinstance(raw["name"], str):
+        findings.refuse("", "name must be a text")
     for key, (kind, name) in _KINDS.items():
         if raw.get(key) is not None and not isinstance(raw[key], kind):
             findings.refuse("", f"{key} must be a JSON {name}")
@@ -164,18 +167,29 @@ class _Nodes:
     """Reads nodes one by one, each by its type."""
 
     findings: Findings
-    settings: WorkflowSettings
     retry: Retry | None
     trigger: TriggerSettings
+    _told: set[str] = field(default_factory=set)
 
     def read(self, stored: Mapping[str, StoredNode]) -> dict[str, Node]:
         """All of them; for one that cannot be read a stand-in, so that its edges are looked at."""
         return {node.id: self._node(node) or _stand_in(node) for node in stored.values()}
 
+    def with_default(self, nodes: Mapping[str, Node], on_error: OnError) -> dict[str, Node]:
+        """The nodes, with what the workflow says of errors for those that say nothing."""
+        return {
+            node.id: replace(node, on_error=on_error)
+            if node.on_error is OnError.STOP and node.id not in self._told
+            else node
+            for node in nodes.values()
+        }
+
     def _node(self, node: StoredNode) -> Node | None:
         fields = Fields(_flat(node), node.id, self.findings)
         on_error = read_on_error(fields) if node.type != "trigger" else None
         retry = read_retry(fields) if node.type != "trigger" else None
+        if on_error is not None:
+            self._told.add(node.id)
         settings = self._settings(node, fields)
         fields.finish()
         if settings is None:
@@ -186,7 +200,7 @@ class _Nodes:
             node.type,
             settings,
             node.label,
-            on_error or self.settings.on_error or OnError.STOP,
+            on_error or OnError.STOP,
             retry or default or Retry(),
         )
 

@@ -1,6 +1,6 @@
 """Trigger nodes: the event, schedule or date that starts a workflow, and what it asks of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -39,18 +39,20 @@ def read_trigger(fields: Fields, own: TriggerSettings) -> TriggerSettings:
             none, and its filter must hold for every node.
     """
     event = _event(fields, own.event)
-    schedule, date = own.schedule, own.date
-    if event == SCHEDULED and (schedule is None or fields.has(*_OF_SCHEDULE)):
-        schedule = _schedule(fields)
-    if event is not None and event in DATES and (date is None or fields.has(*_OF_DATE)):
-        date = _date(fields, DATES[event])
+    schedule = date = None
+    if event == SCHEDULED:
+        has_own = own.schedule is None or fields.has(*_OF_SCHEDULE)
+        schedule = _schedule(fields) if has_own else own.schedule
+    elif event is not None and event in DATES:
+        has_own = own.date is None or own.event != event or fields.has(*_OF_DATE)
+        date = _date(fields, DATES[event]) if has_own else own.date
     found = read_filter(fields)
     if own.filter:
         found["also"] = own.filter
     return TriggerSettings(event=event, filter=found, schedule=schedule, date=date)
 
 
-def read_event(name: Any, refuse: Any) -> str | None:
+def read_event(name: Any, refuse: Callable[[str], None]) -> str | None:
     """The one name of an event; a misspelt one is a problem."""
     if name is None or name == "":
         return None

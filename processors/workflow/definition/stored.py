@@ -14,8 +14,8 @@ from processors.workflow.definition.fields import brief, unusable, word_of
 from processors.workflow.definition.problems import Findings
 from processors.workflow.nodes import NODE_TYPES
 
-MAX_NODES = 2_000
-MAX_EDGES = 10_000
+MAX_NODES = 1_000
+MAX_EDGES = 2_000
 # The type that each generation's name stands for; with an action's name, that action.
 TYPE_SYNONYMS: Mapping[str, str] = {
     "start": "trigger",

@@ -7,7 +7,8 @@ node's id, or a near miss of one of the names that always exist.
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from processors.naming import snake_case
@@ -32,13 +33,17 @@ def check_variables(
     nodes: Mapping[str, Node],
     edges: Sequence[Edge],
     bodies: Mapping[str, frozenset[str]],
-    declared: Mapping[str, Any],
+    declared: frozenset[str],
     findings: Findings,
 ) -> None:
     """Note each variable that can never be filled in."""
-    known = set(declared) | _set_by_steps(nodes)
+    known = declared | _set_by_steps(nodes)
     outgoing = outgoing_of(edges)
-    after = {node_id: reachable(node_id, outgoing) - {node_id} for node_id in nodes}
+
+    @cache
+    def after(node_id: str) -> frozenset[str]:
+        return frozenset(reachable(node_id, outgoing) - {node_id})
+
     for node in nodes.values():
         settings = node.settings.model_dump(exclude_unset=True)
         settings = settings.get("config", settings) if node.type == "action" else settings
@@ -53,19 +58,25 @@ def check_variables(
                     findings.refuse(node.id, f"{path}: {problem}")
 
 
-def read_variables(raw: Any, findings: Findings) -> dict[str, Any]:
-    """The declared variables with their defaults, None for those that have none."""
-    declared: dict[str, Any] = {}
-    if isinstance(raw, Mapping):
-        return {str(name): value for name, value in raw.items()}
+def read_variables(raw: Any, findings: Findings) -> tuple[frozenset[str], dict[str, Any]]:
+    """The names of the declared variables, and the values of those that have a default.
+
+    One without a default is left out of the values: its name may be that of something else, such
+    as ``gym_name``, which the organisation brings.
+    """
+    names: list[str] = []
+    values: dict[str, Any] = {}
     for number, entry in enumerate(raw if isinstance(raw, list) else []):
-        name = entry.get("name") if isinstance(entry, Mapping) else entry
+        fields = entry if isinstance(entry, Mapping) else {"name": entry}
+        name = fields.get("name")
         if not isinstance(name, str) or not name:
             findings.refuse("", f"variables[{number}] has no name")
             continue
-        default = entry.get("defaultValue", entry.get("default")) if name is not entry else None
-        declared[name] = default
-    return declared
+        names.append(name)
+        default = fields.get("defaultValue", fields.get("default"))
+        if default is not None:
+            values[name] = default
+    return frozenset(names), values
 
 
 def _names_in(text: str) -> Iterator[tuple[str, ...]]:
@@ -95,8 +106,8 @@ class _Names:
     def __init__(
         self,
         nodes: Mapping[str, Node],
-        after: Mapping[str, set[str]],
-        declared: set[str],
+        after: Callable[[str], frozenset[str]],
+        declared: frozenset[str],
         loops: Sequence[LoopSettings],
     ) -> None:
         self._nodes = nodes
@@ -136,7 +147,7 @@ class _Names:
             return f"there is no node {step[:60]!r}"
         if self._nodes[step].type == "loop":
             return "a loop's item is {{loop.item}}"
-        if node_id not in self._after[step]:
+        if node_id not in self._after(step):
             return f"the node {step[:60]!r} does not come before this one"
         return None
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from processors.errors import DefinitionError
-from processors.event_names import REPLIES, canonical, meant
+from processors.event_names import REPLIES, activity_types, canonical, meant
 from processors.texts.interpolation import has_variables
 from processors.workflow.definition.conditions import check_condition
 from processors.workflow.definition.fields import Fields, holds_variables, word_of
@@ -88,12 +88,12 @@ def read_time(fields: Fields, *names: str) -> str | None:
 
 def read_events(fields: Fields, *names: str) -> tuple[str, ...]:
     """Names of events, each by its one name; a misspelt one is a problem."""
-    events = []
+    events: list[str] = []
     for name in fields.texts(*names):
         if near := meant(name):
             fields.refuse(f"{name[:60]!r} is no event; did you mean {near}?")
-        elif event := canonical(name):
-            events.append(event)
+        elif canonical(name):
+            events += activity_types(name)
         else:
             fields.refuse(f"{name[:60]!r} is no name of an event")
     return tuple(dict.fromkeys(events))

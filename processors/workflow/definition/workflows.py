@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from processors.database.engine import Database
@@ -27,9 +27,11 @@ from processors.workflow.definition.schedules import (
     put_right,
 )
 from processors.workflow.definition.versions import content_of_row, version_of, versions_of
+from processors.workflow.execution.control import cancel_workflow, release_workflow
 from processors.workflow.nodes import Workflow
 from processors.workflow.triggers import events_of
 from runtime.application import load_all_settings
+from runtime.client import AtlasClient, NewJob
 from runtime.config.settings import Settings
 
 
@@ -233,9 +235,12 @@ class Workflows:
 
     def enable(self, org: str, workflow_id: str) -> Change:
         """Let its events, dates and schedules start it, and held executions go on."""
+        now = utc_now()
         with self._database.write() as session:
             row = lifecycle.enable(session, org, workflow_id)
             planned = self._planned(session, row)
+            held = list(release_workflow(session, org, workflow_id, now=now))
+        self._enqueue(held)
         return self._changed(row, planned)
 
     def disable(self, org: str, workflow_id: str) -> Change:
@@ -246,11 +251,22 @@ class Workflows:
         return self._changed(row, planned)
 
     def archive(self, org: str, workflow_id: str) -> Change:
-        """Put it away for good: executions that have not ended are cancelled."""
+        """Put it away for good: executions that have not ended are cancelled.
+
+        They are cancelled some hundred at a time; after a loss of the database in between,
+        archiving it again goes on.
+        """
         with self._database.write() as session:
             row = lifecycle.set_archived(session, org, workflow_id)
-            cancelled = _cancel_all(session, org, workflow_id)
             planned = self._planned(session, row)
+        cancelled, count = 0, 1
+        while count:
+            with self._database.write() as session:
+                count, jobs = cancel_workflow(
+                    session, org, workflow_id, now=utc_now(), reason="its workflow was archived"
+                )
+            self._enqueue(jobs)
+            cancelled += count
         told = (f"{cancelled} executions are cancelled",) if cancelled else ()
         return self._changed(row, planned, done=told)
 
@@ -277,6 +293,12 @@ class Workflows:
         organisation = session.get_one(Organisation, row.org_id)
         workflow = valid_workflow({**content_of_row(row), "id": row.id}, version=row.version)
         return plan(row.org_id, workflow, timezone=organisation.timezone, now=utc_now())
+
+    def _enqueue(self, jobs: Sequence[NewJob]) -> None:
+        """Enqueue what follows from a change; nothing follows for most."""
+        if jobs:
+            with AtlasClient.from_settings(self._settings) as client:
+                client.enqueue_many(jobs)
 
     def _changed(self, row: WorkflowRow, planned: Planned | None, **more: Any) -> Change:
         done = (*more.pop("done", ()), *self._put_right(row.org_id, row.id, planned))
@@ -310,22 +332,3 @@ def _info(row: WorkflowRow, executions: int, running: int) -> WorkflowInfo:
         updated_at=row.updated_at,
         problem=problem,
     )
-
-
-def _cancel_all(session: Session, org: str, workflow_id: str) -> int:
-    """Cancel what has not ended; a job of it that still comes does nothing more."""
-    result = session.execute(
-        update(WorkflowExecution)
-        .where(
-            WorkflowExecution.org_id == org,
-            WorkflowExecution.workflow_id == workflow_id,
-            WorkflowExecution.completed_at.is_(None),
-        )
-        .values(
-            status="cancelled",
-            completed_at=utc_now(),
-            error_message="the workflow was archived",
-        )
-        .execution_options(synchronize_session=False)
-    )
-    return int(getattr(result, "rowcount", 0))

@@ -1,6 +1,7 @@
 """Campaigns from their list to their end: loading, batches, pausing, cancelling, counting."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -287,6 +288,21 @@ def test_what_the_worker_refuses_becomes_a_dead_letter_with_one_line(desk, chang
     [letter] = [job for job in desk.worker.jobs if job.kind == "record_dead_letter"]
     assert letter.payload["error"].startswith(said)
     assert desk.sent() == []
+
+
+def test_the_last_two_that_settle_at_once_complete_the_campaign(desk):
+    campaign = desk.start(people(12), batch_size=12, scheduled_for=NOON + timedelta(hours=1))
+    desk.worker.run()
+    with desk.database.write() as session:
+        session.execute(update(Campaign).values(status="running"))
+
+    def settle(number: int) -> None:
+        with desk.database.write() as session:
+            settle_recipient(session, campaign.id, number, "sent", None, NOON)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(settle, range(12)))
+    assert desk.show(campaign).status == "completed"
 
 
 LATE = [

@@ -210,12 +210,18 @@ def test_decided_from_the_database(database) -> None:
         for number in range(12):
             session.add(_message(f"m{number}", "capped@example.com", now - timedelta(hours=1)))
             session.add(_message(f"o{number}", "free@example.com", now - timedelta(hours=25)))
-        session.add(
-            Activity(
-                id=uuid.uuid4(), org_id=ORG, contact_id="free", type="message_received",
-                data={"channel": "whatsapp"}, occurred_at=now - timedelta(hours=23),
-            )
-        )  # fmt: skip
+        for contact, kind, data in (
+            ("free", "message_received", {"channel": "whatsapp"}),
+            ("tagged", "whatsapp_replied", {}),
+            ("capped", "message_received", {"channel": "sms"}),
+            ("capped", "sms_replied", {}),
+        ):
+            session.add(
+                Activity(
+                    id=uuid.uuid4(), org_id=ORG, contact_id=contact, type=kind, data=data,
+                    occurred_at=now - timedelta(hours=23),
+                )
+            )  # fmt: skip
     statements: list[str] = []
     event.listen(database.engine, "before_cursor_execute", lambda *a: statements.append(a[2]))
     with database.read() as session:
@@ -238,7 +244,11 @@ def test_decided_from_the_database(database) -> None:
             now=now,
         )
         assert len([text for text in statements if "SELECT" in text]) == 1, statements
-        for contact, expected in (("free", "allow"), ("capped", "whatsapp_window")):
+        for contact, expected in (
+            ("free", "allow"),
+            ("tagged", "allow"),
+            ("capped", "whatsapp_window"),
+        ):
             one = decide(
                 session,
                 organisation=organisation,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.content.email import email_content
-from processors.content.html import clean_document
+from processors.content.html_body import clean_document
+from processors.content.mail import email_content
 from processors.content.text_message import STOP_LINE, text_content
 from processors.content.unsubscribing import Leaving, WayOut, read_token, way_out
 from processors.errors import ContentError
@@ -177,22 +177,3 @@ def test_texts_have_a_limit_and_the_line_counts() -> None:
         text_content("a" * 139, is_marketing=True, max_segments=1)
     with pytest.raises(ContentError, match="UCS-2 because of “й”"):
         text_content("й" * 500, is_marketing=False)
-
-
-@pytest.mark.parametrize(
-    ("variables", "says"),
-    [
-        ({"UNSUBSCRIBE_URL": "https://a.b"}, "needs UNSUBSCRIBE_SECRET, which is not set"),
-        ({"UNSUBSCRIBE_URL": "http://a.b", "UNSUBSCRIBE_SECRET": SECRET}, "must begin with https"),
-        ({"UNSUBSCRIBE_SECRET": "short"}, "is shorter than 16 characters"),
-        ({"UNSUBSCRIBE_EMAIL": "Ana <a@b.com>"}, "is not an e-mail address; allowed: an address"),
-    ],
-)
-def test_settings_that_cannot_be_used_are_refused(make_settings, variables, says) -> None:
-    from processors.settings import CrmSettings
-    from runtime.errors import SettingsError
-
-    with pytest.raises(SettingsError) as caught:
-        make_settings(**variables).of(CrmSettings)
-    assert says in str(caught.value)
-    assert "short" not in str(caught.value).replace("shorter", "")

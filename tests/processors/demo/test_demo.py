@@ -20,7 +20,7 @@ from processors.demo.program import demo_environment
 from processors.demo.seed import seed
 from processors.demo.workflows import WORKFLOWS
 from processors.demo.workload import Afternoon, schedule
-from processors.workflow.validator import problems_of
+from processors.workflow.definition.reading import read_workflow
 from runtime.client import NewJob
 from runtime.jobs.payload import validate_payload
 from tests.processors.harness import CATALOGUE
@@ -68,7 +68,7 @@ def test_seeding_twice_changes_nothing(database):
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow["id"])
 def test_the_workflows_are_sound(workflow):
-    assert problems_of(workflow) == []
+    assert read_workflow(workflow).problems == ()
 
 
 def test_the_children_see_none_of_the_users_settings(tmp_path, monkeypatch):

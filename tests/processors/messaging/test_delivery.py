@@ -1,9 +1,7 @@
 """Sending once: repeats, concurrency, crashes while a provider is called, and what errors mean."""
 
-import asyncio
 import socket
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -31,38 +29,12 @@ from processors.senders.smtp import SmtpSender, SmtpServer
 from runtime.client import NewJob
 from runtime.outcomes import DeadLetter, Retry, Snooze
 from tests.processors.harness import ORG, Engine
+from tests.processors.messaging.providers import Provider
 from tests.processors.shapes import EMAIL, TAG, TRIGGER, chain
 
 
 class Crash(BaseException):
     """The process is gone; no `except Exception` sees it."""
-
-
-class Provider:
-    """A sender whose answers are given; it counts what it accepted."""
-
-    name = "provider"
-
-    def __init__(self, guarantee: Guarantee, *answers: Any) -> None:
-        self.guarantee = guarantee
-        self.answers = list(answers)
-        self.calls: list[str] = []
-        self.accepted: list[str] = []
-        self.keys: list[str] = []
-        self.hook: Callable[[], None] = lambda: None
-
-    async def send(self, message):
-        self.calls.append(message.recipient)
-        await asyncio.to_thread(self.hook)
-        answer = self.answers.pop(0) if self.answers else None
-        if answer is not None:
-            raise answer
-        self.accepted.append(message.recipient)
-        self.keys.append(str(message.id))
-        return f"id_{message.id}"
-
-    async def check(self):
-        return "ok"
 
 
 @pytest.fixture

@@ -63,12 +63,12 @@ def test_versions(database) -> None:
         assert text() == "Hi Ana"
         second = save_template(session, ORG, sms(body="Bye {{first_name}}"), now=NOW)
         assert (second.version, text()) == (2, "Bye Ana")
-        assert roll_back(session, ORG, "sms", "Hello", 1, now=NOW)
+        assert roll_back(session, ORG, "sms", "Hello", 1, now=NOW) == 3
         assert text() == "Hi Ana"
-        assert not roll_back(session, ORG, "sms", "Hello", 1, now=NOW)
-        third = save_template(session, ORG, sms(body="Hey {{first_name}}"), now=NOW)
-        assert third.version == 3, "no number is used twice"
-        with pytest.raises(TemplateError, match="has no version 9; allowed: 1 to 3"):
+        assert roll_back(session, ORG, "sms", "Hello", 3, now=NOW) is None
+        fourth = save_template(session, ORG, sms(body="Hey {{first_name}}"), now=NOW)
+        assert fourth.version == 4
+        with pytest.raises(TemplateError, match="has no version 9; allowed: 1 to 4"):
             roll_back(session, ORG, "sms", "hello", 9, now=NOW)
         with pytest.raises(TemplateError, match="has no email template 'hello' of its own"):
             roll_back(session, ORG, "email", "hello", 1, now=NOW)
@@ -130,9 +130,11 @@ def test_what_cannot_be_saved_is_refused_with_every_problem(database) -> None:
 
 
 def test_the_variables_of_a_text() -> None:
-    assert variables_in("{{a}} {class_name} {{b | default: 'x'}} {{b}} {{c | default: ''}}") == [
+    text = "{{a}} {class_name} {{b | default: 'x'}} {{b}} {{c | default: ''}} {{d.e | upper}}"
+    assert variables_in(text) == [
         Variable("a"),
         Variable("class_name"),
         Variable("b"),
         Variable("c", ""),
+        Variable("d.e"),
     ]

@@ -112,7 +112,7 @@ def test_what_cannot_be_registered_is_refused_at_once(name, function, runs, erro
         ("set_variable", {"name": "stage", "value": ""}, []),
         ("wait_for_reply", {"timeframe": {"value": 4, "unit": "hours"}}, []),
         ("send_slack", {}, ["the action 'send_slack' does not exist; allowed: "]),
-        ("send_sms", {"massage": "Hi"}, ["missing", "'massage' is not understood; allowed: body"]),
+        ("send_sms", {"massage": "Hi"}, ["'massage' is not understood; allowed: body"]),
         ("send_sms", {"message": "a", "body": "b"}, ["message and body are one setting"]),
         ("send_sms", {"message": "Hi {{first name}}"}, ["{{first name}} is not a variable"]),
         ("send_email", {"html": "a", "priority": "soon"}, ["priority: Input should be"]),

@@ -216,7 +216,7 @@ def test_actions_that_move_executions_say_what_they_ask_for(act):
     assert act("set_variable", {"name": "x", "value": "{{tags}}"}).variables == {"x": ["Trial"]}
     waits = act("wait_for_reply", {"channel": "SMS", "timeout": "4 hours"})
     assert isinstance(waits, AwaitEvent)
-    assert waits.wait.events == ("sms_replied",)
+    assert waits.wait.events == ("sms_reply",)
     assert waits.wait.timeout == {"seconds": 14_400}
     assert len(act("wait_for_reply", {"timeout": "1 day"}).wait.events) == 3
 

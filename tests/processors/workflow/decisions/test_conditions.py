@@ -1,6 +1,6 @@
 """Conditions: kinds, groups, fields, and what cannot be decided."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -106,3 +106,53 @@ def test_nesting_is_bounded():
         config = {"and": [config]}
     with pytest.raises(DefinitionError, match="nested deeper"):
         holds(config, FACTS)
+
+
+LONDON = {"organisation": {"timezone": "Europe/London", "country": "GB"}, "last_day": "2026-10-24"}
+HOURS = {"monday": [["09:00", "12:00"], ["14:00", "22:00"]], "saturday": [["10:00", "14:00"]]}
+RANGE = {"timeType": "date_range"}
+
+
+@pytest.mark.parametrize(
+    ("now", "config", "result"),
+    [
+        # 8 June 2026 is a Monday; London is an hour ahead of UTC.
+        ("2026-06-08T08:00", {"timeType": "business_hours"}, True),
+        ("2026-06-08T07:59", {"timeType": "business_hours"}, False),
+        ("2026-06-08T11:30", {"time_condition": "business_hours"}, False),
+        ("2026-06-08T20:59", {}, True),
+        ("2026-06-06T09:00", {}, True),
+        ("2026-06-07T09:00", {}, False),
+        ("2026-06-15T09:00", {}, False),
+        ("2026-06-07T23:30", {"timeType": "specific_days", "days": ["monday", "Fri"]}, True),
+        ("2026-06-08T23:30", {"timeType": "specific_days", "days": "monday"}, False),
+        ("2026-06-07T23:00", {**RANGE, "startDate": "2026-06-08"}, True),
+        ("2026-06-07T22:59", {**RANGE, "startDate": "2026-06-08"}, False),
+        ("2026-06-08T22:59", {**RANGE, "endDate": "2026-06-08"}, True),
+        ("2026-06-08T23:00", {**RANGE, "endDate": "2026-06-08"}, False),
+        ("2026-06-08T12:00", {**RANGE, "from": "2026-06-01", "to": "2026-06-08T13:00"}, False),
+        # The day on which clocks go back has 25 hours.
+        ("2026-10-25T23:59", {**RANGE, "to": "2026-10-25"}, True),
+        ("2026-10-24T22:59", {**RANGE, "to": "{{last_day}}"}, True),
+        ("2026-10-24T23:00", {**RANGE, "to": "{{last_day}}"}, False),
+    ],
+)
+def test_conditions_about_the_time_go_by_the_organisations_clock(now, config, result):
+    at = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    facts = Facts(LONDON, at, count, HOURS, frozenset({date(2026, 6, 15)}))
+    assert holds({"conditionType": "time_based", **config}, facts) is result
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"timeType": "full_moon"}, "'full_moon'; allowed: business_hours, specific_days"),
+        ({"timeType": "specific_days"}, "names no days"),
+        ({"timeType": "specific_days", "days": ["someday"]}, "days: .*someday"),
+        (RANGE, "names no start and no end"),
+        ({**RANGE, "start": "soon"}, "'soon' is no date"),
+    ],
+)
+def test_a_condition_about_the_time_that_cannot_be_decided(config, words):
+    with pytest.raises(DefinitionError, match=words):
+        holds({"conditionType": "time_based", **config}, FACTS)

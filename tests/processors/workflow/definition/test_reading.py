@@ -79,7 +79,7 @@ def test_all_eleven_are_covered():
 def test_a_reply_after_a_message_is_a_wait():
     workflow = read_workflow(load("06")).workflow
     wait = workflow.nodes["condition_1"].settings.wait
-    assert wait == EventWait(events=("sms_replied",), timeout={"value": 4, "unit": "hours"})
+    assert wait == EventWait(events=("sms_reply",), timeout={"value": 4, "unit": "hours"})
     branches = {e.branch: e.target for e in workflow.edges if e.source == "condition_1"}
     assert branches == {"event": "action_2", "timeout": "action_3"}
 
@@ -265,7 +265,7 @@ def test_where_only_one_branch_can_arrive_nothing_is_put_in():
 
 
 def looped(*, returns: bool) -> tuple[list[Any], list[Any]]:
-    asked = node("c", "condition", activityType="sms_replied", conditionType="activity")
+    asked = node("c", "condition", activityType="sms_reply", conditionType="activity")
     nodes = [node("l", "loop", maxIterations=3), node("w", "wait", days=2),
              action("sms", "send_sms", message="Hi"), asked, action("end")]  # fmt: skip
     edges = [edge("t", "l"), edge("l", "w", "loop-body"), edge("w", "sms"), edge("sms", "c"),
@@ -338,9 +338,9 @@ def test_settings_of_a_workflow():
                   "maxConcurrentExecutions": 5},
         variables=[{"name": "days", "defaultValue": 3}, {"name": "gym", "required": True}],
     )  # fmt: skip
-    assert workflow.settings.stop_on == ("sms_replied", "booking_confirmed")
+    assert workflow.settings.stop_on == ("sms_reply", "booking_confirmed")
     assert (workflow.settings.priority, workflow.settings.max_executions) == ("high", 5)
-    assert workflow.variables == {"days": 3, "gym": None}
+    assert workflow.variables == {"days": 3}
     first, second = workflow.nodes["a"], workflow.nodes["b"]
     assert (first.retry.attempts, first.retry.base_s) == (4, 2)
     assert (second.retry.attempts, second.on_error) == (1, OnError.CONTINUE)

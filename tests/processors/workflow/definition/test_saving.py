@@ -95,7 +95,7 @@ BAD = {
               "the logic 'XOR'; allowed: AND"),
     "condition's setting": (condition(field="a", operator="is_set", caseSensitive=True),
                             "'caseSensitive' is not understood"),
-    "coin": (condition(conditionType="time_based"), "'time_based' are not supported"),
+    "coin": (condition(conditionType="coin_flip"), "'coin_flip' are not supported"),
     "unit": (definition(node("w", "wait", config={"duration": 3, "unit": "moons"})),
              "the wait's unit is 'moons'"),
     "office hours": (definition(node("w", "wait", config={

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from html import escape
 
 from processors.addresses.mail_address import require_line
-from processors.content.html import clean_document, inline_trusted, with_line
+from processors.content.html_body import clean_document, inline_trusted, with_line
 from processors.content.unsubscribing import WayOut
 from processors.errors import ContentError
 from processors.texts.plain_text import html_to_text
@@ -42,7 +42,7 @@ def email_content(
         subject: filled in.
         body: filled in; HTML or plain text.
         is_html: which of them.
-        is_trusted: the HTML is a built-in template's, see `processors.content.html`.
+        is_trusted: the HTML is a built-in template's, see `processors.content.html_body`.
         out: how its recipient leaves the list; marketing has one, in its headers and in sight.
         language: of the text (BCP 47).
 
