@@ -115,13 +115,14 @@ class Afternoon:
         ]
 
     def crm(self) -> list[NewJob]:
-        """Somebody at a desk changes a lead, at times one that was deleted."""
-        gym, lead = self._member()
-        lead_id = "lead_deleted" if self.rng.random() < 0.1 else lead["id"]
+        """Somebody at a desk changes a contact."""
+        if not self._known:
+            return []
+        gym, lead = self.rng.choice(self._known)
         if self.rng.random() < 0.5:
-            return [self._job("add_tag", gym, {"lead_id": lead_id, "tag": "visited"})]
+            return [self._job("add_tag", gym, {"lead_id": lead["id"], "tag": "visited"})]
         updates = {"score": self.rng.randrange(100)}
-        return [self._job("update_lead", gym, {"lead_id": lead_id, "updates": updates})]
+        return [self._job("update_lead", gym, {"lead_id": lead["id"], "updates": updates})]
 
     def full_class(self) -> list[NewJob]:
         """Booking opens for one gym's evening class, and 40 people want it."""

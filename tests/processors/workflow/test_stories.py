@@ -84,7 +84,7 @@ STORIES = {
         [
             Sent(NOW, "email", "Your trial at Iron Works"),
             Sent(after(2, hours=6), "sms", "is tomorrow"),
-            Sent(after(3, hours=18), "sms", "We missed you, Ana"),
+            Sent(after(3, hours=18), "whatsapp", "Ana"),
         ],
         frozenset({"trial-missed"}),
     ),
