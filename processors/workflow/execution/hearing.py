@@ -17,6 +17,7 @@ from processors.database.models import Activity, WorkflowWait
 from processors.errors import DefinitionError
 from processors.event_names import canonical
 from processors.workflow.execution.board import Step
+from processors.workflow.execution.choosing import booking_id
 from processors.workflow.execution.facts import World
 from processors.workflow.execution.outcomes import StepFailedError
 from processors.workflow.execution.plan import Plan
@@ -70,7 +71,7 @@ def hear(advance: "Advance", only: Step | None = None) -> Iterator[Heard]:
         if step.branch == "event"
     }
     for activity in _activities(advance, ears):
-        if str(activity.id) in used:
+        if str(activity.id) in used or not _is_of_its_booking(advance, activity.data):
             continue
         for ear in ears:
             if activity.type in ear.events and activity.occurred_at >= ear.since:
@@ -145,6 +146,14 @@ def _passes(world: World, advance: "Advance", ear: _Ear, activity: Row[Any]) -> 
         if step is not None and step.status == "waiting":
             advance.fail(step, advance.failures[ear.key])
         return False
+
+
+def _is_of_its_booking(advance: "Advance", data: Mapping[str, Any]) -> bool:
+    """Whether an event may concern an execution that is one booking's: it names no other one."""
+    if advance.plan.workflow.settings.reentry.by != "booking":
+        return True
+    named, own = booking_id(data), booking_id(advance.execution.trigger_data)
+    return named is None or own is None or named == own
 
 
 def _output(activity: Row[Any]) -> dict[str, Any]:
