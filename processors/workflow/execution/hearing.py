@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from processors.database.models import Activity, WorkflowWait
 from processors.errors import DefinitionError
-from processors.event_names import canonical
+from processors.event_names import activity_types
 from processors.workflow.execution.board import Step
 from processors.workflow.execution.choosing import booking_id
 from processors.workflow.execution.facts import World
@@ -91,16 +91,16 @@ def _ears(advance: "Advance", only: Step | None) -> list[_Ear]:
         if step.status == "waiting" and isinstance(settings, WaitSettings):
             wait = settings.wait
             if isinstance(wait, EventWait):
-                events = frozenset(map(canonical, wait.events))
+                events = _types(wait.events)
                 since = (step.created_at or execution.started_at) - _SKEW
                 ears.append(_Ear("wait", step.key, events, since, wait.filter))
     if only is not None:
         return ears
     since = execution.started_at - _SKEW
-    stop_on = frozenset(map(canonical, plan.workflow.settings.stop_on))
+    stop_on = _types(plan.workflow.settings.stop_on)
     first = [_Ear("stop", "", stop_on, since, {})] if stop_on else []
     first += [
-        _Ear("goal", node.id, frozenset(map(canonical, goal.events)), since, goal.filter)
+        _Ear("goal", node.id, _types(goal.events), since, goal.filter)
         for node, goal in plan.goals
         if goal.events and (node.id, ()) not in board.steps
     ]
@@ -158,8 +158,8 @@ def _is_of_its_booking(advance: "Advance", data: Mapping[str, Any]) -> bool:
 
 def _output(activity: Row[Any]) -> dict[str, Any]:
     return {
+        **activity.data,
         "event": activity.type,
-        "data": activity.data,
         "occurred_at": activity.occurred_at.isoformat(),
         "activity_id": str(activity.id),
     }
@@ -171,12 +171,17 @@ def listening_rows(execution: Execution, key: str, events: Iterable[str]) -> lis
         {
             "execution_id": execution.id,
             "key": key,
-            "event": canonical(event),
+            "event": kind,
             "org_id": execution.org,
             "contact_id": execution.contact_id,
         }
-        for event in events
+        for kind in sorted(_types(events))
     ]
+
+
+def _types(events: Iterable[str]) -> frozenset[str]:
+    """The activities that events count as."""
+    return frozenset(kind for event in events for kind in activity_types(event))
 
 
 def rows_from_the_start(execution: Execution, plan: Plan) -> list[dict[str, Any]]:
