@@ -102,12 +102,12 @@ def entry_key(reentry: Reentry, contact: str | None, data: Mapping[str, Any]) ->
         return None
     if reentry.by == "contact":
         return contact
-    found = booking_of(data)
+    found = booking_id(data)
     return f"{contact}\n{found}" if found is not None else contact
 
 
-def booking_of(data: Mapping[str, Any]) -> str | None:
-    """The id of the booking that an event is about, None if it names none."""
+def booking_id(data: Mapping[str, Any]) -> str | None:
+    """The booking that an event names."""
     booking = data.get("booking")
     nested = booking.get("id") if isinstance(booking, Mapping) else None
     found = nested or data.get("booking_id") or data.get("bookingId")

@@ -96,7 +96,7 @@ def test_r4_a_wait_for_an_event_or_a_time_out(gym, after, reported, left):
     assert gym.tags[0] == left
     assert gym.execution.status == "completed"
     if left == "yes":
-        assert gym.step("w").output_data["data"]["text"] == "ok"
+        assert gym.step("w").output_data["text"] == "ok"
 
 
 def test_r4_an_event_that_was_there_before_the_wait_does_not_count(gym):
