@@ -73,8 +73,11 @@ def _to_those_who_want_it(
             if not left:
                 return Ended({"sent": 0, "rejected": 0, "unknown": 0, "suppressed": 1})
             payload = {**payload, "to": left}
-    if message.purpose is not None:
-        payload = {**payload, "purpose": message.purpose}
+    if "to" in payload:
+        by_event = (
+            "marketing" if is_marketing({}, world.execution.trigger_type) else "transactional"
+        )
+        payload = {**payload, "purpose": message.purpose or by_event}
     return Handed(message.kind, payload, message.priority)
 
 
