@@ -102,7 +102,7 @@ def _ears(advance: "Advance", only: Step | None) -> list[_Ear]:
     first += [
         _Ear("goal", node.id, _types(goal.events), since, goal.filter)
         for node, goal in plan.goals
-        if goal.events and (node.id, ()) not in board.steps
+        if goal.events and board.is_unmet(node.id)
     ]
     return [*first, *ears]
 

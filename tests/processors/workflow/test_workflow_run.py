@@ -189,7 +189,8 @@ def test_what_the_stored_lead_lacks_is_filled_in_from_the_event(
 ):
     add_lead(phone=None)
     text = node("s", "action", actionType="send_sms", config={
-        "message": "{{lead.first_name}} {{lead.last_name}} {{lead.phone}}"})  # fmt: skip
+        "message": "{{lead.first_name}} {{lead.last_name}} {{lead.phone}}",
+        "purpose": "transactional"})  # fmt: skip
     add_workflow(*chain(TRIGGER, text))
     trigger(engine, event)
     [message] = list_messages(database)
