@@ -127,6 +127,6 @@ def test_it_checks_its_settings_and_works_through_a_queue(installed: Installed, 
     assert code == 0, said
     code, said = installed.run("atlas-worker", "--burst", **variables)
     assert code == 0, said
-    code, said = installed.run("atlas", "outbox", **variables)
+    code, said = installed.run("atlas", "messages", "list", **variables)
     assert code == 0, said
     assert "jo@" in said or "Hi" in said, said

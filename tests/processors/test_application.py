@@ -32,6 +32,8 @@ ROOT = Path(__file__).parent.parent.parent
 RULED = set(application.catalogue.kinds) - {
     "audit", "check_health", "record_dead_letter", "repair_executions",
 }  # fmt: skip
+# They outlast a database that is away; nobody would start them again.
+CAMPAIGNS = {"load_campaign", "bulk_email", "bulk_sms", "bulk_whatsapp"}
 SENDS = {f"{verb}_{name}" for verb in ("send", "resend") for name in ("email", "sms", "whatsapp")}
 
 
@@ -87,7 +89,11 @@ def test_the_retry_policies():
             assert policies.pop(f"{verb}_{channel}") == (3, "exponential", 1)
     assert policies.pop("execute_workflow") == (5, "exponential", 3)
     assert policies.pop("execute_scheduled_workflow") == (5, "exponential", 3)
-    assert policies.pop("update_lead") == (3, "fixed", 5)
+    for kind in ("update_lead", "upsert_records"):
+        assert policies.pop(kind) == (3, "fixed", 5)
+    assert policies.pop("request_http") == (6, "exponential", 5)
+    for kind in CAMPAIGNS:
+        assert policies.pop(kind) == (200, "exponential", 2)
     assert policies.pop("audit")[0] == 1
     assert policies.pop("record_dead_letter") == (200, "exponential", 2)
     assert policies.pop("repair_executions") == (200, "exponential", 2)
@@ -99,7 +105,7 @@ def test_the_retry_policies():
     [
         (
             DatabaseUnavailableError(),
-            {"retry": RULED},
+            {"retry": RULED - CAMPAIGNS},
         ),
         (DefinitionError(), {"dead_letter": RULED}),
         (TemplateError(), {"dead_letter": RULED}),

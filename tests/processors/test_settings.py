@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import certifi
 import pytest
 from pydantic import SecretStr
 
@@ -15,7 +16,9 @@ Make = Callable[..., Settings]
 # A value that each variable takes and that is not its default.
 VALUES = {
     "DATABASE_URL": "postgresql://u:p@h/crm", "DEFAULT_FROM_EMAIL": "a@b.c",
-    "CRM_SCHEMA": "supabase",
+    "CRM_SCHEMA": "supabase", "SENDGRID_WEBHOOK_PUBLIC_KEY": "MFkwEwYHKoZIzj0C",
+    "RESEND_WEBHOOK_SECRET": "whsec_aHVudGVyMg==", "WORKFLOW_HTTP_ALLOWED_HOSTS": "crm.lan:8443",
+    "WORKFLOW_HTTP_SECRETS": "crm=hunter2hunter2", "WORKFLOW_HTTP_CA_FILE": certifi.where(),
     "DEFAULT_COUNTRY": "DE", "SMTP_URL": "smtp://u:p@h:1", "EMAIL_SENDER": "simulated",
     "SMS_SENDER": "simulated", "WHATSAPP_SENDER": "simulated", "UNKNOWN_TRANSACTIONAL": "resend",
     "SENDGRID_API_KEY": "SG.x", "SENDGRID_BASE_URL": "https://api.eu.sendgrid.com",

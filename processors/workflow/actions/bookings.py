@@ -105,7 +105,7 @@ class CancelBookingConfig(ActionConfig):
 
 @action("cancel_booking", CancelBookingConfig, aliases=("cancel_appointment",))
 def cancel_booking(config: CancelBookingConfig, ctx: ActionContext) -> Done:
-    """Give a place back; one that was given back already stays so."""
+    """Cancel a booking; one that is cancelled already stays so."""
     booking_id = id_text(config.booking_id) or _of_event(ctx)
     found = ctx.repository.get(ctx.org, "booking", booking_id, lock=True)
     if found is None:
