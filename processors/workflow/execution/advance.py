@@ -31,7 +31,13 @@ from processors.workflow.execution.outcomes import (
 )
 from processors.workflow.execution.running import run_step
 from processors.workflow.execution.starting import room
-from processors.workflow.nodes import GoalSettings, LoopSettings, SubWorkflowSettings, WaitSettings
+from processors.workflow.nodes import (
+    ActionSettings,
+    GoalSettings,
+    LoopSettings,
+    SubWorkflowSettings,
+    WaitSettings,
+)
 
 BUDGET = 50
 
@@ -278,7 +284,10 @@ class Advance(Changes):
             for step in self.board.open_steps
             if step.status == "waiting"
             and step.resume_at is None
-            and isinstance(self.plan.nodes[step.node_id].settings, SubWorkflowSettings)
+            # Of a sub-workflow, or of an action that started one.
+            and isinstance(
+                self.plan.nodes[step.node_id].settings, SubWorkflowSettings | ActionSettings
+            )
         }
         if not waiting:
             return

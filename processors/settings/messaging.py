@@ -1,12 +1,7 @@
-"""The CRM's settings: where its data are, and who sends its messages.
-
-Read like the engine's (environment and ``.env``, every problem at once): `Settings.of`.
-"""
+"""Who sends the CRM's messages, and how they leave."""
 
 import ipaddress
-import os
 import re
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,19 +17,13 @@ from pydantic import (
 )
 
 from processors.addresses.countries import country_code
-from processors.addresses.mail_address import read_address, read_mailbox
+from processors.addresses.mail_address import read_mailbox
 from runtime.config import validators as checks
 from runtime.config.sources import SettingsGroup, Variable
 
 
 def _smtp_url(value: str) -> None:
     checks.server_url(value, "smtp", "smtps")
-
-
-def _database_url(value: str) -> None:
-    """Refuse databases that the migrations do not know."""
-    if not re.match(r"(sqlite|postgres(ql)?)(\+\w+)?://", value):
-        raise ValueError("does not start with an allowed scheme")
 
 
 def _mailbox(value: str) -> str:
@@ -45,52 +34,10 @@ def _mailbox(value: str) -> str:
         raise ValueError("is not an e-mail address") from None
 
 
-def _bare_address(value: str | None) -> str | None:
-    """Refuse what is not ``a@b``."""
-    return None if value is None else _address(value)
-
-
-def _address(value: str) -> str:
-    try:
-        return read_address(value).envelope
-    except ValueError:
-        raise ValueError("is not an e-mail address") from None
-
-
-def _web_url(value: str | None) -> str | None:
-    """Refuse what mail programs would not POST to."""
-    if value is not None and not re.fullmatch(r"https://[!-~]{1,200}", value):
-        raise ValueError("must begin with https:// and have at most 200 characters, no spaces")
-    return value
-
-
-def _long_secret(value: SecretStr | None) -> SecretStr | None:
-    if value is not None and len(value.get_secret_value()) < _LEAST_SECRET:
-        raise ValueError(f"is shorter than {_LEAST_SECRET} characters")
-    return value
-
-
 def _absolute(value: Path | None) -> Path | None:
     if value is not None and not value.is_absolute():
         raise ValueError("is not an absolute path")
     return value
-
-
-def _default_database(value: Any) -> Any:
-    """Where nothing is set: a file in the user's state directory (XDG Base Directory)."""
-    if value is not None:
-        return value
-    try:
-        state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
-    except RuntimeError:  # no HOME, and no entry in the list of users
-        raise ValueError(
-            "is not set, and its default lies in a home directory that does not exist; set it, or "
-            "HOME, or XDG_STATE_HOME"
-        ) from None
-    return f"sqlite:///{state}/atlas-queue/atlas.db"
-
-
-_LEAST_SECRET = 16
 
 
 def _own_server(host: str) -> bool:
@@ -161,61 +108,6 @@ def _providers(names: tuple[str, ...]) -> Callable[[Any], Any]:
         return ",".join(chosen)
 
     return read
-
-
-def _listed(value: str) -> list[str]:
-    return [part.strip().lower() if "=" not in part else part for part in value.split(",") if part]
-
-
-def _hosts(value: str | None) -> str | None:
-    for part in _listed(value or ""):
-        if not re.fullmatch(r"(\[[0-9a-f:]+\]|[a-z0-9_.-]+):[0-9]{1,5}", part):
-            raise ValueError("names a host without a port, or none")
-    return value
-
-
-def _named_secrets(value: SecretStr | None) -> SecretStr | None:
-    for part in _listed(value.get_secret_value() if value is not None else ""):
-        if not re.fullmatch(r"\s*[A-Za-z][A-Za-z0-9_-]{0,59}\s*=\s*\S{8,500}\s*", part):
-            raise ValueError("is not name=value, or a value has fewer than 8 characters")
-    return value
-
-
-def _certificates(value: str | None) -> str | None:
-    if value is not None:
-        try:
-            ssl.create_default_context(cafile=value)
-        except OSError:
-            raise ValueError("cannot be read as certificates") from None
-    return value
-
-
-class DatabaseSettings(SettingsGroup):
-    """Where the CRM's data are."""
-
-    url: Annotated[
-        SecretStr,
-        BeforeValidator(_default_database),
-        Variable("DATABASE_URL", "sqlite:///path, or postgresql://user:password@host/name",
-                 default="SQLite at `~/.local/state/atlas-queue/atlas.db`"),
-        checks.url(_database_url),
-    ] = Field(default=None, validate_default=True,
-              description="Database of contacts, workflows and messages.")  # fmt: skip
-    crm_schema: Annotated[
-        Literal["own", "supabase"], checks.Lower, Variable("CRM_SCHEMA", "own or supabase")
-    ] = Field(
-        "own",
-        description="Whose tables hold contacts, bookings, memberships and so on: "
-        "`own` ones, or those of the CRM in the same PostgreSQL database (`supabase`).",
-    )
-
-    @field_validator("crm_schema")
-    @classmethod
-    def _theirs_is_postgresql(cls, value: str, info: ValidationInfo) -> str:
-        url = info.data.get("url")
-        if value != "own" and url is not None and url.get_secret_value().startswith("sqlite"):
-            raise ValueError("needs a DATABASE_URL of the CRM's PostgreSQL database")
-        return value
 
 
 class MessagingSettings(SettingsGroup):
@@ -340,82 +232,3 @@ def _missing(sender: str, info: ValidationInfo) -> list[str]:
         for group in groups
         if all(info.data.get(name, "wrong") is None for name in group)
     ]
-
-
-class WebhookSettings(SettingsGroup):
-    """How webhooks are verified; Twilio signs with ``TWILIO_AUTH_TOKEN``."""
-
-    sendgrid_public_key: Annotated[
-        SecretStr | None,
-        Variable("SENDGRID_WEBHOOK_PUBLIC_KEY", "the verification key that SendGrid shows"),
-    ] = Field(None, description="Verifies SendGrid's Event Webhook; without it none is taken.")
-    resend_secret: Annotated[
-        SecretStr | None, Variable("RESEND_WEBHOOK_SECRET", "whsec_ and base64")
-    ] = Field(None, description="Verifies Resend's webhooks; without it none is taken.")
-
-
-class UnsubscribeSettings(SettingsGroup):
-    """How people leave the list of an e-mail; marketing needs one of the two ways."""
-
-    secret: Annotated[
-        SecretStr | None, AfterValidator(_long_secret),
-        Variable("UNSUBSCRIBE_SECRET", "at least 16 characters"),
-    ] = Field(None, description="Signs the links; a new one makes the links of older e-mails "
-              "invalid.")  # fmt: skip
-    url: Annotated[
-        str | None, AfterValidator(_web_url),
-        Variable("UNSUBSCRIBE_URL", "https://host/path"),
-    ] = Field(None, description="Page that a link in marketing e-mail opens, one click by RFC "
-              "8058; `token=` is added to it.")  # fmt: skip
-    email: Annotated[
-        str | None, AfterValidator(_bare_address),
-        Variable("UNSUBSCRIBE_EMAIL", "an address"),
-    ] = Field(None, description="Mailbox that takes requests to unsubscribe, for programs that "
-              "know no links.")  # fmt: skip
-
-    @field_validator("url")
-    @classmethod
-    def _links_are_signed(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None and info.data.get("secret", "wrong") is None:
-            raise ValueError("needs UNSUBSCRIBE_SECRET, which is not set")
-        return value
-
-
-class WorkflowSettings(SettingsGroup):
-    """What workflows may call outside."""
-
-    http_allowed_hosts: Annotated[
-        str | None, AfterValidator(_hosts),
-        Variable("WORKFLOW_HTTP_ALLOWED_HOSTS", "host:port, separated by commas"),
-    ] = Field(None, description="Besides public addresses over https: what `http_request` may call "
-              "at any address, by http too.")  # fmt: skip
-    http_secrets: Annotated[
-        SecretStr | None, AfterValidator(_named_secrets),
-        Variable("WORKFLOW_HTTP_SECRETS", "name=value, separated by commas"),
-    ] = Field(None, description="Secrets that `http_request` signs with or sends; definitions name "
-              "them.")  # fmt: skip
-    http_ca_file: Annotated[
-        str | None,
-        AfterValidator(_certificates),
-        Variable("WORKFLOW_HTTP_CA_FILE", "a file of certificates (PEM)"),
-    ] = Field(None, description="Authorities that `http_request` trusts in place of the system's.")
-
-    def trusted_hosts(self) -> frozenset[str]:
-        """``host:port`` of what may be called at any address."""
-        return frozenset(_listed(self.http_allowed_hosts or ""))
-
-    def secrets(self) -> dict[str, str]:
-        """The secrets by name."""
-        given = self.http_secrets.get_secret_value() if self.http_secrets is not None else ""
-        named = (part.partition("=") for part in _listed(given))
-        return {name.strip(): value.strip() for name, _, value in named}
-
-
-class CrmSettings(SettingsGroup):
-    """All settings of the CRM: ``settings.of(CrmSettings)``."""
-
-    database: DatabaseSettings = Field(default_factory=DatabaseSettings)
-    messaging: MessagingSettings = Field(default_factory=MessagingSettings)
-    unsubscribe: UnsubscribeSettings = Field(default_factory=UnsubscribeSettings)
-    workflow: WorkflowSettings = Field(default_factory=WorkflowSettings)
-    webhooks: WebhookSettings = Field(default_factory=WebhookSettings)
