@@ -1,17 +1,23 @@
 """``atlas executions``: see what workflows do, hold them, end them, run them again from a step."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from processors.database.command import open_database
-from runtime.cli.shared.options import json_option, print_json
+from runtime.cli.shared.json_view import plain
+from runtime.cli.shared.options import actor_option, json_option, print_json, reason_option
 from runtime.cli.shared.tables import Column, moment, table
 from runtime.sanitize.text import safe
 
 if TYPE_CHECKING:
-    from processors.workflow.execution.reading import ExecutionDetail, ExecutionInfo
+    from processors.database.engine import Database
+    from processors.workflow.execution.operating import Action
+    from processors.workflow.execution.reading import ExecutionInfo
+    from processors.workflow.execution.replaying import Replay
 
+F = TypeVar("F", bound=Callable[..., Any])
 # Not imported from the models: `atlas --help` must not load SQLAlchemy. A test keeps them equal.
 STATUSES = ("queued", "running", "paused", "completed", "failed", "cancelled")
 _COLUMNS = (
@@ -24,9 +30,20 @@ _COLUMNS = (
     Column("CONTACT"),
     Column("AT", flexible=True),
 )
+_DONE: "dict[Action, str]" = {
+    "pause": "is paused",
+    "resume": "goes on",
+    "cancel": "is cancelled",
+}
 _LINE = 500
 _CELL_CHARS = 200
 _ID_CHARS = 8
+
+
+def _changing(function: F) -> F:
+    """What every change of executions takes: IDs, ``--reason``, ``--actor``, ``--json``."""
+    idents = click.argument("idents", metavar="ID...", nargs=-1, required=True)
+    return idents(reason_option(actor_option(json_option(function))))
 
 
 @click.group()
@@ -81,7 +98,7 @@ def show(ident: str, *, as_json: bool) -> None:
     Of ID its first 8 characters are enough. Secrets and personal data in values are redacted;
     `atlas messages show` has a message whole. Times are UTC.
     """
-    from processors.workflow.execution.drawing import draw  # noqa: PLC0415 - SQLAlchemy
+    from processors.workflow.execution.drawing import draw, head  # noqa: PLC0415 - SQLAlchemy
     from processors.workflow.execution.reading import read_execution  # noqa: PLC0415
 
     with open_database() as database, database.read() as session:
@@ -89,7 +106,112 @@ def show(ident: str, *, as_json: bool) -> None:
     if as_json:
         print_json(detail.as_json())
     else:
-        click.echo("\n".join([*_head(detail), "", *draw(detail)]))
+        click.echo("\n".join([*head(detail), "", *draw(detail)]))
+
+
+@executions.command()
+@_changing
+def pause(idents: Sequence[str], **options: Any) -> None:
+    """Let no further step of executions ID begin, and no wait end; what is being sent is sent."""
+    _change("pause", idents, **options)
+
+
+@executions.command()
+@_changing
+def resume(idents: Sequence[str], **options: Any) -> None:
+    """Go on with the paused executions ID; waits that are over meanwhile end at once."""
+    _change("resume", idents, **options)
+
+
+@executions.command()
+@_changing
+def cancel(idents: Sequence[str], **options: Any) -> None:
+    """End executions ID and what they have started and wait for; what is being sent is sent."""
+    _change("cancel", idents, **options)
+
+
+@executions.command()
+@click.argument("ident", metavar="ID")
+@click.option(
+    "--from", "step", metavar="STEP", required=True, help="The step to begin with, as shown."
+)
+@click.option(
+    "--preview",
+    "is_preview",
+    is_flag=True,
+    help="Say what would run and be sent again, and do nothing.",
+)
+@click.option("--send-again", "sends_again", is_flag=True, help="Send once more what was sent.")
+@reason_option
+@actor_option
+@json_option
+def replay(ident: str, *, step: str, is_preview: bool, as_json: bool, **options: Any) -> None:
+    """Run execution ID again from a step on, by its own version of the workflow.
+
+    What was stays in the history. A step that has sent something, or may have, keeps its outcome
+    and sends nothing, unless --send-again is given. Of a loop only the whole runs again.
+    """
+    from processors.workflow.execution import operating  # noqa: PLC0415 - imports SQLAlchemy
+    from processors.workflow.execution.drawing import plan_lines  # noqa: PLC0415
+
+    with open_database() as database:
+        if is_preview:
+            plan = operating.preview(database, ident, step)
+        else:
+            plan = _replay(database, ident, step, **options)
+    if as_json:
+        print_json({**plain(plan), "done": not is_preview, "sends_again": options["sends_again"]})
+        return
+    for line in plan_lines(plan, is_done=not is_preview, sends_again=options["sends_again"]):
+        click.echo(line)
+
+
+def _replay(
+    database: "Database", ident: str, step: str, *, sends_again: bool, actor: str, reason: str
+) -> "Replay":
+    from processors.workflow.execution import operating  # noqa: PLC0415 - imports SQLAlchemy
+    from runtime.cli.shared.access import client, control  # noqa: PLC0415 - imports Redis' client
+
+    with control(actor) as controls, client() as producer:
+        plan = operating.replay(
+            database, ident, step, sends_again=sends_again, enqueue=producer.enqueue_many
+        )
+        target = f"execution {plan.execution_id} from {plan.step}"
+        again = ", sending again" if sends_again else ""
+        controls.record("replay", f"{target}{again}", reason=reason)
+    return plan
+
+
+def _change(
+    action: "Action", idents: Sequence[str], *, actor: str, reason: str, as_json: bool
+) -> None:
+    """Change one after the other; those that cannot be changed do not keep the others from it."""
+    from processors.database.prefixes import NoSuchRowError  # noqa: PLC0415 - imports SQLAlchemy
+    from processors.errors import DefinitionError  # noqa: PLC0415
+    from processors.workflow.execution import operating  # noqa: PLC0415
+    from runtime.cli.shared.access import client, control  # noqa: PLC0415 - imports Redis' client
+    from runtime.cli.shared.report import report  # noqa: PLC0415
+    from runtime.control.plan import ActionResult  # noqa: PLC0415
+
+    done, errors = [], []
+    with open_database() as database, control(actor) as controls, client() as producer:
+        for ident in dict.fromkeys(idents):
+            try:
+                found = operating.change(
+                    database,
+                    ident,
+                    action,
+                    said=f"by {actor}" + (f": {reason}" if reason else ""),
+                    enqueue=producer.enqueue_many,
+                )
+            except (DefinitionError, NoSuchRowError) as error:
+                errors.append(safe(f"{ident[:40]}: {error}", _LINE))
+                continue
+            controls.record(action, f"execution {found}", reason=reason)
+            done.append(f"execution {found} {_DONE[action]}")
+    target = idents[0] if len(idents) == 1 else f"{len(idents)} executions"
+    result = ActionResult(action, target, len(done), message="\n".join(done), errors=tuple(errors))
+    report(result, as_json=as_json)
 
 
 def _row(info: "ExecutionInfo") -> tuple[str, ...]:
@@ -103,39 +225,3 @@ def _row(info: "ExecutionInfo") -> tuple[str, ...]:
         safe(info.contact_id or "-", 60),
         safe(", ".join(info.at) or info.error or "", _CELL_CHARS),
     )
-
-
-def _head(detail: "ExecutionDetail") -> list[str]:
-    from processors.workflow.execution.drawing import short  # noqa: PLC0415 - SQLAlchemy
-
-    info = detail.execution
-    parent = f"step {info.parent_step or '-'} of execution {info.parent_id}"
-    values = {
-        "execution": info.id,
-        "org": info.org,
-        "workflow": f"{info.workflow_name} ({info.workflow_id}), version {info.version}",
-        "contact": info.contact_id or "",
-        "status": _status(info),
-        "started": f"{moment(info.started_at)} by {info.trigger_type}",
-        "ended": moment(info.completed_at) if info.completed_at else "",
-        "ends at": "" if info.completed_at else " or ".join(detail.stop_on),
-        "parent": parent if info.parent_id else "",
-        "replays": str(info.run) if info.run else "",
-        "event": short(detail.trigger_data, _LINE) if detail.trigger_data else "",
-        "variables": short(detail.variables, _LINE) if detail.variables else "",
-        "definition": f"cannot be read any more: {detail.problem}" if detail.problem else "",
-    }
-    lines = [f"{name:<11} {safe(value, _LINE)}" for name, value in values.items() if value]
-    return lines + [
-        f"{'child':<11} {child.id[:_ID_CHARS]} {safe(child.workflow_id, 100)}: {child.status}"
-        for child in detail.children
-    ]
-
-
-def _status(info: "ExecutionInfo") -> str:
-    told = info.status
-    if info.is_held:
-        told = f"{told}, held: its workflow is paused"
-    if info.status == "queued":
-        told = f"{told}: it waits for room under a limit"
-    return f"{told}: {info.error}" if info.error else told

@@ -1,4 +1,4 @@
-"""The picture of an execution: its graph, each node with what has become of it."""
+"""An execution in text: the picture of its graph, and what a replay of it would do."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,7 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from processors.workflow.definition.tree import tree
-from processors.workflow.execution.reading import ExecutionDetail, StepInfo, StepMessage
+from processors.workflow.execution.reading import (
+    ExecutionDetail,
+    ExecutionInfo,
+    StepInfo,
+    StepMessage,
+)
+from processors.workflow.execution.replaying import Replay
 from runtime.sanitize.durations import words
 from runtime.sanitize.text import safe
 
@@ -18,6 +24,68 @@ _ID_CHARS = 8
 # What a branch says already.
 _TOLD_BY_BRANCH = ("trigger", "condition", "switch", "split", "parallel", "merge")
 _OPEN = ("pending", "running", "waiting")
+
+
+def head(detail: ExecutionDetail) -> list[str]:
+    """Whose execution it is, how it stands, and the values that it goes by."""
+    info = detail.execution
+    parent = f"step {info.parent_step or '-'} of execution {info.parent_id}"
+    values = {
+        "execution": info.id,
+        "org": info.org,
+        "workflow": f"{info.workflow_name} ({info.workflow_id}), version {info.version}",
+        "contact": info.contact_id or "",
+        "status": _whole(info),
+        "started": f"{_clock(info.started_at)} by {info.trigger_type}",
+        "ended": _clock(info.completed_at) if info.completed_at else "",
+        "ends at": "" if info.completed_at else _either(detail.stop_on),
+        "parent": parent if info.parent_id else "",
+        "replays": str(info.run) if info.run else "",
+        "event": short(detail.trigger_data, _LINE) if detail.trigger_data else "",
+        "variables": short(detail.variables, _LINE) if detail.variables else "",
+        "definition": f"cannot be read any more: {detail.problem}" if detail.problem else "",
+    }
+    lines = [f"{name:<11} {safe(value, _LINE)}" for name, value in values.items() if value]
+    return lines + [
+        f"{'child':<11} {child.id[:_ID_CHARS]} {safe(child.workflow_id, 100)}: {child.status}"
+        for child in detail.children
+    ]
+
+
+def _whole(info: ExecutionInfo) -> str:
+    told = info.status
+    if info.is_held:
+        told = f"{told}, held: its workflow is paused"
+    if info.status == "queued":
+        told = f"{told}: it waits for room under a limit"
+    return f"{told}: {info.error}" if info.error else told
+
+
+def plan_lines(plan: Replay, *, is_done: bool, sends_again: bool) -> list[str]:
+    """What a replay does, or would do."""
+    began = "runs again" if is_done else "would run again"
+    lines = [f"execution {plan.execution_id} {began} from {plan.step}"]
+    lines += _named("steps that run again", plan.runs)
+    lines += _named("of these, called again outside", plan.calls)
+    if sends_again:
+        lines += _named("steps that send or start again", plan.keeps)
+    else:
+        lines += _named("steps that keep their outcome", plan.keeps)
+    count = len(plan.sends)
+    messages = "1 message" if count == 1 else f"{count} messages"
+    if sends_again:
+        lines.append(f"sent again: {messages if count else 'nothing'}")
+    else:
+        lines.append("sent again: nothing" + (f"; by --send-again {messages}" if count else ""))
+    if not is_done or sends_again:
+        lines += [f"  {found.step or '-'}: {_message(found)}" for found in plan.sends]
+    if plan.refused is not None and not sends_again:
+        lines.append(f"refused without --send-again: {plan.refused}")
+    return [safe(line, _LINE) for line in lines]
+
+
+def _named(what: str, keys: Sequence[str]) -> list[str]:
+    return [f"{what}: {', '.join(keys)}"] if keys else []
 
 
 def draw(detail: ExecutionDetail) -> list[str]:

@@ -207,7 +207,10 @@ def read_execution(session: Session, ident: str) -> ExecutionDetail:
         trigger_data=redact_payload(found.trigger_data),
         variables=redact_payload(found.variables),
         steps=steps,
-        messages=_messages(session, found),
+        messages=[
+            message_info(message)
+            for message in messages_of(session, found.org_id, [found.id], found.started_at)
+        ],
         children=_children(session, found.id),
         goals={key: events for key, events in waits.items() if key and key not in keys},
         stop_on=waits.get("", ()),
@@ -309,28 +312,39 @@ def _job(row: WorkflowStep) -> str | None:
     return str(failed_in) if failed_in else None
 
 
-def _messages(session: Session, execution: WorkflowExecution) -> list[StepMessage]:
-    # Of the organisation and since it began: for these there is an index.
+def messages_of(
+    session: Session, org: str, ids: Sequence[uuid.UUID], since: datetime
+) -> Sequence[Message]:
+    """The messages of executions, the oldest first.
+
+    Args:
+        session: to read with.
+        org: whose executions.
+        ids: of the executions.
+        since: when the first of them began; for the messages of that time there is an index.
+    """
     query = select(Message).where(
-        Message.org_id == execution.org_id,
-        Message.created_at >= execution.started_at - _CLOCKS_APART,
-        Message.execution_id == execution.id,
+        Message.org_id == org,
+        Message.created_at >= since - _CLOCKS_APART,
+        Message.execution_id.in_(ids),
     )
-    return [
-        StepMessage(
-            id=str(row.id),
-            step=row.node_id,
-            channel=row.channel,
-            to=redact_text(row.recipient),
-            status=row.status,
-            delivery_status=row.delivery_status,
-            error=None if row.error is None else redact_text(row.error),
-            copies=row.copies,
-            created_at=row.created_at,
-            sent_at=row.sent_at,
-        )
-        for row in session.scalars(query.order_by(Message.created_at, Message.id))
-    ]
+    return session.scalars(query.order_by(Message.created_at, Message.id)).all()
+
+
+def message_info(row: Message) -> StepMessage:
+    """A message as it is shown."""
+    return StepMessage(
+        id=str(row.id),
+        step=row.node_id,
+        channel=row.channel,
+        to=redact_text(row.recipient),
+        status=row.status,
+        delivery_status=row.delivery_status,
+        error=None if row.error is None else redact_text(row.error),
+        copies=row.copies,
+        created_at=row.created_at,
+        sent_at=row.sent_at,
+    )
 
 
 def _children(session: Session, execution_id: uuid.UUID) -> list[ChildInfo]:

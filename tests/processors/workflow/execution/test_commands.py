@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from processors.database.models import (
     EXECUTION_STATUSES,
+    Contact,
     Message,
     WorkflowExecution,
     WorkflowStep,
@@ -18,7 +19,7 @@ from processors.database.models import (
 from processors.workflow.execution import definitions
 from processors.workflow.execution.commands import STATUSES, executions
 from processors.workflow.nodes import Retry
-from runtime.errors import AtlasError
+from runtime.errors import AtlasError, BrokerUnavailableError
 from tests.processors.harness import ORG
 from tests.processors.workflow.execution.graphs import (
     condition,
@@ -307,3 +308,257 @@ def test_a_prefix_of_several_is_refused(gym, atlas):
         "several executions begin with AAAAAAAA; give more of the id"
     )
     assert atlas.json("show", str(alike[0]))["execution"]["id"] == str(alike[0])
+
+
+def test_pause_resume_and_cancel(gym, atlas, add_lead):
+    add_lead(id="lead_2", email="x@y.co", phone=None)
+    gym.add(graph("t > w > a", wait("w")))
+    gym.report()
+    gym.report(contact="lead_2")
+    first, second = (str(row.id) for row in gym.executions)
+    who = ["--actor", "ana@desk"]
+    paused = atlas.text("pause", first[:8], second, "--reason", "wrong price", *who)
+    assert paused == f"execution {first} is paused\nexecution {second} is paused\n"
+    gym.advance(hours=2)
+    assert {row.status for row in gym.executions} == {"paused"}
+    assert atlas.text("resume", first, *who) == f"execution {first} goes on\n"
+    gym.worker.run()
+    assert gym.rows(WorkflowExecution, status="completed")[0].id == uuid.UUID(first)
+    mixed = atlas("cancel", first, second, "00000000", "--reason", "she called", *who)
+    assert mixed.exit_code == 1
+    assert mixed.stdout == f"execution {second} is cancelled\n"
+    assert mixed.stderr.splitlines() == [
+        f"{first}: the execution has completed already",
+        "00000000: there is no execution 00000000",
+    ]
+    [cancelled] = gym.rows(WorkflowExecution, status="cancelled")
+    assert cancelled.error_message == "cancelled by ana@desk: she called"
+    assert atlas("resume", second).stderr == f"{second}: the execution has cancelled already\n"
+    told = json.loads(atlas("pause", second, "--json").stdout)
+    assert (told["done"], told["errors"]) == (0, [f"{second}: the execution has cancelled already"])
+    assert atlas.controls.recorded == [
+        ("pause", f"execution {first}", 1, "wrong price"),
+        ("pause", f"execution {second}", 1, "wrong price"),
+        ("resume", f"execution {first}", 1, ""),
+        ("cancel", f"execution {second}", 1, "she called"),
+    ]
+
+
+@pytest.mark.parametrize("change", [["resume"], ["replay", "--from", "a"]])
+def test_what_cannot_be_enqueued_is_not_stored(gym, atlas, monkeypatch, change):
+    gym.add(graph("t > a > w", wait("w")))
+    gym.report()
+    ident = str(gym.execution.id)
+    atlas.text("pause", ident)
+    before = gym.steps
+
+    def away(_jobs):
+        raise BrokerUnavailableError("Redis is away")
+
+    monkeypatch.setattr(gym.worker.client, "enqueue_many", away)
+    assert atlas.error(change[0], ident, *change[1:]) == "Redis is away"
+    assert (gym.execution.status, gym.steps, gym.execution.run) == ("paused", before, 0)
+    assert [entry[0] for entry in atlas.controls.recorded] == ["pause"]
+
+
+NICKNAME = "{{contact.nickname}}"
+
+
+def give_a_nickname(gym) -> None:
+    with gym.database.write() as session:
+        session.get_one(Contact, (ORG, "lead_1")).custom_fields = {"nickname": "Annie"}
+
+
+def set_step(gym, key: str, status: str) -> None:
+    with gym.database.write() as session:
+        session.execute(update(WorkflowStep).where(WorkflowStep.key == key).values(status=status))
+
+
+def is_half_sent(gym) -> None:
+    """It failed, because only one of two got it."""
+    set_step(gym, "s", "failed")
+
+
+def is_withdrawn(gym) -> None:
+    set_step(gym, "s", "cancelled")
+
+
+def is_on_its_way(gym) -> None:
+    """Withdrawn, and its job has not begun."""
+    set_step(gym, "s", "cancelled")
+    with gym.database.write() as session:
+        session.execute(delete(Message))
+
+
+def is_unknown(gym) -> None:
+    set_step(gym, "s", "failed")
+    with gym.database.write() as session:
+        session.execute(update(Message).values(status="unknown"))
+
+
+def nobody_got_it(gym) -> None:
+    set_step(gym, "s", "failed")
+    with gym.database.write() as session:
+        session.execute(update(Message).values(status="rejected"))
+
+
+def nothing(_gym) -> None:
+    """All went well."""
+
+
+LOOP_OF_TWO = node("l", "loop", kind="list", items=[1, 2])
+
+
+@pytest.mark.parametrize(
+    ("drawn", "nodes", "begins", "happened", "once", "again"),
+    [
+        ("t > a > s > b", [sms("s")], "a", nothing, 1, 2),
+        ("t > s > w", [sms("s"), wait("w")], "s", is_half_sent, 1, 2),
+        ("t > s > w", [sms("s"), wait("w")], "s", is_withdrawn, 1, 2),
+        ("t > s > w", [sms("s"), wait("w")], "s", is_on_its_way, 0, 1),
+        ("t > s > w", [sms("s"), wait("w")], "s", is_unknown, 0, 1),
+        ("t > s > w", [sms("s"), wait("w")], "s", nobody_got_it, 1, 2),
+        ("t > l, l -body> s, l -done> z", [LOOP_OF_TWO, sms("s")], "l", nothing, 2, 4),
+        ("t > l, l -body> s > bad, l -done> z", [LOOP_OF_TWO, sms("s"), sms("bad", NICKNAME)], "l",
+         give_a_nickname, 4, 8),
+        ("t > k > z", [CHILD], "k", nothing, 1, 2),
+    ],
+)  # fmt: skip
+def test_r13_nothing_is_sent_twice_unless_asked_for(
+    gym, atlas, drawn, nodes, begins, happened, once, again
+):
+    gym.add(graph("t > s", trigger("t", "manual"), sms("s"), ident="child"))
+    gym.add(graph(drawn, *nodes))
+    gym.report()
+    happened(gym)
+    [execution] = gym.rows(WorkflowExecution, workflow_id="wf")
+    ident, before = str(execution.id), gym.steps
+    left = [m for m in gym.rows(Message) if m.status in ("sent", "unknown")]
+    plan = atlas.json("replay", ident, "--from", begins, "--preview")
+    assert (gym.steps, plan["done"]) == (before, False)
+    assert {found["id"] for found in plan["sends"]} == {str(message.id) for message in left}
+    for _ in range(2):
+        # Also when it is replayed once more: it was not the last replay that has sent.
+        atlas.text("replay", ident, "--from", begins)
+        gym.worker.run()
+        assert len(gym.texts) == once
+    assert {row.status for row in gym.executions} <= {"completed", "running"}
+    atlas.text("replay", ident, "--from", begins, "--send-again", "--reason", "asked for")
+    gym.worker.run()
+    assert len(gym.texts) == again
+    [*_, last] = atlas.controls.recorded
+    assert (last[0], last[3]) == ("replay", "asked for")
+    assert last[1].startswith(f"execution {ident} from {begins}")
+    assert last[1].endswith(", sending again")
+
+
+def test_a_preview_says_what_would_be_done(gym, atlas):
+    code = node("h", "action", action="http_request", config={"url": "http://127.0.0.1:9/"})
+    gym.add(graph("t > a > s > h > b", sms("s"), code))
+    gym.report()
+    set_step(gym, "h", "failed")
+    ident = str(gym.execution.id)
+    [message] = atlas.json("show", ident)["messages"]
+    sent = f"  s: sms {message['id'][:8]} to +44********23: sent"
+    steps = ["steps that run again: a, h", "of these, called again outside: h"]
+    assert atlas.text("replay", ident[:8], "--from", "a", "--preview").splitlines() == [
+        f"execution {ident} would run again from a", *steps,
+        "steps that keep their outcome: s",
+        "sent again: nothing; by --send-again 1 message", sent,
+    ]  # fmt: skip
+    again = ["replay", ident[:8], "--from", "a", "--send-again"]
+    assert atlas.text(*again, "--preview").splitlines() == [
+        f"execution {ident} would run again from a", *steps,
+        "steps that send or start again: s", "sent again: 1 message", sent,
+    ]  # fmt: skip
+    assert atlas.controls.recorded == []
+    assert gym.execution.run == 0
+    assert atlas.text("replay", ident, "--from", "a").splitlines() == [
+        f"execution {ident} runs again from a", *steps,
+        "steps that keep their outcome: s", "sent again: nothing; by --send-again 1 message",
+    ]  # fmt: skip
+    assert "replay 1; before: completed" in atlas.text("show", ident)
+    assert "replays     1" in atlas.text("show", ident)
+
+
+@pytest.mark.parametrize(
+    ("begins", "said"),
+    [("nowhere", "the execution has no step 'nowhere'; it came to: t, l, w"),
+     ("z", "the execution has no step 'z'; it came to: t, l, w"),
+     ("s", "'s' is in a loop; allowed: the loop as a whole, 'l'"),
+     ("s[0]", "the execution has no step 's[0]'; it came to: t, l, w"),
+     ("r", "r: being carried out; replay it afterwards")],
+)  # fmt: skip
+def test_from_where_no_replay_can_begin(gym, atlas, begins, said):
+    gym.add(graph("t > l, l -body> s, l -done> w > z", LOOP_OF_TWO, sms("s"), wait("w")))
+    gym.report()
+    if begins == "r":
+        set_step(gym, "w", "running")
+        begins, said = "w", said.replace("r:", "w:", 1)
+    assert atlas.error("replay", str(gym.execution.id), "--from", begins) == said
+    assert atlas.error("replay", str(gym.execution.id), "--from", begins, "--preview") == said
+
+
+def test_an_archived_workflows_execution_is_not_replayed(gym, atlas):
+    gym.add(graph("t > a"))
+    gym.report()
+    gym.status("archived")
+    said = "the workflow is archived; enable it to replay its executions"
+    assert atlas.error("replay", str(gym.execution.id), "--from", "a") == said
+
+
+def family(gym) -> tuple[str, str]:
+    """A parent that failed because its child did, after that had sent something."""
+    gym.add(graph("t > s > bad", trigger("t", "manual"), sms("s"), sms("bad", NICKNAME),
+                  ident="child"))  # fmt: skip
+    gym.add(graph("t > k > z", CHILD))
+    gym.report()
+    parent, child = (str(row.id) for row in gym.executions)
+    assert [row.status for row in gym.executions] == ["failed", "failed"]
+    give_a_nickname(gym)
+    return parent, child
+
+
+def test_what_a_child_has_sent_is_not_sent_again_by_way_of_its_parent(gym, atlas):
+    parent, child = family(gym)
+    said = (
+        f"k would start its workflow anew, and execution {child} has sent a message; replay that "
+        "one first, or send again"
+    )
+    assert atlas.error("replay", parent, "--from", "k") == said
+    previewed = atlas.text("replay", parent, "--from", "k", "--preview")
+    assert f"refused without --send-again: {said}" in previewed
+    atlas.text("replay", child, "--from", "bad")
+    gym.worker.run()
+    assert sorted(gym.texts) == ["Annie", "Hi"]
+    # Its parent has given up waiting for it; replayed, it takes over what its child came to.
+    assert [row.status for row in gym.executions] == ["failed", "completed"]
+    atlas.text("replay", parent, "--from", "k")
+    gym.worker.run()
+    assert [row.status for row in gym.executions] == ["completed", "completed"]
+    assert gym.tags == ["z"]
+    assert sorted(gym.texts) == ["Annie", "Hi"]
+
+
+def test_a_parent_that_still_waits_is_told_of_its_child(gym, atlas):
+    gym.add(graph("t > s > w", trigger("t", "manual"), sms("s"), wait("w"), ident="child"))
+    gym.add(graph("t > k > z", CHILD))
+    gym.report()
+    parent, child = (str(row.id) for row in gym.executions)
+    assert atlas.error("replay", parent, "--from", "k") == (
+        f"k waits for execution {child}; cancel that one first, or wait for it"
+    )
+    atlas.text("replay", child, "--from", "s")
+    gym.worker.run()
+    gym.advance(hours=1)
+    assert [row.status for row in gym.executions] == ["completed", "completed"]
+    assert (gym.texts, gym.tags) == (["Hi"], ["z"])
+
+
+def test_a_queued_execution_is_not_replayed(gym, atlas):
+    gym.add(graph("t > a"))
+    gym.report()
+    with gym.database.write() as session:
+        session.execute(update(WorkflowExecution).values(status="queued"))
+    said = "the execution has not begun: it waits for room under a limit"
+    assert atlas.error("replay", str(gym.execution.id), "--from", "t") == said
