@@ -50,7 +50,10 @@ ALIASES = {
     "scheduled": "scheduled_time",
     "webhook": "webhook_received",
     "membership_expiry": "membership_expiring",
-    "email_received": "email_replied",
+    "email_received": "email_reply",
+    "sms_replied": "sms_reply",
+    "whatsapp_replied": "whatsapp_reply",
+    "email_replied": "email_reply",
 }
 KNOWN = frozenset(
     {
@@ -122,7 +125,7 @@ def canonical(trigger_type: str) -> str:
 def activity_type(name: str, data: Mapping[str, Any]) -> str:
     """The one name under which an event or a state of a message counts as an activity.
 
-    ``message_received`` counts as the reply of its ``channel``: ``sms_replied`` and so on.
+    ``message_received`` counts as the reply of its ``channel``: ``sms_reply`` and so on.
     """
     event = canonical(name)
     if event == "message_received":

@@ -9,6 +9,9 @@ import click
 
 from processors import application
 from processors.settings import CrmSettings
+from processors.texts.filters import FILTERS
+from processors.workflow.actions.config import spellings
+from processors.workflow.actions.registry import action_names, find_action
 from runtime.broker.keys import OF_SCRIPTS, Keys
 from runtime.cli.atlas import cli
 from runtime.config.settings import Settings
@@ -226,6 +229,25 @@ def decisions_table() -> str:
     return "\n".join(rows)
 
 
+def actions_table() -> str:
+    """All actions of workflows, with their settings."""
+    rows = ["| action | does | settings |", "|---|---|---|"]
+    for name in action_names():
+        found = find_action(name)
+        names = ", ".join(f"`{each}`" for each in (name, *found.aliases))
+        settings = "; ".join(
+            f"`{setting}`" + (f" ({', '.join(also)})" if also else "")
+            for setting, also in spellings(found.config).items()
+        )
+        rows.append(f"| {names} | {found.summary} | {settings} |")
+    return "\n".join(rows)
+
+
+def filters_text() -> str:
+    """All filters."""
+    return ", ".join(f"`{name}`" for name in sorted(FILTERS)) + "."
+
+
 # Page, name of the place in it, what is put there.
 PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/settings.md", "settings", settings_table),
@@ -233,6 +255,8 @@ PARTS: tuple[tuple[str, str, Callable[[], str]], ...] = (
     ("docs/commands.md", "commands", commands_text),
     ("docs/redis-layout.md", "keys of Redis", redis_keys_table),
     ("docs/decisions/README.md", "decisions", decisions_table),
+    ("docs/workflow-actions.md", "actions", actions_table),
+    ("docs/workflow-actions.md", "filters", filters_text),
 )
 
 

@@ -61,9 +61,15 @@ def _from_package() -> Path | None:
 
 
 class PrivatePostgres:
-    """A cluster in a temporary directory, reached by a Unix socket; ends with the test run."""
+    """A cluster in a temporary directory, reached by a Unix socket; ends with the test run.
 
-    def __init__(self, programs: Path) -> None:
+    Args:
+        programs: where PostgreSQL's programs are.
+        durable: commits are on disk before they return, as in production; tests need it not.
+    """
+
+    def __init__(self, programs: Path, *, durable: bool = False) -> None:
+        self._options = () if durable else ("-c", "fsync=off", "-c", "full_page_writes=off")
         self._user = _unprivileged_user() if os.geteuid() == 0 else None
         # A short path: a Unix socket's address is at most 103 bytes long.
         self._root = Path(tempfile.mkdtemp(prefix="atlas-pg-"))
@@ -121,7 +127,7 @@ class PrivatePostgres:
         with log.open("wb") as output:
             self._server = subprocess.Popen(
                 [programs / "postgres", "-D", data, "-k", self._root, "-c", "listen_addresses=",
-                 "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"],
+                 *self._options, "-c", "max_connections=200"],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self._root,
                 start_new_session=True, **identity,
             )  # fmt: skip

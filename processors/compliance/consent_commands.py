@@ -132,10 +132,11 @@ def _record(
         try:
             with database.write() as session:
                 is_new = record_consent(session, org, statement, status, now=now)
+                # Before the commit: without the audit's line nothing is changed.
+                if is_new:
+                    audited(actor, f"consent {status}", f"{org} {channel}", reason)
         except ValueError as error:
             raise click.ClickException(str(error)) from None
-    if is_new:
-        audited(actor, f"consent {status}", f"{org} {channel}", reason)
     if as_json:
         print_json({"status": status, "recorded": is_new})
     else:

@@ -134,10 +134,11 @@ def remove(
                 for address in addresses:
                     statement = statement_of(address, channel, f"operator:{actor}", now, None)
                     gone += lift(session, org, statement, reasons=REASONS)
+                # Before the commit: without the audit's line nothing is changed.
+                if gone:
+                    audited(actor, "unsuppress", f"{org} {channel}", reason, gone)
         except ValueError as error:
             raise click.ClickException(str(error)) from None
-    if gone:
-        audited(actor, "unsuppress", f"{org} {channel}", reason, gone)
     if as_json:
         print_json({"removed": gone, "unknown": len(addresses) - gone})
     else:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from processors.crm import fields as kinds
@@ -20,7 +19,6 @@ from processors.naming import snake_case
 
 _MAX_CUSTOM = 500
 _MAX_CUSTOM_NAME = 100
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 # About the record itself; they come with it, and are none of its fields.
 _ABOUT = frozenset(
     {"id", "org_id", "organization_id", "organisation_id", "created_at", "updated_at",

@@ -14,6 +14,8 @@ from processors.database.models import FollowingEvents
 from runtime.catalogue.catalogue import Priority
 from runtime.jobs.new_job import NewJob
 
+_MAX_TEXT = 1_000
+
 
 class Event(NamedTuple):
     """An event by its canonical name, with its data."""
@@ -99,4 +101,7 @@ def _plain(value: Any) -> Any:
     """As JSON holds it."""
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, str):
+        # An event must fit into a job, whatever a field holds.
+        return value if len(value) <= _MAX_TEXT else value[: _MAX_TEXT - 1] + "…"
     return dict(value) if isinstance(value, Mapping) else value

@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
-Ties = Literal["later", "greater"]
+from processors.crm.repository.protocol import Ties
+
 _CUSTOM = "custom_fields."
 _OLDEST = ""
 

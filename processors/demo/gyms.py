@@ -63,15 +63,6 @@ def person(rng: random.Random, number: int) -> dict[str, Any]:
     }
 
 
-def booking(rng: random.Random) -> dict[str, Any]:
-    """A place in a class."""
-    return {
-        "class_name": rng.choice(CLASSES),
-        "class_time": f"{rng.randrange(6, 21):02d}:{rng.choice(('00', '15', '30', '45'))}",
-        "instructor_name": rng.choice(COACHES),
-    }
-
-
 def headlines(rng: random.Random) -> Sequence[str]:
     """Three items of a newsletter."""
     items = [f"{name} with {rng.choice(COACHES)}: two new times a week" for name in CLASSES]

@@ -5,7 +5,7 @@ from processors.database.insert import insert_new
 from processors.database.migrate import migrate
 from processors.database.models import Organisation, Workflow, utc_now
 from processors.demo.gyms import GYMS
-from processors.demo.workflows import WORKFLOWS
+from processors.demo.workflows import definitions, quickened
 from processors.workflow.definition.saving import save_workflow
 
 
@@ -24,14 +24,16 @@ def seed(database: Database) -> None:
             "email": f"desk@{gym.org.removeprefix('org_')}.example",
             "phone": gym.phone,
             "timezone": "Europe/London",
-            "settings": {},
+            # By night as by day: a demo at 23:00 must not be one of messages that wait.
+            "settings": {"quiet_hours": []},
             "created_at": now,
         }
         for gym in GYMS
     ]
+    drawn = [quickened(definition) for definition in definitions()]
     with database.write() as session:
         insert_new(session, Organisation, organisations)
         for gym in GYMS:
-            for workflow in WORKFLOWS:
-                if session.get(Workflow, (gym.org, workflow["id"])) is None:
-                    save_workflow(session, gym.org, workflow, status="active")
+            for definition in drawn:
+                if session.get(Workflow, (gym.org, definition["id"])) is None:
+                    save_workflow(session, gym.org, definition, status="active")

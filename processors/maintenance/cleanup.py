@@ -10,9 +10,11 @@ from processors.database.engine import Database
 from processors.database.models import (
     Activity,
     AnalyticsEvent,
+    Campaign,
     FollowingEvents,
     HealthReport,
     Message,
+    ProviderEvent,
     StoredDeadLetter,
     WorkflowExecution,
 )
@@ -32,14 +34,17 @@ def clean_up(ctx: JobContext, payload: CleanUp) -> dict[str, Any]:
     old_activities = now - timedelta(days=payload.activity_retention_days)
     old_messages = now - timedelta(days=payload.message_retention_days)
     ended = WorkflowExecution.status.in_(("completed", "failed", "cancelled"))
+    over = Campaign.status.in_(("completed", "cancelled"))
     jobs = [
         ("executions", WorkflowExecution.id, ended & (WorkflowExecution.completed_at < old)),
         (
             "messages",
             Message.id,
-            Message.status.in_(("sent", "rejected", "unknown"))
+            Message.status.in_(("sent", "rejected", "unknown", "suppressed"))
             & (Message.created_at < old_messages),
         ),
+        ("campaigns", Campaign.id, over & (Campaign.completed_at < old_messages)),
+        ("provider_events", ProviderEvent.id, ProviderEvent.received_at < old_messages),
         ("events", AnalyticsEvent.id, AnalyticsEvent.occurred_at < old),
         ("activities", Activity.id, Activity.occurred_at < old_activities),
         ("following_events", FollowingEvents.job_id, FollowingEvents.created_at < old),
@@ -69,7 +74,10 @@ def _delete(
         with database.write() as session:
             ids = session.scalars(select(ident).where(where).limit(batch_size)).all()
             result = session.execute(
-                delete(model).where(ident.in_(ids)).execution_options(synchronize_session=False)
+                # The condition again: ids of provider events are each provider's own.
+                delete(model)
+                .where(ident.in_(ids), where)
+                .execution_options(synchronize_session=False)
             )
             total += cast("CursorResult[Any]", result).rowcount
         if len(ids) < batch_size:

@@ -92,10 +92,12 @@ def confirm(ident: str, *, reason: str, actor: str, as_json: bool) -> None:
 
     with open_database() as database, control(actor) as controls, client() as producer:
         try:
-            jobs = operating.confirm(database, ident, actor=actor, now=utc_now())
+            jobs = operating.confirm(
+                database, ident, actor=actor, now=utc_now(),
+                record=lambda row: controls.record("confirm", f"message {row.id}", reason=reason),
+            )  # fmt: skip
         except operating.MessageError as error:
             raise click.ClickException(safe(str(error), _CELL_CHARS)) from None
-        controls.record("confirm", f"message {ident}", reason=reason)
         producer.enqueue_many(jobs)
     report(ActionResult("confirm", ident, 1, message=f"message {ident} is sent"), as_json=as_json)
 
@@ -119,10 +121,12 @@ def resend(ident: str, *, reason: str, actor: str, as_json: bool) -> None:
 
     with open_database() as database, control(actor) as controls, client() as producer:
         try:
-            row, job = operating.resend(database, ident, now=utc_now())
+            row, job = operating.resend(
+                database, ident, now=utc_now(),
+                record=lambda row: controls.record("resend", f"message {row.id}", reason=reason),
+            )  # fmt: skip
         except operating.MessageError as error:
             raise click.ClickException(safe(str(error), _CELL_CHARS)) from None
-        controls.record("resend", f"message {row.id}", reason=reason)
         [ref] = producer.enqueue_many([job])
     twice = "; it may arrive twice" if row.copies else ""
     message = f"job {ref.id} sends it{twice}; see: atlas job {ref.id}"

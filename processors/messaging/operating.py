@@ -1,6 +1,7 @@
 """What operators do with messages of which nobody knows whether they were sent."""
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import select
@@ -16,6 +17,12 @@ from runtime.client import NewJob
 # As many characters of an id are enough, if they name one message.
 LEAST = 8
 _MOST = 5
+# Writes an operator's change of a message into the audit.
+Record = Callable[[Message], None]
+
+
+def _unrecorded(_row: Message) -> None:
+    """For changes that somebody else records."""
 
 
 class MessageError(Exception):
@@ -43,8 +50,17 @@ def find(session: Session, ident: str, *, lock: bool = False) -> Message:
     return found[0]
 
 
-def confirm(database: Database, ident: str, *, actor: str, now: datetime) -> list[NewJob]:
+def confirm(
+    database: Database, ident: str, *, actor: str, now: datetime, record: Record = _unrecorded
+) -> list[NewJob]:
     """Declare an unknown message sent; the jobs to enqueue for what waits for it.
+
+    Args:
+        database: the ledger's.
+        ident: of the message, or its first characters.
+        actor: who says so.
+        now: the time.
+        record: writes it into the audit; if it raises, nothing is changed.
 
     Raises:
         MessageError: there is none, or it is not unknown.
@@ -56,11 +72,19 @@ def confirm(database: Database, ident: str, *, actor: str, now: datetime) -> lis
             raise MessageError(f"message {row.id} is {row.status}, not unknown")
         row.status, row.sent_at, row.error_code = "sent", row.calling_at or now, None
         row.error = f"confirmed by {actor}"
-        return close_for(session, row, now)
+        jobs = close_for(session, row, now)
+        session.flush()
+        record(row)
+        return jobs
 
 
-def resend(database: Database, ident: str, *, now: datetime) -> tuple[Message, NewJob]:
+def resend(
+    database: Database, ident: str, *, now: datetime, record: Record = _unrecorded
+) -> tuple[Message, NewJob]:
     """Reserve a message that was not sent, or is not known to be; and the job that sends it.
+
+    Should the job be lost on its way to Redis, `reconcile_messages` enqueues it again. The
+    arguments are those of `confirm`.
 
     Raises:
         MessageError: there is none, it was sent or is on its way, or it had attachments.
@@ -76,4 +100,6 @@ def resend(database: Database, ident: str, *, now: datetime) -> tuple[Message, N
                 f"retry its job: atlas jobs retry {row.job_id}"
             )
         make_copy(row, now)
+        session.flush()
+        record(row)
         return row, resend_job(row)

@@ -141,12 +141,14 @@ def save(
         new = read_template(file.read(), file.name, channel=channel, given=given)
         with open_database() as database, database.write() as session:
             saved = save_template(session, org, new, now=utc_now())
+            # Before the commit: without the audit's line nothing is changed.
+            if saved.is_new:
+                target = f"{org} {new.channel} {saved.name} v{saved.version}"
+                _note(actor, "save template", target, reason)
     except TemplateError as error:
         raise click.ClickException(safe(str(error), 2_000)) from None
     except UnicodeDecodeError:
         raise click.ClickException(f"{safe(file.name, 200)} is not UTF-8 text") from None
-    if saved.is_new:
-        _note(actor, "save template", f"{org} {new.channel} {saved.name} v{saved.version}", reason)
     if as_json:
         print_json(asdict(saved))
         return
@@ -204,11 +206,11 @@ def rollback(
         try:
             with database.write() as session:
                 made = roll_back(session, org, channel, name, version, now=utc_now())
+                if made is not None:
+                    target = f"{org} {channel} {name} v{version}"[:200]
+                    _note(actor, "roll back template", target, reason)
         except TemplateError as error:
             raise click.ClickException(safe(str(error), 1_000)) from None
-    if made is not None:
-        target = f"{org} {channel} {name} v{version}"[:200]
-        _note(actor, "roll back template", target, reason)
     if as_json:
         print_json({"name": name, "version": made or version, "changed": made is not None})
     elif made is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from processors.crm.activities import Happening, event_cause, record
+from processors.crm.activities import Happening, record
 from processors.crm.repository.opening import repository_of
 from processors.event_names import canonical
 from processors.webhooks.event import Event
@@ -57,7 +57,8 @@ def tell(session: Session, provider: str, event: Event, told: Told) -> list[NewJ
     kept = {field: value for field, value in data.items() if field not in _NOT_STORED}
     happening = Happening(
         name,
-        event_cause(job_id) if heard else cause,
+        # As `process_trigger` knows it by its ``event_id``.
+        f"event {key}" if heard else cause,
         told.contact_id,
         event.occurred_at,
         "webhook",

@@ -15,6 +15,7 @@ Make = Callable[..., Settings]
 # A value that each variable takes and that is not its default.
 VALUES = {
     "DATABASE_URL": "postgresql://u:p@h/crm", "DEFAULT_FROM_EMAIL": "a@b.c",
+    "CRM_SCHEMA": "supabase",
     "DEFAULT_COUNTRY": "DE", "SMTP_URL": "smtp://u:p@h:1", "EMAIL_SENDER": "simulated",
     "SMS_SENDER": "simulated", "WHATSAPP_SENDER": "simulated", "UNKNOWN_TRANSACTIONAL": "resend",
     "SENDGRID_API_KEY": "SG.x", "SENDGRID_BASE_URL": "https://api.eu.sendgrid.com",
@@ -27,7 +28,10 @@ VALUES = {
     "UNSUBSCRIBE_EMAIL": "leave@gym.example", "ATTACHMENTS_DIR": "/srv/attachments",
 }  # fmt: skip
 # What a variable is refused without.
-NEEDED = {"UNSUBSCRIBE_URL": {"UNSUBSCRIBE_SECRET": VALUES["UNSUBSCRIBE_SECRET"]}}
+NEEDED = {
+    "UNSUBSCRIBE_URL": {"UNSUBSCRIBE_SECRET": VALUES["UNSUBSCRIBE_SECRET"]},
+    "CRM_SCHEMA": {"DATABASE_URL": VALUES["DATABASE_URL"]},
+}
 
 
 def problems(make: Make, **variables: str) -> list[str]:

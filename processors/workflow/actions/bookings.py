@@ -92,7 +92,7 @@ def _store(fields: Mapping[str, Any], ctx: ActionContext) -> Done:
     known = ctx.repository.get(ctx.org, "booking", booking_id)
     if known is None:
         whole = {"contact_id": ctx.contact_id, **fields}
-        ctx.repository.upsert(ctx.org, "booking", booking_id, whole, occurred_at=ctx.now)
+        ctx.create("booking", booking_id, whole)
     status = (known or fields)["status"]
     return Done({"booking_id": booking_id, "status": status, "is_new": True})
 
@@ -116,9 +116,7 @@ def cancel_booking(config: CancelBookingConfig, ctx: ActionContext) -> Done:
     if not is_open and found.get("status") != "cancelled":
         raise ValueError(f"the booking {booking_id!r} is {found.get('status')} already")
     if is_open:
-        ctx.repository.upsert(
-            ctx.org, "booking", booking_id, {"status": "cancelled"}, occurred_at=ctx.now
-        )
+        ctx.change("booking", found, {"status": "cancelled"})
     return Done({"booking_id": booking_id, "cancelled": is_open})
 
 

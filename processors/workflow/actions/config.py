@@ -125,8 +125,12 @@ def in_one_line(error: ValidationError) -> str:
 
 
 def spellings(model: type[ActionConfig]) -> dict[str, tuple[str, ...]]:
-    """Each setting with its other names, for documents and messages."""
-    return {_shown_name(model, name): _also(model, name) for name in model.model_fields}
+    """Each setting with its other names, for documents."""
+    found = {}
+    for name in model.model_fields:
+        shown = _shown_name(model, name)
+        found[shown] = tuple(also for also in _also(model, name) if also != shown)
+    return found
 
 
 @cache

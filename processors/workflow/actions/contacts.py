@@ -133,7 +133,7 @@ class UpdateScoreConfig(ActionConfig):
     value: Annotated[
         Decimal,
         BeforeValidator(_number),
-        Also("score_change", "points", "amount", "change", "score", "score_value"),
+        Also("score_change", "points", "amount", "change"),
     ]
     reason: Annotated[str, Field(max_length=500)] = ""
 
@@ -175,14 +175,14 @@ def change_score(
 
 def _set(ctx: ActionContext, fields: Mapping[str, Any]) -> list[str]:
     """Set fields of the contact; the names of those that changed."""
-    upserted = ctx.repository.upsert(
-        ctx.org, "contact", str(ctx.contact_id), fields, occurred_at=ctx.now
-    )
-    return sorted(upserted.changes)
+    return sorted(ctx.change("contact", ctx.contact(), fields).changes)
 
 
 def _distinct(tags: Iterable[str]) -> list[str]:
-    return list({tag.casefold(): tag for tag in tags}.values())
+    found: dict[str, str] = {}
+    for tag in tags:
+        found.setdefault(tag.casefold(), tag)
+    return list(found.values())
 
 
 class CreateContactConfig(ActionConfig):
@@ -225,7 +225,10 @@ def create_contact(config: CreateContactConfig, ctx: ActionContext) -> Done:
         fields = {**config.fields, **own} | ({"tags": _distinct(tags)} if config.tags else {})
         if is_new:
             fields["type"] = config.type
-        ctx.repository.upsert(ctx.org, "contact", contact_id, fields, occurred_at=ctx.now)
+        if known is None:
+            ctx.create("contact", contact_id, fields)
+        else:
+            ctx.change("contact", known, fields)
     return Done({"contact_id": contact_id, "is_new": is_new})
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any, Literal, Protocol
 
-from processors.crm.repository.protocol import Record, Repository
+from processors.crm.repository.protocol import Entity, Record, Repository, Upserted
 from processors.errors import TemplateError
+from processors.naming import snake_case
 from processors.templates.rendering import Rendered
 from processors.templates.resolving import BuiltInTemplate
 
@@ -77,6 +78,34 @@ class ActionContext:
         if found is None:
             raise ValueError(f"the contact {self.contact_id!r} does not exist any more")
         return found
+
+    def create(self, entity: Entity, record_id: str, fields: Mapping[str, Any]) -> Upserted:
+        """Store a record of this step's own.
+
+        Raises:
+            ValueError: a value cannot be stored.
+        """
+        return self.repository.upsert(self.org, entity, record_id, fields, occurred_at=self.now)
+
+    def change(self, entity: Entity, record: Record, fields: Mapping[str, Any]) -> Upserted:
+        """Set fields of a record that was read under its lock.
+
+        What was read is what the step decided on, so that the change comes after it: also after a
+        report from a clock that is ahead, which would win over this step's `now`.
+
+        Raises:
+            ValueError: a value cannot be stored.
+        """
+        names = {snake_case(str(name)) for name in fields}
+        times = record.get("field_times") or {}
+        read = (
+            datetime.fromisoformat(at)
+            for name, at in times.items()
+            if name.rpartition(".")[2] in names
+        )
+        return self.repository.upsert(
+            self.org, entity, str(record["id"]), fields, occurred_at=max((self.now, *read))
+        )
 
     def key(self, part: str = "") -> uuid.UUID:
         """An id for what this step makes: the same whenever the step runs again.

@@ -63,7 +63,7 @@ def create_opportunity(config: CreateOpportunityConfig, ctx: ActionContext) -> D
             "assigned_to": config.assigned_to or contact.get("assigned_to"),
             **_money(config.value, config.currency, ctx),
         }
-        ctx.repository.upsert(ctx.org, "opportunity", opportunity_id, fields, occurred_at=ctx.now)
+        ctx.create("opportunity", opportunity_id, fields)
     return Done({"opportunity_id": opportunity_id})
 
 
@@ -94,24 +94,22 @@ def update_opportunity(config: UpdateOpportunityConfig, ctx: ActionContext) -> D
     fields = {name: value for name in names if (value := getattr(config, name)) is not None}
     currency = config.currency or found.get("currency")
     fields |= _money(config.value, currency, ctx)
-    upserted = ctx.repository.upsert(
-        ctx.org, "opportunity", str(found["id"]), fields, occurred_at=ctx.now
-    )
+    upserted = ctx.change("opportunity", found, fields)
     return Done({"opportunity_id": str(found["id"]), "changed": sorted(upserted.changes)})
 
 
 def _opportunity(opportunity_id: str | None, ctx: ActionContext) -> Mapping[str, Any]:
-    if opportunity_id is not None:
-        found = ctx.repository.get(ctx.org, "opportunity", opportunity_id, lock=True)
-        if found is None:
-            raise ValueError(f"the organisation has no opportunity {opportunity_id!r}")
-        return found
-    ctx.contact()
-    where = {"contact_id": ctx.contact_id, "status": "open"}
-    open_ones = ctx.repository.find(ctx.org, "opportunity", where)
-    if not open_ones:
-        raise ValueError("the contact has no open opportunity")
-    return open_ones[-1]
+    if opportunity_id is None:
+        ctx.contact()
+        where = {"contact_id": ctx.contact_id, "status": "open"}
+        open_ones = ctx.repository.find(ctx.org, "opportunity", where)
+        if not open_ones:
+            raise ValueError("the contact has no open opportunity")
+        opportunity_id = str(open_ones[-1]["id"])
+    found = ctx.repository.get(ctx.org, "opportunity", opportunity_id, lock=True)
+    if found is None:
+        raise ValueError(f"the organisation has no opportunity {opportunity_id!r}")
+    return found
 
 
 def _money(value: Decimal | None, currency: str | None, ctx: ActionContext) -> dict[str, Any]:

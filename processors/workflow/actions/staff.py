@@ -98,13 +98,7 @@ def assign_to_user(config: AssignConfig, ctx: ActionContext) -> Done:
     contact = ctx.contact()
     user_id = _assignee(config.user_id, config.role, contact, ctx)
     if contact.get("assigned_to") != user_id:
-        ctx.repository.upsert(
-            ctx.org,
-            "contact",
-            str(ctx.contact_id),
-            {"assigned_to": user_id},
-            occurred_at=ctx.now,
-        )
+        ctx.change("contact", contact, {"assigned_to": user_id})
     return Done({"contact_id": ctx.contact_id, "user_id": user_id})
 
 
@@ -132,7 +126,7 @@ def _next_in_turn(user_ids: Sequence[str], ctx: ActionContext) -> str:
     chosen = min(user_ids, key=lambda user_id: (turns[user_id], user_id))
     # A new colleague joins the round; the past is not made up for.
     turn = max(turns[chosen], max(turns.values()) - 1) + 1
-    ctx.repository.upsert(ctx.org, "user", chosen, {_ASSIGNMENTS: turn}, occurred_at=ctx.now)
+    ctx.change("user", {"id": chosen, **locked[chosen]}, {_ASSIGNMENTS: turn})
     return chosen
 
 
@@ -194,7 +188,7 @@ def create_task(config: CreateTaskConfig, ctx: ActionContext) -> Done:
     }
     # A repeat must not open again what somebody has done since.
     if ctx.repository.get(ctx.org, "task", task_id) is None:
-        ctx.repository.upsert(ctx.org, "task", task_id, fields, occurred_at=ctx.now)
+        ctx.create("task", task_id, fields)
     return Done({"task_id": task_id, "due_at": due_at.isoformat() if due_at else None})
 
 
@@ -234,7 +228,7 @@ def add_note(config: AddNoteConfig, ctx: ActionContext) -> Done:
         "text": config.text,
         "author": config.author or str(workflow)[:200],
     }
-    ctx.repository.upsert(ctx.org, "note", note_id, fields, occurred_at=ctx.now)
+    ctx.create("note", note_id, fields)
     return Done({"note_id": note_id})
 
 

@@ -1,10 +1,12 @@
 """Carrying out an action node: from the action's outcome to the step's."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from processors.compliance.opted_out import has_opted_out
 from processors.crm.organisations import gym_facts
+from processors.templates.resolving import resolve_template
 from processors.texts.wording import zone_of
 from processors.workflow.actions.context import ActionContext
 from processors.workflow.actions.outcomes import (
@@ -40,6 +42,7 @@ def act(world: World, step: Step, settings: ActionSettings, scope: Mapping[str, 
         scope=scope,
         contact_id=execution.contact_id,
         repository=world.repository,
+        template=partial(resolve_template, world.session, execution.org),
     )
     outcome = run_action(settings, context)
     match outcome:
@@ -61,6 +64,25 @@ def _to_those_who_want_it(
 ) -> Outcome:
     """The message without a contact that has opted out; done, when nobody is left."""
     contact, payload = world.contact, message.payload
+<<<<<<< HEAD
+    if "to" not in payload:
+        return Handed(message.kind, payload, message.priority)
+    others = payload["to"] if contact is None else without_lead(payload["to"], contact)
+    purpose = message.purpose
+    if purpose is None:
+        marketing = is_marketing(settings.config, world.execution.trigger_type)
+        # A coach or the front desk is written to about the contact, not advertised to.
+        reaches_contact = len(others) < len(payload["to"])
+        purpose = "marketing" if marketing and reaches_contact else "transactional"
+    if purpose == "marketing" and contact is not None and has_opted_out(contact):
+        note_suppressed(world.session, world.execution, step.key, message.kind, world.now)
+        if not others:
+            return Ended({"sent": 0, "rejected": 0, "unknown": 0, "suppressed": 1})
+        payload, purpose = {**payload, "to": others}, "transactional"
+    if contact is not None and payload["to"] and not others:
+        payload = {**payload, "contact_id": contact["id"]}
+    return Handed(message.kind, {**payload, "purpose": purpose}, message.priority)
+=======
     if (
         contact is not None
         and "to" in payload
@@ -73,9 +95,13 @@ def _to_those_who_want_it(
             if not left:
                 return Ended({"sent": 0, "rejected": 0, "unknown": 0, "suppressed": 1})
             payload = {**payload, "to": left}
-    if message.purpose is not None:
-        payload = {**payload, "purpose": message.purpose}
+    if "to" in payload:
+        by_event = (
+            "marketing" if is_marketing({}, world.execution.trigger_type) else "transactional"
+        )
+        payload = {**payload, "purpose": message.purpose or by_event}
     return Handed(message.kind, payload, message.priority)
+>>>>>>> w-c
 
 
 def _stop_others(world: World, step: Step, workflow_id: str | None, reason: str) -> Outcome:

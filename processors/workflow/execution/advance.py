@@ -468,7 +468,7 @@ class Advance:
     def _reach_goal(self) -> bool:
         """Jump to the first goal whose condition holds; whether one does."""
         for node, settings in self.plan.goals:
-            if settings.condition is None or (node.id, ()) in self.board.steps:
+            if settings.condition is None or not self.board.is_unmet(node.id):
                 continue
             if self._next_pending() is None:
                 continue
@@ -485,18 +485,19 @@ class Advance:
 
     def jump(self, goal_id: str, output: Mapping[str, Any]) -> None:
         """A goal is met: whatever does not stand behind it is withdrawn, and the path goes on."""
-        if (goal_id, ()) in self.board.steps:
+        if not self.board.is_unmet(goal_id):
             return
+        waiting = self.board.steps.get((goal_id, ()))
         behind = self.plan.descendants(goal_id)
         for step in self.board.open_steps:
-            if step.node_id not in behind:
+            if step.node_id not in behind and step is not waiting:
                 self.cancel(step)
         for node_id, path in self.board.arrivals():
             if node_id not in behind and node_id != goal_id:
                 # It would begin once more otherwise: its ways have led there.
                 self.cancel(self._open(node_id, path))
         self._deaf.add(goal_id)
-        goal = self._open(goal_id, ())
+        goal = waiting or self._open(goal_id, ())
         goal.attempts, goal.started_at = 1, self.now
         self.end(goal, Ended(output))
 

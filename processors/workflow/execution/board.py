@@ -160,6 +160,11 @@ class Board:
         others = (*self._open_at.get(path, ()), *self._arrived.get(path, ()))
         return any(other != node_id and self.plan.leads_to(other, node_id) for other in others)
 
+    def is_unmet(self, goal_id: str) -> bool:
+        """Whether a goal has not been met: no path has come to it, or one waits there."""
+        step = self.steps.get((goal_id, ()))
+        return step is None or step.status == "waiting"
+
     def arrivals(self) -> list[Place]:
         """The nodes to which ways have led and that have not begun."""
         return [(node_id, path) for path, some in self._arrived.items() for node_id in some]

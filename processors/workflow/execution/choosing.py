@@ -1,19 +1,18 @@
 """Which way a step leaves, and how long before it is tried again: pure functions."""
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from processors.errors import DefinitionError
 from processors.texts.values import shown
+from processors.workflow.decisions.patterns import is_match
 from processors.workflow.nodes import Reentry, Retry, SplitSettings, SwitchCase, SwitchSettings
 
 # Compares a value with a case's, as conditions do: (operator, expected) -> bool.
 Compare = Callable[[str, Any], bool]
 _LONGEST_RETRY = timedelta(days=1)
-_MAX_PATTERN = 500
 
 
 def split_branch(settings: SplitSettings, *, contact: str, workflow_id: str, node_id: str) -> str:
@@ -73,22 +72,13 @@ def _fits(
                 case.maximum is None or compare("less_than_or_equal", case.maximum)
             )
         case "pattern":
-            return _matches(str(case.value), value)
+            return is_match(str(case.value), "" if value is None else str(value))
         case "condition":
             if case.condition is None:
                 raise DefinitionError(f"the case {case.branch!r} has no condition")
             return holds(case.condition)
         case _:
             return True
-
-
-def _matches(pattern: str, value: Any) -> bool:
-    if len(pattern) > _MAX_PATTERN:
-        raise DefinitionError(f"the pattern of a case is longer than {_MAX_PATTERN} characters")
-    try:
-        return re.search(pattern, "" if value is None else str(value)[:10_000]) is not None
-    except re.error as error:
-        raise DefinitionError(f"the pattern {pattern[:40]!r} of a case: {error}") from None
 
 
 def retry_delay(retry: Retry, attempts: int) -> timedelta | None:
@@ -112,10 +102,16 @@ def entry_key(reentry: Reentry, contact: str | None, data: Mapping[str, Any]) ->
         return None
     if reentry.by == "contact":
         return contact
+    found = booking_id(data)
+    return f"{contact}\n{found}" if found is not None else contact
+
+
+def booking_id(data: Mapping[str, Any]) -> str | None:
+    """The booking that an event names."""
     booking = data.get("booking")
     nested = booking.get("id") if isinstance(booking, Mapping) else None
     found = nested or data.get("booking_id") or data.get("bookingId")
-    return f"{contact}\n{found}" if found is not None else contact
+    return None if found is None else str(found)
 
 
 def refusal(

@@ -1,14 +1,15 @@
 """What the steps of an execution see: variables, the contact as it is now, the loop they are in."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from processors.crm.repository.opening import repository_of
-from processors.crm.repository.protocol import Record
+from processors.crm.repository.protocol import Record, Repository
 from processors.crm.scope import build_scope, related_records
 from processors.database.models import AnalyticsEvent
 from processors.event_names import activity_types
@@ -117,7 +118,35 @@ def facts_of(
         counted = repository.count_activities(org, contact_id, types, since=since)
         return counted or _analytics_events(session, execution, types, since)
 
-    return Facts(scope, now, count)
+    organisation = repository.organisation(execution.org) or {}
+    return Facts(
+        scope,
+        now,
+        count,
+        business_hours=organisation.get("business_hours") or {},
+        holidays=_Holidays(repository, execution.org),
+    )
+
+
+class _Holidays(Collection[date]):
+    """An organisation's holidays, read when a condition asks for them: few do."""
+
+    def __init__(self, repository: Repository, org: str) -> None:
+        self._repository = repository
+        self._org = org
+
+    @cached_property
+    def _days(self) -> frozenset[date]:
+        return self._repository.holidays(self._org)
+
+    def __contains__(self, day: object) -> bool:
+        return day in self._days
+
+    def __iter__(self) -> Iterator[date]:
+        return iter(self._days)
+
+    def __len__(self) -> int:
+        return len(self._days)
 
 
 def loop_variables(board: Board, step: Step) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from processors.database.models import Activity, WorkflowWait
 from processors.errors import DefinitionError
-from processors.event_names import canonical
+from processors.event_names import activity_types
 from processors.workflow.execution.board import Step
+from processors.workflow.execution.choosing import booking_id
 from processors.workflow.execution.facts import World
 from processors.workflow.execution.outcomes import StepFailedError
 from processors.workflow.execution.plan import Plan
@@ -70,7 +71,7 @@ def hear(advance: "Advance", only: Step | None = None) -> Iterator[Heard]:
         if step.branch == "event"
     }
     for activity in _activities(advance, ears):
-        if str(activity.id) in used:
+        if str(activity.id) in used or not _is_of_its_booking(advance, activity.data):
             continue
         for ear in ears:
             if activity.type in ear.events and activity.occurred_at >= ear.since:
@@ -90,18 +91,18 @@ def _ears(advance: "Advance", only: Step | None) -> list[_Ear]:
         if step.status == "waiting" and isinstance(settings, WaitSettings):
             wait = settings.wait
             if isinstance(wait, EventWait):
-                events = frozenset(map(canonical, wait.events))
+                events = _types(wait.events)
                 since = (step.created_at or execution.started_at) - _SKEW
                 ears.append(_Ear("wait", step.key, events, since, wait.filter))
     if only is not None:
         return ears
     since = execution.started_at - _SKEW
-    stop_on = frozenset(map(canonical, plan.workflow.settings.stop_on))
+    stop_on = _types(plan.workflow.settings.stop_on)
     first = [_Ear("stop", "", stop_on, since, {})] if stop_on else []
     first += [
-        _Ear("goal", node.id, frozenset(map(canonical, goal.events)), since, goal.filter)
+        _Ear("goal", node.id, _types(goal.events), since, goal.filter)
         for node, goal in plan.goals
-        if goal.events and (node.id, ()) not in board.steps
+        if goal.events and board.is_unmet(node.id)
     ]
     return [*first, *ears]
 
@@ -147,10 +148,18 @@ def _passes(world: World, advance: "Advance", ear: _Ear, activity: Row[Any]) -> 
         return False
 
 
+def _is_of_its_booking(advance: "Advance", data: Mapping[str, Any]) -> bool:
+    """Whether an event may concern an execution that is one booking's: it names no other one."""
+    if advance.plan.workflow.settings.reentry.by != "booking":
+        return True
+    named, own = booking_id(data), booking_id(advance.execution.trigger_data)
+    return named is None or own is None or named == own
+
+
 def _output(activity: Row[Any]) -> dict[str, Any]:
     return {
+        **activity.data,
         "event": activity.type,
-        "data": activity.data,
         "occurred_at": activity.occurred_at.isoformat(),
         "activity_id": str(activity.id),
     }
@@ -162,12 +171,17 @@ def listening_rows(execution: Execution, key: str, events: Iterable[str]) -> lis
         {
             "execution_id": execution.id,
             "key": key,
-            "event": canonical(event),
+            "event": kind,
             "org_id": execution.org,
             "contact_id": execution.contact_id,
         }
-        for event in events
+        for kind in sorted(_types(events))
     ]
+
+
+def _types(events: Iterable[str]) -> frozenset[str]:
+    """The activities that events count as."""
+    return frozenset(kind for event in events for kind in activity_types(event))
 
 
 def rows_from_the_start(execution: Execution, plan: Plan) -> list[dict[str, Any]]:

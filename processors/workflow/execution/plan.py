@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from processors.event_names import canonical
 from processors.workflow.nodes import (
     ERROR,
     Edge,
@@ -183,16 +184,19 @@ class Plan:
         )
 
     @cached_property
+    def heard(self) -> frozenset[str]:
+        """The events that can move an execution: by goals, by waits, or by ending it."""
+        names = [*self.workflow.settings.stop_on]
+        for node in self.nodes.values():
+            match node.settings:
+                case GoalSettings(events=events) | WaitSettings(wait=EventWait(events=events)):
+                    names += events
+        return frozenset(map(canonical, names))
+
+    @property
     def has_listeners(self) -> bool:
-        """Whether events can move an execution: by goals, by waits, or by ending it."""
-        return bool(self.workflow.settings.stop_on) or any(
-            isinstance(node.settings, GoalSettings)
-            or (
-                isinstance(node.settings, WaitSettings)
-                and isinstance(node.settings.wait, EventWait)
-            )
-            for node in self.nodes.values()
-        )
+        """Whether events can move an execution."""
+        return bool(self.heard)
 
     def on_error(self, node: Node) -> OnError:
         """What happens after a node failed: its own rule, else the workflow's."""

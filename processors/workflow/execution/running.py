@@ -207,10 +207,12 @@ def _records(world: World, query: Mapping[str, Any], scope: Mapping[str, Any]) -
 
 
 def _goal(world: World, board: Board, step: Step) -> Outcome:
-    """A path has come to a goal: if it is not met, the path ends there."""
-    condition = _settings(board, step).condition
-    if condition is not None and holds(condition, world.facts(board, step)):
+    """A path has come to a goal: it waits for its event; without one it ends, if it is not met."""
+    settings: GoalSettings = _settings(board, step)
+    if settings.condition is not None and holds(settings.condition, world.facts(board, step)):
         return Ended({"met": True})
+    if settings.events and step.path == () and world.execution.contact_id is not None:
+        return Waits()
     return Ended({"met": False}, "unmet")
 
 

@@ -80,7 +80,8 @@ def _process(ctx: JobContext, payload: ProcessTrigger, budget: int) -> _Found:
         matching = [
             one for one in active if event in one.events or (one.plan is None and not one.events)
         ]
-        if event not in KNOWN and not matching and not _is_anybodys(session, event):
+        is_heard = any(one.plan is not None and event in one.plan.heard for one in active)
+        if not (event in KNOWN or matching or is_heard or _is_anybodys(session, event)):
             raise DeadLetter(
                 f"{payload.trigger_type!r} is no event of the CRM, and no workflow listens to it"
             )

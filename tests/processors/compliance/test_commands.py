@@ -130,6 +130,15 @@ def test_wrong_use_is_one_line(atlas, tmp_path) -> None:
     assert "unknown columns colour; allowed: address, channel, reason" in output
 
 
+def test_without_the_audit_nothing_is_changed(atlas, monkeypatch) -> None:
+    who = ("--org", ORG, "--channel", "email")
+    with monkeypatch.context() as away:
+        away.setenv("REDIS_URL", "redis://127.0.0.1:1")
+        result = CliRunner().invoke(consent, ["grant", ANA, *who])
+        assert result.exit_code != 0
+    assert "nothing is recorded" in atlas(consent, "show", ANA, "--org", ORG)
+
+
 def test_the_commands_know_what_the_tables_know() -> None:
     assert CHANNELS == models.CHANNELS
     assert REASONS == models.SUPPRESSION_REASONS

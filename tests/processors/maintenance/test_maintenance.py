@@ -9,11 +9,15 @@ from sqlalchemy import func, select, update
 
 from processors.database.models import (
     AnalyticsEvent,
+    Campaign,
+    CampaignRecipient,
     HealthReport,
     Message,
+    ProviderEvent,
     StoredDeadLetter,
     WorkflowExecution,
     WorkflowStep,
+    utc_now,
 )
 from processors.maintenance.audit import audit
 from processors.maintenance.cleanup import clean_up
@@ -67,11 +71,47 @@ def test_what_is_old_goes_in_batches(ran, database):
     for number in range(5):
         record = DeadLetterRecord(job_id="x", reason="expired", payload={})
         ran.call(NewJob("record_dead_letter", ORG, record, job_id=f"dead-{number}"))
-    result = clean(ran, retention_days=0, message_retention_days=0, batch_size=3)
-    assert result["deleted"] == {"executions": 7, "messages": 7, "events": 14, "activities": 0,
-                                 "following_events": 0, "health_reports": 0, "dead_letters": 5}  # fmt: skip
+    result = clean(
+        ran, retention_days=0, message_retention_days=0, activity_retention_days=0, batch_size=3
+    )
+    assert result["deleted"] == {
+        "executions": 7,
+        "messages": 7,
+        "events": 7,
+        "activities": 7,
+        "following_events": 0,
+        "health_reports": 0,
+        "dead_letters": 5,
+    }
     for model in (WorkflowExecution, WorkflowStep, Message, AnalyticsEvent, StoredDeadLetter):
         assert count(database, model) == 0
+
+
+def test_a_campaign_and_what_providers_said_stay_as_long_as_messages(ran, database):
+    old = datetime(2026, 1, 1, tzinfo=UTC)
+    with database.write() as session:
+        for number, status in enumerate(("completed", "running")):
+            ended = old if status == "completed" else None
+            campaign = uuid.UUID(int=number)
+            session.add(
+                Campaign(
+                    id=campaign, org_id=ORG, name="x", channel="sms", status=status, created_at=old,
+                    completed_at=ended, total=1,
+                )
+            )  # fmt: skip
+            session.flush()
+            session.add(CampaignRecipient(campaign_id=campaign, number=0, address="+447700900123"))
+        for provider, received in (("twilio", old), ("resend", utc_now())):
+            session.add(
+                ProviderEvent(
+                    provider=provider, id="same", type="sent", occurred_at=old, received_at=received
+                )
+            )
+    assert clean(ran, message_retention_days=3_650)["deleted"]["campaigns"] == 0
+    deleted = clean(ran)["deleted"]
+    assert (deleted["campaigns"], deleted["provider_events"]) == (1, 1)
+    for model in (Campaign, CampaignRecipient, ProviderEvent):
+        assert count(database, model) == 1
 
 
 def test_messages_stay_longer_and_open_ones_for_ever(ran, database):
@@ -107,8 +147,8 @@ def test_an_operator_sees_how_far_a_clean_up_is(ran):
     book = Notebook()
     context = ran.context(NewJob("clean_up", ORG, {}))._replace(sink=book)
     clean_up(context, CleanUp(retention_days=0))
-    assert book.steps[0] == (0, 5, "deleting executions")
-    assert book.steps[-1][:2] == (5, 5)
+    assert book.steps[0] == (0, 7, "deleting executions")
+    assert book.steps[-1][:2] == (7, 7)
     assert book.lines[0] == "7 executions deleted"
 
 

@@ -22,6 +22,7 @@ from processors.senders.sender import (
     UnavailableError,
 )
 from runtime.client import NewJob
+from runtime.errors import BrokerUnavailableError
 from runtime.outcomes import DeadLetter
 from tests.processors.harness import ORG, Engine, RecordingClient
 from tests.processors.messaging.providers import Provider
@@ -282,3 +283,17 @@ def test_the_commands(database, lost, atlas):
         ("resend", f"message {ident}", 1, "she called"), ("confirm", f"message {ident}", 1, ""),
     ]  # fmt: skip
     assert set(STATUSES) >= {"unknown", "suppressed"}
+
+
+@pytest.mark.parametrize("command", ["confirm", "resend"])
+def test_what_the_audit_cannot_record_is_not_done(database, lost, atlas, command):
+    lost(Provider(Guarantee.KEYLESS, LOST))
+
+    def away(*_args, **_fields):
+        raise BrokerUnavailableError("Redis is away")
+
+    atlas.controls.record = away
+    done = atlas(command, str(row(database).id))
+    assert isinstance(done.exception, BrokerUnavailableError)
+    assert row(database).status == "unknown"
+    assert not atlas.client.queue

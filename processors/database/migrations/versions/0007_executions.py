@@ -51,6 +51,9 @@ _EXECUTIONS = sa.table(
 
 
 def upgrade() -> None:
+    # On SQLite a table that is made anew is dropped before, and takes along what refers to it.
+    op.execute("CREATE TABLE steps_aside AS SELECT * FROM workflow_execution_steps")
+    op.drop_table("workflow_execution_steps")
     for column in _new_columns():
         op.add_column("workflow_executions", column)
     _give_versions()
@@ -67,10 +70,10 @@ def upgrade() -> None:
         " branch, attempts, input_data, output_data, error, resume_at, created_at, started_at,"
         " completed_at) SELECT execution_id, node_id, node_id, node_type, action_type, status,"
         " NULL, 1, input_data, output_data, error, resume_at, created_at, started_at, completed_at"
-        " FROM workflow_execution_steps"
+        " FROM steps_aside"
     )
+    op.drop_table("steps_aside")
     _give_branches()
-    op.drop_table("workflow_execution_steps")
     op.create_table(
         "workflow_waits",
         sa.Column("execution_id", sa.Uuid(), nullable=False),
@@ -95,14 +98,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("workflow_waits")
-    _old_steps()
-    op.execute(
-        "INSERT INTO workflow_execution_steps (execution_id, node_id, node_type, action_type,"
-        " status, input_data, output_data, error, resume_at, created_at, started_at, completed_at)"
-        " SELECT execution_id, key, node_type, action_type, CASE WHEN status IN"
-        " ('cancelled', 'skipped') THEN 'completed' ELSE status END, input_data, output_data,"
-        " error, resume_at, created_at, started_at, completed_at FROM workflow_steps"
-    )
+    op.execute("CREATE TABLE steps_aside AS SELECT * FROM workflow_steps")
     op.drop_table("workflow_steps")
     for name in _indexes():
         op.drop_index(name, table_name="workflow_executions")
@@ -129,6 +125,15 @@ def downgrade() -> None:
         table.create_check_constraint(op.f("ck_workflow_executions_status"), _one_of(_OLD_STATUSES))
         for column in _new_columns():
             table.drop_column(column.name)
+    _old_steps()
+    op.execute(
+        "INSERT INTO workflow_execution_steps (execution_id, node_id, node_type, action_type,"
+        " status, input_data, output_data, error, resume_at, created_at, started_at, completed_at)"
+        " SELECT execution_id, key, node_type, action_type, CASE WHEN status IN"
+        " ('cancelled', 'skipped') THEN 'completed' ELSE status END, input_data, output_data,"
+        " error, resume_at, created_at, started_at, completed_at FROM steps_aside"
+    )
+    op.drop_table("steps_aside")
     op.create_index(
         "ix_workflow_executions_org_id_workflow_id",
         "workflow_executions",

@@ -14,7 +14,7 @@ def ana(repository):
     ("name", "config", "field", "value", "writes"),
     [
         ("add_tag", {"tag": "VIP"}, "tags", ["Trial", "VIP"], 1),
-        ("add_tag", {"tags": ["vip", "VIP ", "trial"]}, "tags", ["Trial", "VIP"], 1),
+        ("add_tag", {"tags": ["vip", "VIP ", "trial"]}, "tags", ["Trial", "vip"], 1),
         ("add_tag", {"tag": "{{first_name}}"}, "tags", ["Trial", "Ana"], 1),
         ("remove_tag", {"tagName": "TRIAL"}, "tags", [], 1),
         ("remove_tag", {"tag": "VIP"}, "tags", ["Trial"], 0),

@@ -36,7 +36,13 @@ def tag(name: str, **more: Any) -> Node:
 
 
 def sms(name: str, text: str = "Hi", **more: Any) -> Node:
-    return node(name, "action", action="send_sms", config={"message": text}, **more)
+    return node(
+        name,
+        "action",
+        action="send_sms",
+        config={"message": text, "purpose": "transactional"},
+        **more,
+    )
 
 
 def wait(name: str, **span: float) -> Node:

@@ -7,8 +7,8 @@ from sqlalchemy import event
 
 from tests.processors.workflow.execution.graphs import graph, node, tag
 
-MAIL = node("mail", "action", action="send_email",
-            config={"subject": "Hi {{contact.first_name}}", "text": "Welcome"})  # fmt: skip
+_TEXT = {"subject": "Hi {{contact.first_name}}", "text": "Welcome", "purpose": "transactional"}
+MAIL = node("mail", "action", action="send_email", config=_TEXT)
 UPDATE = node("update", "action", action="update_contact", config={"updates": {"status": "warm"}})
 
 

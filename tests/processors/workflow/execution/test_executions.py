@@ -96,7 +96,7 @@ def test_r4_a_wait_for_an_event_or_a_time_out(gym, after, reported, left):
     assert gym.tags[0] == left
     assert gym.execution.status == "completed"
     if left == "yes":
-        assert gym.step("w").output_data["data"]["text"] == "ok"
+        assert gym.step("w").output_data["text"] == "ok"
 
 
 def test_r4_an_event_that_was_there_before_the_wait_does_not_count(gym):
@@ -162,10 +162,15 @@ def test_r5_no_entry_when_it_is_met_already(gym):
     assert gym.executions == []
 
 
-def test_r5_a_path_that_comes_to_an_unmet_goal_ends_there(gym):
+def test_r5_a_path_that_comes_to_an_unmet_goal_waits_for_its_event_or_ends(gym):
     gym.add(graph("t > a > g > z", GOAL))
     gym.report()
-    assert (gym.tags, gym.execution.status) == (["a"], "completed")
+    assert (gym.tags, gym.execution.status) == (["a"], "running")
+    gym.report("booking_confirmed")
+    assert (gym.tags, gym.execution.status) == (["a", "z"], "completed")
+    gym.add(graph("t > c > g > y", RICH, ident="wf2"))
+    gym.report()
+    assert gym.tags == ["a", "z", "c"]
 
 
 def test_r6_events_end_an_execution(gym):
@@ -387,7 +392,12 @@ def test_what_follows_a_failure(gym, on_error, tags, status):
 
 
 def test_a_step_is_tried_again_by_its_own_rule(gym):
-    bad = node("bad", "action", action="send_sms", config={"message": "{{contact.nickname}}"})
+    bad = node(
+        "bad",
+        "action",
+        action="send_sms",
+        config={"message": "{{contact.nickname}}", "purpose": "transactional"},
+    )
     bad = node("bad", "action", retry=Retry(attempts=3, base_s=60), **bad.settings.model_dump())
     gym.add(graph("t > bad > z", bad))
     gym.report()
