@@ -64,7 +64,6 @@ def _to_those_who_want_it(
 ) -> Outcome:
     """The message without a contact that has opted out; done, when nobody is left."""
     contact, payload = world.contact, message.payload
-<<<<<<< HEAD
     if "to" not in payload:
         return Handed(message.kind, payload, message.priority)
     others = payload["to"] if contact is None else without_lead(payload["to"], contact)
@@ -82,26 +81,6 @@ def _to_those_who_want_it(
     if contact is not None and payload["to"] and not others:
         payload = {**payload, "contact_id": contact["id"]}
     return Handed(message.kind, {**payload, "purpose": purpose}, message.priority)
-=======
-    if (
-        contact is not None
-        and "to" in payload
-        and has_opted_out(contact)
-        and is_marketing(settings.config, world.execution.trigger_type)
-    ):
-        left = without_lead(payload["to"], contact)
-        if len(left) < len(payload["to"]):
-            note_suppressed(world.session, world.execution, step.key, message.kind, world.now)
-            if not left:
-                return Ended({"sent": 0, "rejected": 0, "unknown": 0, "suppressed": 1})
-            payload = {**payload, "to": left}
-    if "to" in payload:
-        by_event = (
-            "marketing" if is_marketing({}, world.execution.trigger_type) else "transactional"
-        )
-        payload = {**payload, "purpose": message.purpose or by_event}
-    return Handed(message.kind, payload, message.priority)
->>>>>>> w-c
 
 
 def _stop_others(world: World, step: Step, workflow_id: str | None, reason: str) -> Outcome:
