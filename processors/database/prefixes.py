@@ -18,7 +18,9 @@ class NoSuchRowError(AtlasError):
     """What an operator named as an id is none, or is that of several rows."""
 
 
-def find_by_prefix(session: Session, model: type[Row], ident: str, noun: str) -> Row:
+def find_by_prefix(
+    session: Session, model: type[Row], ident: str, noun: str, *, lock: bool = False
+) -> Row:
     """The row of a table whose key is a UUID in the column ``id``.
 
     Args:
@@ -26,6 +28,7 @@ def find_by_prefix(session: Session, model: type[Row], ident: str, noun: str) ->
         model: of the table.
         ident: an id with or without its dashes, or at least its first `LEAST` digits.
         noun: what a row is called, for the errors.
+        lock: lock it until the transaction ends.
 
     Raises:
         NoSuchRowError: there is none, or there are several; one line.
@@ -40,7 +43,8 @@ def find_by_prefix(session: Session, model: type[Row], ident: str, noun: str) ->
         raise NoSuchRowError(f"there is no {noun} {ident[:40]}")
     column: Any = model.id  # type: ignore[attr-defined]
     first, last = uuid.UUID(digits.ljust(32, "0")), uuid.UUID(digits.ljust(32, "f"))
-    found = session.scalars(select(model).where(column.between(first, last)).limit(2)).all()
+    query = select(model).where(column.between(first, last)).limit(2)
+    found = session.scalars(query.with_for_update() if lock else query).all()
     if not found:
         raise NoSuchRowError(f"there is no {noun} {ident[:40]}")
     if len(found) > 1:

@@ -14,8 +14,8 @@ from runtime.sanitize.text import safe
 if TYPE_CHECKING:
     from processors.database.engine import Database
     from processors.workflow.execution.operating import Action
-    from processors.workflow.execution.reading import ExecutionInfo
     from processors.workflow.execution.replaying import Replay
+    from processors.workflow.execution.views import ExecutionInfo
 
 F = TypeVar("F", bound=Callable[..., Any])
 # Not imported from the models: `atlas --help` must not load SQLAlchemy. A test keeps them equal.

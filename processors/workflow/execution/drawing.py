@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from processors.workflow.definition.tree import tree
-from processors.workflow.execution.reading import (
+from processors.workflow.execution.replaying import Replay
+from processors.workflow.execution.views import (
     ExecutionDetail,
     ExecutionInfo,
     StepInfo,
     StepMessage,
 )
-from processors.workflow.execution.replaying import Replay
 from runtime.sanitize.durations import words
 from runtime.sanitize.text import safe
 

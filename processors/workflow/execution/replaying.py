@@ -22,8 +22,9 @@ from processors.workflow.execution.keeping import Place, places_behind, sent_bel
 from processors.workflow.execution.keys import read_path, step_key
 from processors.workflow.execution.moving import load
 from processors.workflow.execution.plan import Plan
-from processors.workflow.execution.reading import StepMessage, message_info
+from processors.workflow.execution.reading import message_info
 from processors.workflow.execution.store import ENDED
+from processors.workflow.execution.views import StepMessage
 from runtime.client import NewJob
 
 _CALLING = ("request_http", "run_action")
