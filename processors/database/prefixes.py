@@ -37,7 +37,8 @@ def find_by_prefix(
     article = "an" if noun[0] in "aeiou" else "a"
     if len(digits) < LEAST or not _HEXADECIMAL.issuperset(digits):
         raise NoSuchRowError(
-            f"{ident[:40]!r}: an id of {article} {noun} has at least {LEAST} hexadecimal digits"
+            f"{ident[:40]!r} is no id of {article} {noun}; allowed: at least {LEAST} hexadecimal "
+            "digits"
         )
     if len(digits) > 32:
         raise NoSuchRowError(f"there is no {noun} {ident[:40]}")

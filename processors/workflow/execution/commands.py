@@ -204,11 +204,16 @@ def _change(
                     said=f"by {actor}" + (f": {reason}" if reason else ""),
                     enqueue=producer.enqueue_many,
                 )
-            except (DefinitionError, NoSuchRowError) as error:
-                errors.append(safe(f"{ident[:40]}: {error}", _LINE))
+            except NoSuchRowError as error:
+                errors.append(safe(str(error), _LINE))
                 continue
-            controls.record(action, f"execution {found}", reason=reason)
-            done.append(f"execution {found} {_DONE[action]}")
+            except DefinitionError as error:
+                errors.append(safe(f"{ident}: {error}", _LINE))
+                continue
+            controls.record(action, f"execution {found.id}", reason=reason)
+            is_held = action == "resume" and found.is_held
+            told = "is resumed, and held: its workflow is paused" if is_held else _DONE[action]
+            done.append(f"execution {found.id} {told}")
     target = idents[0] if len(idents) == 1 else f"{len(idents)} executions"
     result = ActionResult(action, target, len(done), message="\n".join(done), errors=tuple(errors))
     report(result, as_json=as_json)

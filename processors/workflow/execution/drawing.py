@@ -58,15 +58,18 @@ def _whole(info: ExecutionInfo) -> str:
         told = f"{told}, held: its workflow is paused"
     if info.status == "queued":
         told = f"{told}: it waits for room under a limit"
+    if info.error and info.error.startswith(told):
+        return info.error
     return f"{told}: {info.error}" if info.error else told
 
 
 def plan_lines(plan: Replay, *, is_done: bool, sends_again: bool) -> list[str]:
     """What a replay does, or would do."""
     began = "runs again" if is_done else "would run again"
-    lines = [f"execution {plan.execution_id} {began} from {plan.step}"]
+    held = "; it is held: its workflow is paused" if plan.is_held else ""
+    lines = [f"execution {plan.execution_id} {began} from {plan.step}{held}"]
     lines += _named("steps that run again", plan.runs)
-    lines += _named("of these, called again outside", plan.calls)
+    lines += _named("of these, calls outside made again", plan.calls)
     if sends_again:
         lines += _named("steps that send or start again", plan.keeps)
     else:

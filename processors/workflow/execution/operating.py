@@ -5,11 +5,12 @@ execution's row.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from processors.database import models
 from processors.database.engine import Database
-from processors.database.models import WorkflowExecution
+from processors.database.models import Workflow, WorkflowExecution
 from processors.database.prefixes import find_by_prefix
 from processors.errors import DefinitionError
 from processors.workflow.execution import control, replaying
@@ -22,8 +23,22 @@ Enqueue = Callable[[Sequence[NewJob]], Any]
 _NOUN = "execution"
 
 
-def change(database: Database, ident: str, action: Action, *, said: str, enqueue: Enqueue) -> str:
-    """Pause, resume or cancel one execution; its whole id.
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An execution that was changed.
+
+    Attributes:
+        is_held: its workflow is paused, so that it goes on only when that is active again.
+    """
+
+    id: str
+    is_held: bool
+
+
+def change(
+    database: Database, ident: str, action: Action, *, said: str, enqueue: Enqueue
+) -> Changed:
+    """Pause, resume or cancel one execution.
 
     Args:
         database: migrated to this version.
@@ -42,18 +57,19 @@ def change(database: Database, ident: str, action: Action, *, said: str, enqueue
     with database.write() as session:
         found = find_by_prefix(session, WorkflowExecution, ident, _NOUN)
         org, execution_id = found.org_id, found.id
+        if found.status in ENDED:
+            raise DefinitionError(f"the execution has ended: it is {found.status}")
         match action:
             case "pause":
                 jobs = control.pause(session, org, execution_id, now=now)
             case "resume":
                 jobs = control.resume(session, org, execution_id, now=now)
             case "cancel":
-                if found.status in ENDED:
-                    raise DefinitionError(f"the execution has {found.status} already")
                 reason = f"cancelled {said}"
                 jobs = control.cancel(session, org, execution_id, now=now, reason=reason)
         enqueue(jobs)
-    return str(execution_id)
+        workflow = session.get_one(Workflow, (org, found.workflow_id))
+    return Changed(str(execution_id), is_held=workflow.status == "paused")
 
 
 def preview(database: Database, ident: str, step: str) -> Replay:

@@ -44,6 +44,7 @@ class Replay:
             keep their outcome, unless what was sent is to be sent again.
         sends: the messages that would be sent again then.
         refused: why it cannot be replayed without sending again.
+        is_held: its workflow is paused, so that it goes on only when that is active again.
     """
 
     execution_id: str
@@ -53,6 +54,7 @@ class Replay:
     keeps: Sequence[str]
     sends: Sequence[StepMessage]
     refused: str | None
+    is_held: bool
 
 
 def look(
@@ -83,6 +85,7 @@ def look(
         keeps=[place.last.key for place in kept],
         sends=[message_info(message) for message in _sent(session, places)],
         refused=_refusal(session, places),
+        is_held=advance.execution.workflow_status == "paused",
     )
 
 

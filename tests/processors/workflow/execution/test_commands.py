@@ -285,15 +285,12 @@ def test_what_cannot_be_read_any_more_is_shown_as_its_steps(gym, atlas, monkeypa
     assert "\nw  waiting until 2026-03-10 10:00:00, since" in shown
 
 
-@pytest.mark.parametrize(
-    ("ident", "said"),
-    [("0000", "'0000': an id of an execution has at least 8 hexadecimal digits"),
-     ("nonsense", "'nonsense': an id of an execution has at least 8 hexadecimal digits"),
-     ("00000000", "there is no execution 00000000"),
-     ("0" * 33, f"there is no execution {'0' * 33}")],
-)  # fmt: skip
-def test_an_id_that_names_nothing(atlas, ident, said):
-    assert atlas.error("show", ident) == said
+def test_an_id_that_names_nothing(atlas):
+    for ident in ("0000", "nonsense"):
+        said = f"'{ident}' is no id of an execution; allowed: at least 8 hexadecimal digits"
+        assert atlas.error("show", ident) == said
+    for ident in ("00000000", "0" * 33):
+        assert atlas.error("show", ident) == f"there is no execution {ident}"
 
 
 def test_a_prefix_of_several_is_refused(gym, atlas):
@@ -328,14 +325,19 @@ def test_pause_resume_and_cancel(gym, atlas, add_lead):
     assert mixed.exit_code == 1
     assert mixed.stdout == f"execution {second} is cancelled\n"
     assert mixed.stderr.splitlines() == [
-        f"{first}: the execution has completed already",
-        "00000000: there is no execution 00000000",
+        f"{first}: the execution has ended: it is completed",
+        "there is no execution 00000000",
     ]
     [cancelled] = gym.rows(WorkflowExecution, status="cancelled")
     assert cancelled.error_message == "cancelled by ana@desk: she called"
-    assert atlas("resume", second).stderr == f"{second}: the execution has cancelled already\n"
+    assert "status      cancelled by ana@desk: she called\n" in atlas.text("show", second)
+    ended = f"{second}: the execution has ended: it is cancelled"
+    assert atlas("resume", second).stderr == f"{ended}\n"
     told = json.loads(atlas("pause", second, "--json").stdout)
-    assert (told["done"], told["errors"]) == (0, [f"{second}: the execution has cancelled already"])
+    assert (told["done"], told["errors"]) == (
+        0,
+        [f"{second}: the execution has ended: it is cancelled"],
+    )
     assert atlas.controls.recorded == [
         ("pause", f"execution {first}", 1, "wrong price"),
         ("pause", f"execution {second}", 1, "wrong price"),
@@ -460,7 +462,7 @@ def test_a_preview_says_what_would_be_done(gym, atlas):
     ident = str(gym.execution.id)
     [message] = atlas.json("show", ident)["messages"]
     sent = f"  s: sms {message['id'][:8]} to +44********23: sent"
-    steps = ["steps that run again: a, h", "of these, called again outside: h"]
+    steps = ["steps that run again: a, h", "of these, calls outside made again: h"]
     assert atlas.text("replay", ident[:8], "--from", "a", "--preview").splitlines() == [
         f"execution {ident} would run again from a", *steps,
         "steps that keep their outcome: s",
@@ -481,22 +483,32 @@ def test_a_preview_says_what_would_be_done(gym, atlas):
     assert "replays     1" in atlas.text("show", ident)
 
 
-@pytest.mark.parametrize(
-    ("begins", "said"),
-    [("nowhere", "the execution has no step 'nowhere'; it came to: t, l, w"),
-     ("z", "the execution has no step 'z'; it came to: t, l, w"),
-     ("s", "'s' is in a loop; allowed: the loop as a whole, 'l'"),
-     ("s[0]", "the execution has no step 's[0]'; it came to: t, l, w"),
-     ("r", "r: being carried out; replay it afterwards")],
-)  # fmt: skip
-def test_from_where_no_replay_can_begin(gym, atlas, begins, said):
+def test_from_where_no_replay_can_begin(gym, atlas):
     gym.add(graph("t > l, l -body> s, l -done> w > z", LOOP_OF_TWO, sms("s"), wait("w")))
     gym.report()
-    if begins == "r":
-        set_step(gym, "w", "running")
-        begins, said = "w", said.replace("r:", "w:", 1)
-    assert atlas.error("replay", str(gym.execution.id), "--from", begins) == said
-    assert atlas.error("replay", str(gym.execution.id), "--from", begins, "--preview") == said
+    for begins in ("nowhere", "z", "s[0]"):
+        said = f"the execution has no step '{begins}'; it came to: t, l, w"
+        assert atlas.error("replay", str(gym.execution.id), "--from", begins) == said
+    said = "'s' is in a loop; allowed: the loop as a whole, 'l'"
+    assert atlas.error("replay", str(gym.execution.id), "--from", "s") == said
+    set_step(gym, "w", "running")
+    for more in ([], ["--preview"], ["--send-again"]):
+        said = "w: being carried out; replay it afterwards"
+        assert atlas.error("replay", str(gym.execution.id), "--from", "l", *more) == said
+
+
+def test_what_is_held_is_not_said_to_go_on(gym, atlas):
+    gym.add(graph("t > a > w", wait("w")))
+    gym.report()
+    ident = str(gym.execution.id)
+    atlas.text("pause", ident)
+    gym.status("paused")
+    held = f"execution {ident} is resumed, and held: its workflow is paused\n"
+    assert atlas.text("resume", ident) == held
+    told = atlas.text("replay", ident, "--from", "a").splitlines()[0]
+    assert told == f"execution {ident} runs again from a; it is held: its workflow is paused"
+    gym.worker.run()
+    assert gym.steps["a~1"] == "pending"
 
 
 def test_an_archived_workflows_execution_is_not_replayed(gym, atlas):
