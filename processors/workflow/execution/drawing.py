@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from processors.workflow.definition.tree import tree
+from processors.workflow.execution.board import OPEN
 from processors.workflow.execution.replaying import Replay
 from processors.workflow.execution.views import (
     ExecutionDetail,
@@ -20,10 +21,10 @@ _LINE = 500
 _ERROR = 300
 _VALUE = 100
 _MOST_MESSAGES = 5
+_MOST_RESENT = 50
 _ID_CHARS = 8
 # What a branch says already.
 _TOLD_BY_BRANCH = ("trigger", "condition", "switch", "split", "parallel", "merge")
-_OPEN = ("pending", "running", "waiting")
 
 
 def head(detail: ExecutionDetail) -> list[str]:
@@ -81,7 +82,11 @@ def plan_lines(plan: Replay, *, is_done: bool, sends_again: bool) -> list[str]:
     else:
         lines.append("sent again: nothing" + (f"; by --send-again {messages}" if count else ""))
     if not is_done or sends_again:
-        lines += [f"  {found.step or '-'}: {_message(found)}" for found in plan.sends]
+        lines += [
+            f"  {found.step or '-'}: {_message(found)}" for found in plan.sends[:_MOST_RESENT]
+        ]
+        if count > _MOST_RESENT:
+            lines.append(f"  and {count - _MOST_RESENT} more; --json has all")
     if plan.refused is not None and not sends_again:
         lines.append(f"refused without --send-again: {plan.refused}")
     return [safe(line, _LINE) for line in lines]
@@ -124,7 +129,7 @@ def _note(steps: Sequence[StepInfo], detail: ExecutionDetail) -> list[str]:
     if any(step.iteration for step in newest):
         counts = ", ".join(f"{n} {status}" for status, n in _counts(newest).items())
         lines = [f"{len(newest)} time{'s' if len(newest) > 1 else ''}: {counts}"]
-        if telling.status in (*_OPEN, "failed"):
+        if telling.status in (*OPEN, "failed"):
             lines += [f"{telling.key}: {_state(telling)}"]
     else:
         lines = [_state(telling)]
@@ -178,9 +183,9 @@ def _more(step: StepInfo) -> list[str]:
     lines = []
     if step.error:
         lines.append(f"error: {step.error[:_ERROR]}")
-    if step.job_id and step.status in (*_OPEN, "failed"):
+    if step.job_id and step.status in (*OPEN, "failed"):
         lines.append(f"job: {step.job_id}")
-    if step.output and step.status not in _OPEN and step.type not in _TOLD_BY_BRANCH:
+    if step.output and step.status not in OPEN and step.type not in _TOLD_BY_BRANCH:
         lines.append(f"output: {short(step.output)}")
     return lines
 

@@ -511,6 +511,19 @@ def test_what_is_held_is_not_said_to_go_on(gym, atlas):
     assert gym.steps["a~1"] == "pending"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_long_preview_says_that_there_is_more(gym, atlas):
+    many = node("l", "loop", kind="range", stop=52)
+    gym.add(graph("t > l, l -body> s, l -done> z", many, sms("s")))
+    gym.report()
+    ident = str(gym.execution.id)
+    lines = atlas.text("replay", ident, "--from", "l", "--preview").splitlines()
+    assert lines[-1] == "  and 2 more; --json has all"
+    assert len(atlas.json("replay", ident, "--from", "l", "--preview")["sends"]) == 52
+    assert any("47 earlier messages; --json has all" in line for line in atlas.drawn(ident))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_an_archived_workflows_execution_is_not_replayed(gym, atlas):
     gym.add(graph("t > a"))
     gym.report()
