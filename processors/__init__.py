@@ -69,11 +69,12 @@ def _commands() -> Iterable["click.Command"]:
     from processors.messaging.commands import messages  # noqa: PLC0415 - imports click
     from processors.templates.commands import template  # noqa: PLC0415
     from processors.workflow.definition.commands import workflow  # noqa: PLC0415
+    from processors.workflow.execution.commands import executions  # noqa: PLC0415
     from processors.workflow.trigger_command import trigger  # noqa: PLC0415
 
     return (
-        messages, campaigns, segments, dead_letters, trigger, workflow, template, consent,
-        suppressions, import_,
+        messages, campaigns, segments, dead_letters, trigger, workflow, executions, template,
+        consent, suppressions, import_,
     )  # fmt: skip
 
 

@@ -1,14 +1,13 @@
 """What operators do with messages of which nobody knows whether they were sent."""
 
-import uuid
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from processors.database.engine import Database
 from processors.database.models import Message
+from processors.database.prefixes import NoSuchRowError, find_by_prefix
 from processors.messaging.closing import close_for
 from processors.messaging.reconciling import make_copy
 from processors.messaging.resending import resend_job
@@ -35,19 +34,10 @@ def find(session: Session, ident: str, *, lock: bool = False) -> Message:
     Raises:
         MessageError: there is none, or there are several.
     """
-    digits = ident.lower().replace("-", "")
-    if len(digits) < LEAST or not all(char in "0123456789abcdef" for char in digits):
-        raise MessageError(f"an id of a message has at least {LEAST} hexadecimal digits")
-    if len(digits) > 32:
-        raise MessageError(f"there is no message {ident[:40]}")
-    first, last = uuid.UUID(digits.ljust(32, "0")), uuid.UUID(digits.ljust(32, "f"))
-    query = select(Message).where(Message.id.between(first, last)).limit(_MOST)
-    found = list(session.scalars(query.with_for_update() if lock else query))
-    if not found:
-        raise MessageError(f"there is no message {ident[:40]}")
-    if len(found) > 1:
-        raise MessageError(f"several messages begin with {ident[:40]}; give more of the id")
-    return found[0]
+    try:
+        return find_by_prefix(session, Message, ident, "message", lock=lock)
+    except NoSuchRowError as error:
+        raise MessageError(str(error)) from None
 
 
 def confirm(

@@ -43,7 +43,7 @@ def tree(workflow: Workflow, *, notes: Mapping[str, str] | None = None) -> list[
 
     Args:
         workflow: what is drawn.
-        notes: what is said behind a node, by its id: a state, times, attempts.
+        notes: what is said of a node, by its id: behind it, and from the second line on below it.
     """
     outgoing = outgoing_of((*workflow.edges, *workflow.returns))
     reached = {edge.target for edge in workflow.edges}
@@ -79,10 +79,13 @@ def _lines(
             continue
         drawn.add(node_id)
         node = workflow.nodes[node_id]
-        note = f"  {notes[node_id]}" if node_id in notes else ""
-        yield f"{before}{said}{node_id}  {summary(node)}{note}"
         edges = outgoing.get(node_id, ())
-        if len(edges) == 1 and edges[0].branch is None:
+        is_chain = len(edges) == 1 and edges[0].branch is None
+        note, *more = notes.get(node_id, "").split("\n")
+        yield f"{before}{said}{node_id}  {summary(node)}  {note}".rstrip()
+        side = "   " if is_chain or not edges else "│  "
+        yield from (f"{below}{side}{line}" for line in more)
+        if is_chain:
             waiting.append((edges[0].target, below, below, None))
             continue
         for number, edge in enumerate(reversed(edges)):
