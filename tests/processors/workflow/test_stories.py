@@ -354,3 +354,16 @@ def _chain(length: int) -> dict[str, Any]:
     return {
         "id": "chain", "name": "Chain", "trigger_type": "check_in", "nodes": nodes, "edges": edges,
     }  # fmt: skip
+
+
+def test_an_action_that_awaits_a_workflow_goes_on_when_that_has_ended(settings: Settings) -> None:
+    definition = copy.deepcopy(DEFINITIONS["referral"])
+    [node] = (node for node in definition["nodes"] if node["type"] == "sub_workflow")
+    config = {"workflow_id": "friend-welcome", "wait": True}
+    node |= {"type": "action"}
+    node["data"] |= {"actionType": "start_workflow", "config": config}
+    story = STORIES["a workflow within a workflow"]
+    with telling(story, {**DEFINITIONS, "referral": definition}, settings) as worker:
+        statuses, tags, _ = outcome(worker)
+    assert statuses == {"completed": 2}
+    assert tags == story.tags
