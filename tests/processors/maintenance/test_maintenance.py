@@ -62,6 +62,8 @@ def test_what_is_young_stays(ran, database):
             "following_events": 0,
             "health_reports": 0,
             "dead_letters": 0,
+            "campaigns": 0,
+            "provider_events": 0,
         },
     }
     assert count(database, WorkflowExecution) == 7
@@ -82,6 +84,8 @@ def test_what_is_old_goes_in_batches(ran, database):
         "following_events": 0,
         "health_reports": 0,
         "dead_letters": 5,
+        "campaigns": 0,
+        "provider_events": 0,
     }
     for model in (WorkflowExecution, WorkflowStep, Message, AnalyticsEvent, StoredDeadLetter):
         assert count(database, model) == 0
@@ -147,8 +151,8 @@ def test_an_operator_sees_how_far_a_clean_up_is(ran):
     book = Notebook()
     context = ran.context(NewJob("clean_up", ORG, {}))._replace(sink=book)
     clean_up(context, CleanUp(retention_days=0))
-    assert book.steps[0] == (0, 7, "deleting executions")
-    assert book.steps[-1][:2] == (7, 7)
+    assert book.steps[0] == (0, 9, "deleting executions")
+    assert book.steps[-1][:2] == (9, 9)
     assert book.lines[0] == "7 executions deleted"
 
 

@@ -26,11 +26,14 @@ def database_url(sqlite_original, tmp_path):
 
 
 def sms(text, **config):
-    return node("s", "action", actionType="send_sms", config={"message": text, **config})
+    # About something that was booked: marketing by text would say how to opt out.
+    settings = {"message": text, "purpose": "transactional", **config}
+    return node("s", "action", actionType="send_sms", config=settings)
 
 
 def mail(**config):
-    return node("m", "action", actionType="send_email", config={"subject": "Hi", **config})
+    settings = {"subject": "Hi", "purpose": "transactional", **config}
+    return node("m", "action", actionType="send_email", config=settings)
 
 
 def trigger(engine, data, kind="lead_created"):
