@@ -178,6 +178,15 @@ def inbox() -> Iterator[tuple[CountingInbox, int]]:
     controller.stop()
 
 
+# Where workers are killed it is the engine that is tried, and SQLite is the stricter of the two.
+BOTH = pytest.mark.parametrize(
+    "database_url",
+    ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)],
+    indirect=True,
+)
+
+
+@BOTH
 def test_workers_killed_while_sending_send_nothing_twice(server, inbox):
     """SMTP knows no idempotency key: what was on its way when the worker died is unknown."""
     handler, port = inbox

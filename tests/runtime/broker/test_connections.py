@@ -27,26 +27,27 @@ def connections(raw: redis.Redis) -> int:
     return int(raw.info("clients")["connected_clients"])
 
 
-def test_ten_thousand_short_lived_threads(client: AtlasClient, raw: redis.Redis) -> None:
+@pytest.mark.parametrize("number", [2_000, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_thousands_of_short_lived_threads(
+    client: AtlasClient, raw: redis.Redis, number: int
+) -> None:
     before = connections(raw)
     refused: list[Exception] = []
 
-    def enqueue(number: int) -> None:
+    def enqueue(job: int) -> None:
         try:
-            client.enqueue("echo", org="o", payload={}, job_id=f"j{number}")
+            client.enqueue("echo", org="o", payload={}, job_id=f"j{job}")
         except Exception as error:
             refused.append(error)
 
-    for start in range(0, 10_000, 100):
-        threads = [
-            threading.Thread(target=enqueue, args=(start + number,)) for number in range(100)
-        ]
+    for start in range(0, number, 100):
+        threads = [threading.Thread(target=enqueue, args=(start + job,)) for job in range(100)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
     assert refused == []
-    assert raw.llen("rq:queue:dev:test:plain") == 10_000
+    assert raw.llen("rq:queue:dev:test:plain") == number
     assert connections(raw) - before <= MAX_CONNECTIONS
 
 
