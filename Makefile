@@ -48,7 +48,7 @@ imports: $(DEV) ## Import contracts.
 	$(VENV)/bin/python -c 'from importlinter.cli import lint_imports_command as c; c()'
 
 unit: $(DEV) ## Tests, against a real Redis, PostgreSQL and SMTP server.
-	$(PY) -m pytest -n 2 --dist worksteal
+	$(PY) -m pytest -n 3 --dist worksteal
 
 slow: $(DEV) ## The tests that take long, without the faults of `make chaos`.
 	$(PY) -m pytest -m slow --ignore tests/chaos --ignore tests/model
