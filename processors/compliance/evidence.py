@@ -12,8 +12,8 @@ from processors.event_names import REPLIES
 
 DAY = timedelta(hours=24)
 # What a message that a person sent us is recorded as: with its channel beside it, or as its name.
-_BY_WHATSAPP = (REPLIES["whatsapp"], "whatsapp_reply")
-_INBOUND = ("message_received", *_BY_WHATSAPP)
+_BY_WHATSAPP = REPLIES["whatsapp"]
+_INBOUND = ("message_received", _BY_WHATSAPP)
 _LEFT = ("sent", "calling", "unknown")
 
 
@@ -132,5 +132,5 @@ def wrote_by_whatsapp(
     return {
         str(contact)
         for contact, kind, data in session.execute(query)
-        if kind in _BY_WHATSAPP or str(data.get("channel")).lower() == "whatsapp"
+        if kind == _BY_WHATSAPP or str(data.get("channel")).lower() == "whatsapp"
     }

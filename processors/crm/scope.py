@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from processors.crm.contacts import facts_of_record, person_of_event
+from processors.crm.fields import Place, phone
 from processors.crm.merging import changed_since
 from processors.crm.organisations import gym_facts
 from processors.crm.repository.protocol import Entity, Record, Repository
@@ -40,7 +41,8 @@ def build_scope(
     """The scope of one advance of an execution; it reads nothing.
 
     The event's own values win over what is stored of its contact, until something stores a newer
-    one while the execution runs. Names without a prefix (``{{first_name}}``) are looked up in this
+    one while the execution runs; a phone number is in its one spelling whoever said it. Names
+    without a prefix (``{{first_name}}``) are looked up in this
     order: variables of the workflow, fields of the contact, data of the event.
 
     Args:
@@ -59,7 +61,7 @@ def build_scope(
         DefinitionError: the organisation's country or time zone does not exist.
     """
     gym = gym_facts(organisation)
-    whole, flat = _person(contact, trigger_data, began_at or now)
+    whole, flat = _person(contact, trigger_data, began_at or now, Place(gym.get("country", "GB")))
     steps = {node_id: {"output": output} for node_id, output in outputs.items()}
     return {
         **steps,
@@ -131,12 +133,13 @@ def _related_facts(
 
 
 def _person(
-    contact: Record | None, trigger_data: Mapping[str, Any], since: datetime
+    contact: Record | None, trigger_data: Mapping[str, Any], since: datetime, place: Place
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The person as ``contact``, and what of it is found without that prefix."""
     of_event = person_of_event(trigger_data)
     person = {} if contact is None else facts_of_record(contact)
-    for name, value in _plain(of_event.said).items():
+    for name, given in _plain(of_event.said).items():
+        value = _spelt(given, place) if name == "phone" else given
         stored = person.get(name)
         if stored is None or contact is None or not changed_since(contact, name, since):
             person[name] = value
@@ -149,6 +152,14 @@ def _person(
     if name:
         flat["name"] = name
     return {**person, "name": name or person.get("name")}, flat
+
+
+def _spelt(given: Any, place: Place) -> Any:
+    """A phone number of an event in the spelling in which it is stored."""
+    try:
+        return phone("phone", given, place)
+    except ValueError:
+        return given
 
 
 def _plain(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -75,13 +75,9 @@ class Wording:
         return _plain(format_time(at.astimezone(self.zone), "short", locale=self.locale))
 
     def _text(self, text: str) -> str:
-        stripped = text.strip()
-        if stripped[:1] in ("[", "{") and stripped[-1:] in ("]", "}"):
-            try:
-                found = json.loads(stripped)
-            except (ValueError, RecursionError):
-                return text
+        if not isinstance(found := from_notation(text), str):
             return self.write(found)
+        stripped = text.strip()
         if _TIMESTAMP.fullmatch(stripped) and (at := moment(stripped, self.zone)) is not None:
             return self.write(at)
         return text
@@ -107,6 +103,17 @@ class Wording:
             raise UnwritableError("a list of objects, not of texts")
         written = [self.write(value).strip() for value in values if not is_missing(value)]
         return format_list(written, locale=self.locale)
+
+
+def from_notation(text: str) -> Any:
+    """The list or object that a text is in JSON's notation; any other text stays as it is."""
+    stripped = text.strip()
+    if stripped[:1] in ("[", "{") and stripped[-1:] in ("]", "}"):
+        try:
+            return json.loads(stripped)
+        except (ValueError, RecursionError):
+            return text
+    return text
 
 
 def wording_of(scope: Mapping[str, Any]) -> Wording:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
+from itertools import islice
 from typing import Any, ClassVar, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
@@ -11,11 +12,20 @@ from pydantic_core import ErrorDetails
 
 from processors.errors import DefinitionError
 from processors.naming import snake_case
-from processors.texts.interpolation import has_variables, interpolate, malformed
+from processors.texts.interpolation import (
+    MAX_CHARS,
+    has_variables,
+    interpolate,
+    malformed,
+    variables_in,
+)
 from processors.workflow.actions.writing import line, markup, prose
 
 # Settings that are nested deeper fail the step, in other words.
 _MAX_DEPTH = 20
+# Of the variables that a refused value came from, so many are named, at this length.
+_MAX_ORIGINS = 3
+_MAX_NAME = 80
 
 
 class Filled(Enum):
@@ -33,6 +43,13 @@ class Filled(Enum):
     """The same on one line: a line break in a variable must not become one in a header."""
     RAW = "raw"
     """Left as it is: the action reads it itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """The most characters a filled-in text may have, as metadata of a `Filled.PROSE` field."""
+
+    chars: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +108,13 @@ def read_config(model: type[Config], raw: Mapping[str, Any], scope: Mapping[str,
     Raises:
         DefinitionError: they do not fit the model, or a variable has no value; all that is wrong.
     """
+    fields: dict[str, Any] = {}
     try:
         fields = respelt(model, raw)
         filled = {name: _fill(model, name, value, scope) for name, value in fields.items()}
         return model.model_validate(filled)
     except ValidationError as error:
-        raise DefinitionError("; ".join(_worded(model, error))) from error
+        raise DefinitionError("; ".join(_worded(model, error, raw=fields))) from error
     except ValueError as error:
         raise DefinitionError(str(error)) from error
 
@@ -153,17 +171,21 @@ def _shown_name(model: type[ActionConfig], name: str) -> str:
     return _also(model, name)[0] if name.endswith("_") else name
 
 
+def _style(model: type[ActionConfig], name: str) -> Filled:
+    field = model.model_fields.get(name)
+    styles = (entry for entry in (field.metadata if field else ()) if isinstance(entry, Filled))
+    return next(styles, Filled.VALUE)
+
+
 def _fill(model: type[ActionConfig], name: str, value: Any, scope: Mapping[str, Any]) -> Any:
     field = model.model_fields.get(name)
-    style = next(
-        (entry for entry in (field.metadata if field else ()) if isinstance(entry, Filled)),
-        Filled.VALUE,
-    )
-    match style:
+    match _style(model, name):
         case Filled.RAW:
             return value
         case Filled.PROSE:
-            return prose(value, scope)
+            metadata = field.metadata if field else ()
+            limits = (entry.chars for entry in metadata if isinstance(entry, AtMost))
+            return prose(value, scope, limit=next(limits, MAX_CHARS))
         case Filled.MARKUP:
             return markup(value, scope)
         case Filled.LINE:
@@ -173,8 +195,13 @@ def _fill(model: type[ActionConfig], name: str, value: Any, scope: Mapping[str, 
 
 
 def _worded(
-    model: type[ActionConfig], error: ValidationError, *, is_static: bool = False
+    model: type[ActionConfig],
+    error: ValidationError,
+    *,
+    is_static: bool = False,
+    raw: Mapping[str, Any] | None = None,
 ) -> Iterator[str]:
+    """Each thing that is wrong; `raw` are the settings before their variables were filled in."""
     for detail in error.errors(include_url=False):
         kind = detail["type"]
         where = ".".join(str(part) for part in detail["loc"])
@@ -187,7 +214,33 @@ def _worded(
             continue
         else:
             message = str(detail["msg"]).removeprefix("Value error, ")
+            message += _origin(model, detail, raw or {})
             yield f"{_shown(model, detail)}: {message}" if where else message
+
+
+def _origin(model: type[ActionConfig], detail: ErrorDetails, raw: Mapping[str, Any]) -> str:
+    """Which variables a refused value came from; empty when it was written as it is."""
+    if not detail["loc"] or _style(model, str(detail["loc"][0])) is Filled.RAW:
+        return ""
+    found: Any = raw
+    for part in detail["loc"]:
+        is_index = isinstance(found, list | tuple) and isinstance(part, int) and part < len(found)
+        if not is_index and not (isinstance(found, Mapping) and part in found):
+            break
+        found = found[part]
+    names = dict.fromkeys(islice(_variables(found), _MAX_ORIGINS))
+    return f", from {', '.join(names)}" if names else ""
+
+
+def _variables(value: Any, depth: int = 0) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from (f"{{{{{one.name[:_MAX_NAME]}}}}}" for one in variables_in(value))
+    elif isinstance(value, Mapping) and depth < _MAX_DEPTH:
+        for item in value.values():
+            yield from _variables(item, depth + 1)
+    elif isinstance(value, list | tuple) and depth < _MAX_DEPTH:
+        for item in value:
+            yield from _variables(item, depth + 1)
 
 
 def _shown(model: type[ActionConfig], detail: ErrorDetails) -> str:

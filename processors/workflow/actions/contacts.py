@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from processors.naming import snake_case
 from processors.texts.values import number, shown
+from processors.texts.wording import from_notation
 from processors.workflow.actions.config import ActionConfig, Also, Filled
 from processors.workflow.actions.context import ActionContext
 from processors.workflow.actions.outcomes import Done
@@ -18,12 +19,15 @@ _MAX_TAGS = 200
 
 
 def _one_line(value: Any) -> Any:
+    value = from_notation(value) if isinstance(value, str) else value
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return value
     return " ".join(str(value).split())
 
 
 def _listed(value: Any) -> Any:
+    # A list or an object that came as JSON text is what it says: no tag is called '{"a": 1}'.
+    value = from_notation(value) if isinstance(value, str) else value
     return [value] if isinstance(value, str | int) else value
 
 

@@ -14,7 +14,7 @@ from processors.payloads.messaging import MAX_SMS, MAX_WHATSAPP, SendEmail, Send
 from processors.templates.rendering import Rendered
 from processors.texts.interpolation import interpolate, is_one_variable, whole_variable
 from processors.texts.values import MISSING, id_text, moment, shown
-from processors.workflow.actions.config import ActionConfig, Also, Filled
+from processors.workflow.actions.config import ActionConfig, Also, AtMost, Filled
 from processors.workflow.actions.context import ActionContext
 from processors.workflow.actions.outcomes import HandOver, Purpose
 from processors.workflow.actions.registry import MAX_PAYLOAD, action
@@ -94,13 +94,17 @@ class SendEmailConfig(TemplatedConfig):
 class SendSmsConfig(TemplatedConfig):
     """A text message of up to 1,600 characters, or a template of one."""
 
-    message: Annotated[str | None, Also("body", "content", "text"), Filled.PROSE] = None
+    message: Annotated[
+        str | None, Also("body", "content", "text"), Filled.PROSE, AtMost(MAX_SMS)
+    ] = None
 
 
 class SendWhatsappConfig(TemplatedConfig):
     """A WhatsApp message: free text of up to 4,096 characters, or a template."""
 
-    message: Annotated[str | None, Also("body", "content", "text"), Filled.PROSE] = None
+    message: Annotated[
+        str | None, Also("body", "content", "text"), Filled.PROSE, AtMost(MAX_WHATSAPP)
+    ] = None
 
 
 @action("send_email", SendEmailConfig, aliases=("email",))

@@ -212,9 +212,9 @@ def test_decided_from_the_database(database) -> None:
             session.add(_message(f"o{number}", "free@example.com", now - timedelta(hours=25)))
         for contact, kind, data in (
             ("free", "message_received", {"channel": "whatsapp"}),
-            ("tagged", "whatsapp_replied", {}),
+            ("tagged", "whatsapp_reply", {}),
             ("capped", "message_received", {"channel": "sms"}),
-            ("capped", "sms_replied", {}),
+            ("capped", "sms_reply", {}),
         ):
             session.add(
                 Activity(

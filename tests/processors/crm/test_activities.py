@@ -17,10 +17,10 @@ T0 = datetime(2026, 11, 25, 12, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("name", "data", "stored"),
     [
-        ("sms_reply", {}, "sms_replied"),
-        ("SMS Replied", {}, "sms_replied"),
-        ("message_received", {"channel": "sms"}, "sms_replied"),
-        ("message.received", {"channel": "WhatsApp"}, "whatsapp_replied"),
+        ("sms_reply", {}, "sms_reply"),
+        ("SMS Replied", {}, "sms_reply"),
+        ("message_received", {"channel": "sms"}, "sms_reply"),
+        ("message.received", {"channel": "WhatsApp"}, "whatsapp_reply"),
         ("message_received", {}, "message_received"),
         ("email_open", {}, "email_opened"),
         ("new_lead", {}, "lead_created"),
