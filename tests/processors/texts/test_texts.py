@@ -26,16 +26,6 @@ def database_url(sqlite_original, tmp_path):
 
 
 def sms(text, **config):
-<<<<<<< HEAD
-    # About something that was booked: marketing by text would say how to opt out.
-    settings = {"message": text, "purpose": "transactional", **config}
-    return node("s", "action", actionType="send_sms", config=settings)
-
-
-def mail(**config):
-    settings = {"subject": "Hi", "purpose": "transactional", **config}
-    return node("m", "action", actionType="send_email", config=settings)
-=======
     return node(
         "s",
         "action",
@@ -51,7 +41,6 @@ def mail(**config):
         actionType="send_email",
         config={"purpose": "transactional", "subject": "Hi", **config},
     )
->>>>>>> w-j
 
 
 def trigger(engine, data, kind="lead_created"):
