@@ -1,11 +1,12 @@
 """What people do in the gyms: each method makes the jobs of one thing that happens."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from processors.database.models import utc_now
 from processors.demo.gyms import CLASSES, COACHES, GYMS, Gym, headlines, person, some_gym
 from processors.demo.workflows import QUICKER
 from runtime.catalogue.catalogue import Priority
@@ -15,9 +16,10 @@ _REPEATS = 0.01
 
 
 class Afternoon:
-    """Makes jobs; all randomness comes from one seed."""
+    """Makes jobs; all randomness comes from one seed, and the time from `now`."""
 
-    def __init__(self, seed_number: int) -> None:
+    def __init__(self, seed_number: int, now: Callable[[], datetime] = utc_now) -> None:
+        self._now = now
         self.rng = random.Random(seed_number)  # noqa: S311 - invented people, no secret
         self._prefix = f"demo-{seed_number}"
         self._count = 0
@@ -202,7 +204,7 @@ class Afternoon:
         }
 
     def _in_hours(self, hours: float) -> str:
-        at = datetime.now(UTC) + timedelta(hours=hours) / QUICKER
+        at = self._now() + timedelta(hours=hours) / QUICKER
         return at.isoformat(timespec="milliseconds")
 
     def _reply(

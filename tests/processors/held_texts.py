@@ -3,8 +3,8 @@
 ``HELD_DIRECTORY`` names the directory of ``told`` and ``go``.
 """
 
+import asyncio
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,14 +25,14 @@ class HeldTexts:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def send(self, message: OutgoingMessage) -> str | None:
+    async def send(self, message: OutgoingMessage) -> str | None:
         with (self._directory / "told").open("a") as told:
             told.write(f"{message.recipient}\n")
-        while not (self._directory / "go").exists():
-            time.sleep(0.01)
+        while not (self._directory / "go").exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.01)
         return None
 
-    def check(self) -> str:
+    async def check(self) -> str:
         return "held"
 
 

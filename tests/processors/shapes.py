@@ -19,13 +19,23 @@ def chain(*nodes: dict[str, Any]) -> tuple[list[Any], list[Any]]:
 
 
 TRIGGER = node("t", "trigger", label="New lead")
+# Transactional, as no test may depend on the hour: marketing waits for the morning.
 EMAIL = node(
     "mail",
     "action",
     actionType="send_email",
-    config={"subject": "Hi {{lead.first_name}}", "body": "<p>Welcome to {{organisation.name}}</p>"},
+    config={
+        "subject": "Hi {{lead.first_name}}",
+        "body": "<p>Welcome to {{organisation.name}}</p>",
+        "purpose": "transactional",
+    },
 )
-SMS = node("sms", "action", actionType="send_sms", config={"message": "Hi {{lead.first_name}}!"})
+SMS = node(
+    "sms",
+    "action",
+    actionType="send_sms",
+    config={"message": "Hi {{lead.first_name}}!", "purpose": "transactional"},
+)
 TAG = node("tag", "action", actionType="add_tag", config={"tag": "welcomed"})
 WAIT = node("wait", "wait", config={"duration": {"value": 2, "unit": "hours"}})
 WARM = node("warm", "condition", config={"field": "score", "operator": "greater_than", "value": 50})

@@ -19,6 +19,8 @@ from tests.processors.test_end_to_end import Server
 
 server = test_end_to_end.server
 TEXTS = 30
+# Marketing would wait for the morning.
+HI = {"message": "Hi", "purpose": "transactional"}
 IDS = [f"text_{number:02d}" for number in range(TEXTS)]
 
 
@@ -89,7 +91,7 @@ def test_texts_outlast_a_redis_that_does_not_serve(
         ATLAS_APPLICATION="tests.processors.held_texts", HELD_DIRECTORY=str(tmp_path),
     )  # fmt: skip
     client.enqueue_many(
-        NewJob("send_sms", ORG, {"to": f"+4477009001{n:02d}", "message": "Hi"}, job_id=job_id)
+        NewJob("send_sms", ORG, {"to": f"+4477009001{n:02d}", **HI}, job_id=job_id)
         for n, job_id in enumerate(IDS)
     )
     told = tmp_path / "told"

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from itertools import islice, takewhile
 from pathlib import Path
 
@@ -16,20 +17,23 @@ import psutil
 import pytest
 
 from processors.database.models import Workflow
+from processors.demo.afternoon import Afternoon
+from processors.demo.gyms import GYMS
 from processors.demo.program import demo_environment
 from processors.demo.seed import seed
-from processors.demo.workflows import WORKFLOWS
-from processors.demo.workload import Afternoon, schedule
+from processors.demo.workflows import definitions, quickened
+from processors.demo.workload import schedule
 from processors.workflow.definition.reading import read_workflow
 from runtime.client import NewJob
 from runtime.jobs.payload import validate_payload
 from tests.processors.harness import CATALOGUE
 
 ROOT = Path(__file__).parents[3]
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 def happenings(seed_number: int, seconds: float) -> list[NewJob]:
-    afternoon = Afternoon(seed_number)
+    afternoon = Afternoon(seed_number, lambda: NOON)
     jobs = []
     for _, stream in takewhile(lambda item: item[0] < seconds, schedule(afternoon)):
         jobs += stream.make()
@@ -63,12 +67,13 @@ def test_seeding_twice_changes_nothing(database):
     seed(database)
     seed(database)
     with database.read() as session:
-        assert session.query(Workflow).count() == 4 * len(WORKFLOWS)
+        assert session.query(Workflow).count() == len(GYMS) * len(definitions())
 
 
-@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda workflow: workflow["id"])
-def test_the_workflows_are_sound(workflow):
+@pytest.mark.parametrize("workflow", definitions(), ids=lambda workflow: workflow["id"])
+def test_the_workflows_are_sound_in_either_time(workflow):
     assert read_workflow(workflow).problems == ()
+    assert read_workflow(quickened(workflow)).problems == ()
 
 
 def test_the_children_see_none_of_the_users_settings(tmp_path, monkeypatch):

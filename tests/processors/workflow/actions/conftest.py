@@ -7,13 +7,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from tests.processors.shared_database import database as shared_database
-from tests.processors.shared_database import migrated
 
 from processors.workflow.actions.context import ActionContext
 from processors.workflow.actions.registry import run_action
 from processors.workflow.nodes import ActionSettings
 from tests.processors.harness import ORG
+from tests.processors.shared_database import database as shared_database
+from tests.processors.shared_database import migrated
 from tests.processors.workflow.actions.memory_repository import MemoryRepository
 
 __all__ = ["migrated", "shared_database"]

@@ -9,9 +9,11 @@ from processors.errors import DefinitionError
 from processors.workflow.actions import registry
 from processors.workflow.actions.config import ActionConfig
 from processors.workflow.actions.registry import ActionJob, action
+from processors.workflow.definition.versions import current_version
 from runtime.client import NewJob
 from runtime.outcomes import DeadLetter, Retry
 from tests.processors.harness import ORG
+from tests.processors.shapes import TRIGGER, chain, node
 
 EXECUTION = uuid.UUID(int=1)
 KEYS: list[str] = []
@@ -44,17 +46,20 @@ def sheet_action():
 
 @pytest.fixture
 def database(shared_database):
+    nodes, edges = chain(TRIGGER, node("n", "action", actionType="add_row", config={"row": "a"}))
     with shared_database.write() as session:
-        definition = {"nodes": [{"id": "n", "type": "action", "data": {}}], "edges": []}
-        session.add(Workflow(org_id=ORG, id="wf", name="W", status="active", nodes=[], edges=[]))
+        workflow = Workflow(
+            org_id=ORG, id="wf", name="W", status="active", nodes=nodes, edges=edges,
+            trigger_type="new_lead",
+        )  # fmt: skip
+        session.add(workflow)
         session.flush()
         execution = {"org_id": ORG, "workflow_id": "wf", "trigger_type": "manual", "job_id": "j0"}
-        session.add(
-            WorkflowExecution(id=EXECUTION, status="running", definition=definition, **execution)
-        )
+        version = current_version(session, workflow)
+        session.add(WorkflowExecution(id=EXECUTION, version=version, **execution))
         session.flush()
         waits = {"node_type": "action", "status": "running", "input_data": {"kind": "run_action"}}
-        session.add(WorkflowStep(execution_id=EXECUTION, node_id="n", **waits))
+        session.add(WorkflowStep(execution_id=EXECUTION, key="n", node_id="n", **waits))
     return shared_database
 
 
