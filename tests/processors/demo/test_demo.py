@@ -157,7 +157,9 @@ class Demo:
         """Until the outbox says what became of the message to this address."""
         deadline = time.monotonic() + 60
         while True:
-            outbox = self.atlas("outbox", "--org", "org_harbour", "--limit", "500", "--json")
+            outbox = self.atlas(
+                "messages", "list", "--org", "org_harbour", "--limit", "500", "--json"
+            )
             assert outbox.returncode == 0, outbox.stderr
             states = [m["status"] for m in json.loads(outbox.stdout) if m["to"] == address]
             if {"sent", "rejected", "unknown"} & set(states):

@@ -1,5 +1,7 @@
 """Who has opted out gets no marketing, and it is counted."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
@@ -7,6 +9,12 @@ from processors.database.models import AnalyticsEvent, WorkflowStep
 from processors.messaging.outbox import list_messages
 from tests.processors.harness import ORG
 from tests.processors.shapes import EMAIL, SMS, TAG, TRIGGER, chain, node
+
+
+def advertising(message: dict[str, Any]) -> dict[str, Any]:
+    """The same message, as marketing."""
+    data = message["data"]
+    return {**message, "data": {**data, "config": {**data["config"], "purpose": "marketing"}}}
 
 
 def report(engine, event: str) -> None:
@@ -28,7 +36,7 @@ def suppressed(database) -> list[AnalyticsEvent]:
 )  # fmt: skip
 def test_marketing_is_suppressed_and_counted(engine, database, add_workflow, add_lead, lead):
     add_lead(**lead)
-    add_workflow(*chain(TRIGGER, EMAIL, SMS, TAG))
+    add_workflow(*chain(TRIGGER, advertising(EMAIL), advertising(SMS), TAG))
     report(engine, "lead_created")
     assert list_messages(database) == []
     found = suppressed(database)
