@@ -55,6 +55,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"sqlite:///{file}"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What commands say is the same over both databases: `make slow` shows it on PostgreSQL."""
+    for item in items:
+        if item.path.stem.endswith("commands") and "[postgresql" in item.name:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = connect(database_url)
