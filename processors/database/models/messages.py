@@ -34,6 +34,7 @@ class Message(Base):
         Index("ix_messages_provider_id", "provider_id"),
         Index("ix_messages_org_id_recipient", "org_id", "channel", "recipient", "sent_at"),
         Index("ix_messages_campaign_id", "campaign_id"),
+        Index("ix_messages_execution_id", "execution_id"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)

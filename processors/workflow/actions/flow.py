@@ -1,17 +1,14 @@
-"""Actions that move executions: start and stop workflows, set variables, wait for a reply."""
+"""Actions that move executions: start and stop workflows, set variables."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from processors.event_names import REPLIES
-from processors.workflow.actions.config import ActionConfig, Also, Filled
+from processors.workflow.actions.config import ActionConfig, Also
 from processors.workflow.actions.context import ActionContext
-from processors.workflow.actions.outcomes import AwaitEvent, Done, StartWorkflow, StopWorkflows
+from processors.workflow.actions.outcomes import Done, StartWorkflow, StopWorkflows
 from processors.workflow.actions.registry import action
-from processors.workflow.actions.spans import Span
-from processors.workflow.nodes import EventWait
 
 # The name of a variable that a step sets.
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,99}$"
@@ -67,24 +64,3 @@ def set_variable(config: SetVariableConfig, _ctx: ActionContext) -> Done:
     """Set variables of the execution."""
     found = dict(config.variables) or {str(config.name): config.value}
     return Done(found, found)
-
-
-class WaitForReplyConfig(ActionConfig):
-    """Until the contact answers on a channel (any, if none is named), or `timeout` is over."""
-
-    channel: Annotated[
-        str | None,
-        BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
-        Field(pattern="^(sms|whatsapp|email|any)$"),
-    ] = None
-    timeout: Annotated[Span, Also("timeframe", "wait", "duration")]
-    filter: Annotated[Mapping[str, Any], Filled.RAW] = {}
-
-
-@action("wait_for_reply", WaitForReplyConfig, aliases=("await_reply",))
-def wait_for_reply(config: WaitForReplyConfig, _ctx: ActionContext) -> AwaitEvent:
-    """Wait until the contact replies; the reply is the step's output."""
-    one = REPLIES.get(config.channel or "any")
-    events = (one,) if one is not None else tuple(REPLIES.values())
-    timeout = {"seconds": config.timeout.total_seconds()}
-    return AwaitEvent(EventWait(events=events, filter=config.filter, timeout=timeout))

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from processors.workflow.nodes import EventWait
 from runtime.catalogue.catalogue import Priority
 
 Purpose = Literal["marketing", "transactional"]
@@ -57,11 +56,4 @@ class StopWorkflows:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class AwaitEvent:
-    """Wait for an event of the contact, as a wait node does."""
-
-    wait: EventWait
-
-
-Outcome = Done | HandOver | StartWorkflow | StopWorkflows | AwaitEvent
+Outcome = Done | HandOver | StartWorkflow | StopWorkflows

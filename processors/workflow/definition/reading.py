@@ -32,7 +32,7 @@ from processors.workflow.definition.step_settings import (
 )
 from processors.workflow.definition.stored import StoredNode, read_edges, read_nodes
 from processors.workflow.definition.variables import check_variables, read_variables
-from processors.workflow.definition.waits import read_wait
+from processors.workflow.definition.waits import REPLY_WORDS, read_wait
 from processors.workflow.nodes import (
     NODE_TYPES,
     ActionSettings,
@@ -222,7 +222,7 @@ class _Nodes:
         return None
 
     def _condition_or_wait(self, node: StoredNode, fields: Fields) -> AnySettings | None:
-        if not node.config and node.word != "wait_for_reply":
+        if not node.config and node.word not in REPLY_WORDS:
             self.findings.refuse(node.id, f"the {node.type} has a label and no settings")
             return None
         if node.type == "wait":

@@ -1,5 +1,6 @@
 """A workflow as a tree in text, every node with its id: what runs, drawn."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -177,7 +178,9 @@ def _length(given: Mapping[str, Any] | None) -> str:
 
 
 def _short(value: Any) -> str:
-    text = " ".join(str(value).split())
+    if not isinstance(value, str):
+        value = json.dumps(value, ensure_ascii=False, default=str)
+    text = " ".join(value.split())
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 

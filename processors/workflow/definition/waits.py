@@ -24,6 +24,7 @@ OF_DURATION = (
     "duration", "baseDelay", "delay", "value", "amount", "baseValue", "unit", *_UNITS,
     *(unit.removesuffix("s") for unit in _UNITS),
 )  # fmt: skip
+REPLY_WORDS = ("wait_for_reply", "await_reply")
 _KINDS = {
     **dict.fromkeys(("duration", "delay", "fixed", "dynamic", "relative", "time"), "duration"),
     **dict.fromkeys(("until", "until_date", "date", "specific", "specific_date", "datetime"),
@@ -31,7 +32,7 @@ _KINDS = {
     **dict.fromkeys(("time_of_day", "until_time"), "time_of_day"),
     **dict.fromkeys(("business_hours", "next_business_day"), "business_hours"),
     **dict.fromkeys(("event", "wait_for_event", "until_event", "activity"), "event"),
-    **dict.fromkeys(("reply", "wait_for_reply"), "reply"),
+    **dict.fromkeys(("reply", *REPLY_WORDS), "reply"),
 }  # fmt: skip
 _MOMENTS = ("until", "date", "dateTime", "datetime", "untilDate", "specificDate", "moment", "field",
             "dateField", "targetDate")  # fmt: skip

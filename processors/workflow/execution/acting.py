@@ -10,17 +10,15 @@ from processors.templates.resolving import resolve_template
 from processors.texts.wording import zone_of
 from processors.workflow.actions.context import ActionContext
 from processors.workflow.actions.outcomes import (
-    AwaitEvent,
     Done,
     HandOver,
     StartWorkflow,
     StopWorkflows,
 )
 from processors.workflow.actions.registry import run_action
-from processors.workflow.durations import duration
 from processors.workflow.execution.board import Step
 from processors.workflow.execution.facts import World
-from processors.workflow.execution.outcomes import Ended, Handed, Outcome, Waits
+from processors.workflow.execution.outcomes import Ended, Handed, Outcome
 from processors.workflow.execution.starting import start_child
 from processors.workflow.nodes import ActionSettings
 from processors.workflow.opted_out import is_marketing, note_suppressed, without_lead
@@ -54,9 +52,6 @@ def act(world: World, step: Step, settings: ActionSettings, scope: Mapping[str, 
             return start_child(world, step, workflow_id, data, is_awaited=is_awaited)
         case StopWorkflows(workflow_id, reason):
             return _stop_others(world, step, workflow_id, reason)
-        case AwaitEvent(wait):
-            until = world.now + duration(wait.timeout)
-            return Waits(until, tuple(wait.events))
 
 
 def _to_those_who_want_it(

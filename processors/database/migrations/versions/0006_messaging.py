@@ -226,6 +226,7 @@ def upgrade() -> None:
     for column in _new_columns():
         op.add_column("messages", column)
     op.create_index("ix_messages_campaign_id", "messages", ["campaign_id"])
+    op.create_index("ix_messages_execution_id", "messages", ["execution_id"])
     op.create_index(
         "ix_messages_org_id_recipient", "messages", ["org_id", "channel", "recipient", "sent_at"]
     )
@@ -235,8 +236,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     _allow(("reserved", "calling", "sent", "rejected", "unknown"))
-    for name in ("ix_messages_campaign_id", "ix_messages_org_id_recipient",
-                 "ix_messages_provider_id"):  # fmt: skip
+    for name in ("ix_messages_campaign_id", "ix_messages_execution_id",
+                 "ix_messages_org_id_recipient", "ix_messages_provider_id"):  # fmt: skip
         op.drop_index(name, table_name="messages")
     for column in _new_columns():
         op.drop_column("messages", column.name)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from processors.errors import DefinitionError
-from processors.workflow.actions.outcomes import AwaitEvent, StartWorkflow, StopWorkflows
+from processors.workflow.actions.outcomes import StartWorkflow, StopWorkflows
 from tests.processors.harness import ORG
 from tests.processors.workflow.actions.conftest import NOW
 
@@ -214,11 +214,6 @@ def test_actions_that_move_executions_say_what_they_ask_for(act):
     assert started == StartWorkflow("wf_2", {"x": 60}, is_awaited=False)
     assert act("stop_workflow", {"reason": "paid"}) == StopWorkflows(None, "paid")
     assert act("set_variable", {"name": "x", "value": "{{tags}}"}).variables == {"x": ["Trial"]}
-    waits = act("wait_for_reply", {"channel": "SMS", "timeout": "4 hours"})
-    assert isinstance(waits, AwaitEvent)
-    assert waits.wait.events == ("sms_reply",)
-    assert waits.wait.timeout == {"seconds": 14_400}
-    assert len(act("wait_for_reply", {"timeout": "1 day"}).wait.events) == 3
 
 
 def test_the_repository_is_asked_of_the_executions_organisation_only(act, repository):

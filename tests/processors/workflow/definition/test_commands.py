@@ -158,12 +158,12 @@ def test_a_list_of_tasks_becomes_one_step_each():
     reading = read("02", "new_client")
     assert reading.problems == ()
     assert tree(reading.workflow) == [
-        "trigger_1  trigger new_client if {'source': ['signup_form']}",
+        'trigger_1  trigger new_client if {"source": ["signup_form"]}',
         "action_1  action send_email welcome-package",
         "action_2  action create_task Complete profile setup",
         "action_2_2  action create_task Schedule consultation",
         "action_2_3  action create_task Upload documents",
-        "loop_1  loop from 0 to 10 until onboarding_complete equals True",
+        "loop_1  loop from 0 to 10 until onboarding_complete equals true",
         "└─ body: condition_1  condition completed_tasks_percentage greater_than 80",
         "   ├─ true: action_3  action send_email onboarding-complete",
         "   └─ false: action_4  action send_email onboarding-reminder",

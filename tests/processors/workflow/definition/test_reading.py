@@ -1,12 +1,14 @@
 """Reading over eleven real definitions and over broken ones; how what is left unsaid is read."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from processors.workflow.definition.reading import Reading, read_workflow
+from processors.workflow.durations import duration
 from processors.workflow.nodes import EventWait, OnError, Workflow
 from tests.processors.shapes import edge, node
 
@@ -219,6 +221,7 @@ TYPES = [
     ({"type": "delay", "data": {"delay": {"type": "fixed", "value": 2, "unit": "hours"}}}, "wait"),
     ({"type": "action", "data": {"actionType": "wait_delay", "config": {"hours": 2}}}, "wait"),
     ({"type": "action", "data": {"actionType": "wait_for_reply", "timeout": "2 days"}}, "wait"),
+    ({"type": "action", "data": {"actionType": "await_reply", "timeout": "2 days"}}, "wait"),
     ({"type": "wait", "data": {"config": {"baseDelay": {"value": 2, "unit": "days"}}}}, "wait"),
     ({"type": "wait", "data": {"waitType": "duration", "duration": "PT2H"}}, "wait"),
     ({"type": "wait", "data": {"until": "booking.starts_at", "offset": "-2 hours"}}, "wait"),
@@ -392,3 +395,26 @@ def test_a_long_chain_and_a_wide_fan():
     assert len(valid(*chain, edges=edges).nodes) == 501
     fan = [edge("t", f"n{i}") for i in range(499)] + [edge(f"n{i}", "n499") for i in range(499)]
     assert "n499#merge" in valid(*chain, edges=fan).nodes
+
+
+@pytest.mark.parametrize("name", ["wait_for_reply", "await_reply"])
+@pytest.mark.parametrize(
+    ("config", "events", "wait"),
+    [
+        ({"channel": "SMS", "timeout": "4 hours"}, ("sms_reply",), timedelta(hours=4)),
+        ({"timeframe": {"value": 1, "unit": "days"}},
+         ("sms_reply", "whatsapp_reply", "email_reply"), timedelta(days=1)),
+    ],
+)  # fmt: skip
+def test_an_action_that_awaits_a_reply_is_a_wait(name, config, events, wait):
+    asked = node("w", "action", actionType=name, config=config)
+    settings = valid(asked, edges=[edge("t", "w")]).nodes["w"].settings
+    assert settings.wait.events == events
+    assert duration(settings.wait.timeout) == wait
+
+
+@pytest.mark.parametrize("name", ["wait_for_reply", "await_reply"])
+def test_a_reply_that_is_awaited_for_no_duration_is_refused(name):
+    asked = node("w", "action", actionType=name, config={"timeout": "soon"})
+    told = read(asked, edges=[edge("t", "w")]).problems
+    assert any("'soon' is no duration" in str(problem) for problem in told)
