@@ -195,7 +195,7 @@ NINE_O_CLOCK = "2026-03-10 09:00:00"
         ]),
         ("t > l, l -body> a > bad, l -done> z", [LOOP, never("bad")], [
             "[1 time: 1 failed]", "   bad[0]: failed",
-            f"l  loop over (1, 2, 3)  [failed {NINE_O_CLOCK}]",
+            f"l  loop over [1, 2, 3]  [failed {NINE_O_CLOCK}]",
             "error: iteration 1, bad[0]: send_sms",
         ]),
         ("t > k > z", [CHILD], ["[waiting for execution ", "child       "]),
