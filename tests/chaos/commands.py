@@ -20,6 +20,7 @@ from runtime.client import AtlasClient, NewJob
 from runtime.control.control import Control
 from runtime.errors import UnknownJobError
 from tests.chaos.poison import open_jobs
+from tests.runtime.conftest import wait_until
 
 QUEUES = ("cmd:plain", "cmd:fair")
 # What RQ answers when the job is gone or in a state that the command is not for.
@@ -140,6 +141,14 @@ class Operators:
             self.history.gone.add(job_id)
         elif result.errors:
             self.history.refused.append(job_id)
+
+    def delete_one_that_runs(self) -> None:
+        """Among commands at random it is luck whether a delete meets a job that runs."""
+        job_id = "d-running"
+        self.client.enqueue("plain", org="org", payload={"seconds": 3}, job_id=job_id)
+        self.history.made.append(job_id)
+        wait_until(lambda: self.raw.hget(f"rq:job:{job_id}", "status") == b"started")
+        self._delete(job_id)
 
     def _cancel(self, job_id: str) -> None:
         with contextlib.suppress(*_TOO_LATE):

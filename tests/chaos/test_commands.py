@@ -59,6 +59,7 @@ def commanded(
             raw.hdel("rq:atlas:recurring", f"tick-{name}")
         for queue in QUEUES:
             control.resume(queue)
+        operators.delete_one_that_runs()
         wait_until(lambda: open_jobs(raw) == 0, timeout_s=150)
         judge = Judge(raw, watched.effects, operators.history)
         history = operators.history
